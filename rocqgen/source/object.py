@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads what the assembler made: the bytes of `.text`, symbols, lines and relocations.
+
+DWARF 5, section 6.2 (line tables); x86-64 psABI, section 4.4 (relocations).
+"""
+
+from __future__ import annotations
+
+import bisect
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+from elftools.elf.enums import ENUM_RELOC_TYPE_x64
+
+from rocqgen.errors import UserError
+
+_EXECUTABLE = 0x4  # SHF_EXECINSTR
+_RELOCATION_NAMES = {number: name for name, number in ENUM_RELOC_TYPE_x64.items()}
+_RELATIVE = frozenset({"R_X86_64_PC32", "R_X86_64_PLT32"})
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A symbol of `.text`: `size` is 0 unless the source has `.size`."""
+
+    name: str
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Relocation:
+    """A field of `.text` that only the linker can fill: `symbol` is as it is named to a reader."""
+
+    offset: int
+    kind: str
+    symbol: str
+    addend: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The bytes from `offset` to the next row come from `line` of `file`."""
+
+    offset: int
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectCode:
+    """The `.text` section of one object.
+
+    `relocations` are those that are left: references that stay inside `.text` have been filled
+    into `text` already.
+    """
+
+    text: bytes
+    symbols: dict[str, Symbol]
+    elsewhere: frozenset[str]
+    rows: tuple[Row, ...]
+    relocations: tuple[Relocation, ...]
+
+    def row_at(self, offset: int) -> Row | None:
+        """The row of the byte at `offset`, if the line table covers it."""
+        index = bisect.bisect_right(self.rows, offset, key=lambda row: row.offset) - 1
+        return self.rows[index] if index >= 0 else None
+
+
+def read_object(data: bytes, path: str) -> ObjectCode:
+    """Read the object `data` that was assembled from `path`.
+
+    Raises:
+        UserError: there is code outside `.text`, named with the line where it begins.
+    """
+    try:
+        elf = ELFFile(io.BytesIO(data))
+        names = [section.name for section in elf.iter_sections()]
+        rows = _rows(elf, path)
+        _refuse_other_code(elf, rows, path)
+        index = names.index(".text")
+        text = bytearray(elf.get_section(index).data())
+        symbols, elsewhere = _symbols(elf, index)
+        left = tuple(_resolve(elf, index, text, names))
+    except (ELFError, ValueError) as err:
+        raise UserError(f"the assembler's object cannot be read: {err}", file=path) from err
+    return ObjectCode(bytes(text), symbols, elsewhere, tuple(rows.get(".text", ())), left)
+
+
+def _symbols(elf: Any, index: int) -> tuple[dict[str, Symbol], frozenset[str]]:
+    """The named symbols of section `index`, and the names that are defined or used elsewhere."""
+    inside: dict[str, Symbol] = {}
+    outside = set()
+    table = elf.get_section_by_name(".symtab")
+    for symbol in table.iter_symbols() if table is not None else ():
+        if not symbol.name or symbol["st_info"]["type"] in {"STT_SECTION", "STT_FILE"}:
+            continue
+        if symbol["st_shndx"] == index:
+            inside[symbol.name] = Symbol(symbol.name, symbol["st_value"], symbol["st_size"])
+        else:
+            outside.add(symbol.name)
+    return inside, frozenset(outside)
+
+
+def _resolve(elf: Any, index: int, text: bytearray, names: list[str]) -> Iterator[Relocation]:
+    """Fill in the references that stay in `.text`; yield the others."""
+    section = elf.get_section_by_name(".rela.text")
+    if section is None:
+        return
+    table = elf.get_section(section["sh_link"])
+    for entry in section.iter_relocations():
+        symbol = table.get_symbol(entry["r_info_sym"])
+        kind = _RELOCATION_NAMES.get(entry["r_info_type"], f"type {entry['r_info_type']}")
+        offset, addend = entry["r_offset"], entry["r_addend"]
+        where = symbol["st_shndx"]
+        if where == index and kind in _RELATIVE:
+            distance = symbol["st_value"] + addend - offset
+            text[offset : offset + 4] = (distance & 0xFFFFFFFF).to_bytes(4, "little")
+            continue
+        name = symbol.name or (names[where] if isinstance(where, int) else "an absolute address")
+        yield Relocation(offset, kind, name, addend)
+
+
+def _rows(elf: Any, path: str) -> dict[str, list[Row]]:
+    """The line table, by the name of the section that each part of it describes.
+
+    Every section of an object starts at address 0, so the section of a sequence is taken from the
+    relocation of the address that it starts with; both come in the same order.
+    """
+    owners = _sequence_sections(elf)
+    tables: dict[str, list[Row]] = {}
+    current: list[Row] | None = None
+    dwarf = elf.get_dwarf_info()
+    for unit in dwarf.iter_CUs():
+        program = dwarf.line_program_for_CU(unit)
+        if program is None:
+            continue
+        for entry in program.get_entries():
+            state = entry.state
+            if state is None:
+                continue
+            if current is None:
+                current = tables.setdefault(next(owners, ".text"), [])
+            if state.end_sequence:
+                current = None
+            else:
+                current.append(Row(state.address, _file(program, state.file, path), state.line))
+    for rows in tables.values():
+        rows.sort(key=lambda row: row.offset)
+    return tables
+
+
+def _sequence_sections(elf: Any) -> Iterator[str]:
+    """The sections that the line table's sequences describe, in order."""
+    section = elf.get_section_by_name(".rela.debug_line")
+    if section is None:
+        return
+    table = elf.get_section(section["sh_link"])
+    for entry in sorted(section.iter_relocations(), key=lambda entry: entry["r_offset"]):
+        if _RELOCATION_NAMES.get(entry["r_info_type"]) == "R_X86_64_64":
+            where = table.get_symbol(entry["r_info_sym"])["st_shndx"]
+            yield elf.get_section(where).name if isinstance(where, int) else ""
+
+
+def _file(program: Any, index: int, path: str) -> str:
+    """The name of file `index` of a line table; `path` itself where that is what it names."""
+    files = program["file_entry"]
+    first = 0 if program["version"] >= 5 else 1
+    if not 0 <= index - first < len(files):
+        return path
+    entry = files[index - first]
+    name: str = entry.name.decode(errors="replace")
+    folders = program["include_directory"]
+    if entry.dir_index and 0 <= entry.dir_index - first < len(folders):
+        folder = folders[entry.dir_index - first]
+        folder = folder if isinstance(folder, bytes) else bytes(folder)
+        name = str(PurePath(folder.decode(errors="replace")) / name)
+    return path if PurePath(name) == PurePath(path) else name
+
+
+def _refuse_other_code(elf: Any, rows: dict[str, list[Row]], path: str) -> None:
+    for section in elf.iter_sections():
+        if section.name == ".text" or not section["sh_flags"] & _EXECUTABLE or not section["sh_size"]:
+            continue
+        place = next(iter(rows.get(section.name, ())), None)
+        raise UserError(
+            f"there is code in the section `{section.name}`",
+            file=path if place is None else place.file,
+            line=None if place is None else place.line,
+            expected="all code in the section .text",
+            hint=".text",
+        )

@@ -1,0 +1,41 @@
+(* SPDX-License-Identifier: Apache-2.0 *)
+From stdpp Require Import gmap list.
+From rocqgen.machine Require Export instr paging tlb.
+From iris.prelude Require Import options.
+Local Open Scope Z_scope.
+
+(** The state of one processor and its physical memory. *)
+
+(** The flags that instructions here define; [None] where the manual leaves a flag undefined. *)
+Record flags := Flags {
+  fl_cf : option bool; fl_pf : option bool; fl_zf : option bool; fl_sf : option bool;
+  fl_of : option bool }.
+
+Record state := State {
+  st_rip : word;
+  st_regs : gmap reg word;
+  st_flags : flags;
+  st_mem : memory;
+  st_tlb : tlb;
+}.
+
+Definition set_rip (v : word) (σ : state) : state :=
+  State v (st_regs σ) (st_flags σ) (st_mem σ) (st_tlb σ).
+Definition set_reg (r : reg) (v : word) (σ : state) : state :=
+  State (st_rip σ) (<[r := v]> (st_regs σ)) (st_flags σ) (st_mem σ) (st_tlb σ).
+Definition set_flags (f : flags) (σ : state) : state :=
+  State (st_rip σ) (st_regs σ) f (st_mem σ) (st_tlb σ).
+Definition set_mem (m : memory) (σ : state) : state :=
+  State (st_rip σ) (st_regs σ) (st_flags σ) m (st_tlb σ).
+Definition set_tlb (t : tlb) (σ : state) : state :=
+  State (st_rip σ) (st_regs σ) (st_flags σ) (st_mem σ) t.
+
+Definition get_reg (σ : state) (r : reg) : result word :=
+  match st_regs σ !! r with Some v => Ok v | None => Stuck NoRegister end.
+
+(** Code: the instruction that starts at a physical address, with its length in bytes.  It is immutable
+    and lies outside data memory. *)
+Notation code_image := (gmap Z (instr * Z)).
+
+(** What does not change while code runs. *)
+Record machine := Machine { m_config : config; m_image : code_image }.
