@@ -17,5 +17,5 @@ class Parser(argparse.ArgumentParser):
         raise UserError(message, expected=self.format_usage().removeprefix("usage: ").rstrip())
 
 
-Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"
+Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - it has no public name
 """What a command's ``register`` is given."""
