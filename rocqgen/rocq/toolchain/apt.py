@@ -160,7 +160,8 @@ class PrivateApt:
 
     def resolve(self, names: Iterable[str]) -> list[Package]:
         """What ``download`` would fetch; UserError if the suite lacks one of the packages."""
-        with self._apt("--print-uris", "download", *names) as process:
+        # Not among the archives: apt passes over what it finds in its working directory.
+        with self._apt("--print-uris", "download", *names, cwd=self._config.parent) as process:
             packages = parse_uris(_output(process, "find the packages"))
         return sorted(packages, key=lambda package: package.file)
 
@@ -201,11 +202,11 @@ class PrivateApt:
         return arrived
 
     @contextmanager
-    def _apt(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    def _apt(self, *arguments: str, cwd: Path | None = None) -> Iterator[subprocess.Popen[str]]:
         """Run apt; it is ended if the block is left early."""
         with subprocess.Popen(
             ["apt-get", "-q", "-c", str(self._config), *arguments],
-            cwd=self._archives,
+            cwd=cwd or self._archives,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
