@@ -73,7 +73,8 @@ Section modality.
 
   (** Iris clears a hypothesis that [MIEnvTransform] has no instance for. This
   class has no such case: every hypothesis must have its [IntoAtRoot], or be a
-  fact [in_space s], which says nothing about the space that is entered. *)
+  fact [in_space s], which says nothing about the space that is entered.
+  Without [TCNoBackTrack] a refusal would try each hypothesis in two ways. *)
   Class IntoAtRootEnv r (Γin Γout : env (vProp Σ)) := {
     into_at_root_env_intuitionistic :
       TransformIntuitionisticEnv (modality_at_root r) (IntoAtRoot r) Γin Γout;
@@ -83,10 +84,10 @@ Section modality.
   Global Instance into_at_root_env_nil r : IntoAtRootEnv r Enil Enil.
   Proof. split; apply _. Qed.
   Global Instance into_at_root_env_snoc r Γ Γ' i P Q :
-    IntoAtRoot r P Q → IntoAtRootEnv r Γ Γ' →
+    TCNoBackTrack (IntoAtRoot r P Q) → IntoAtRootEnv r Γ Γ' →
     IntoAtRootEnv r (Esnoc Γ i P) (Esnoc Γ' i Q) | 0.
   Proof.
-    intros ? [??]. split;
+    intros [?] [??]. split;
       [by apply transform_intuitionistic_env_snoc|by apply transform_spatial_env_snoc].
   Qed.
   Global Instance into_at_root_env_in_space r s Γ Γ' i :
@@ -224,6 +225,13 @@ Section instances.
     IntoWand p q R P Q → IntoWand p q (@[r] R) (@[r] P) (@[r] Q).
   Proof.
     rewrite /IntoWand -!at_root_intuitionistically_if -at_root_wand=> ->. done.
+  Qed.
+  (** An argument that does not depend on the space needs no tag. *)
+  Global Instance into_wand_at_root_objective p q r R P Q :
+    IntoWand p q R P Q → Objective P → IntoWand p q (@[r] R) P (@[r] Q) | 20.
+  Proof.
+    intros ??. rewrite /IntoWand -(at_root_objective r P).
+    by apply into_wand_at_root.
   Qed.
 
   (** ** Laters and updates *)
@@ -414,7 +422,7 @@ Tactic Notation "iTag" constr(Hin) :=
 
 Tactic Notation "iUntag" constr(Hin) :=
   iStartProof;
-  notypeclasses refine (tac_untag _ Hin _ _ _ _ _ _ _ _ _ _ _ _);
+  notypeclasses refine (tac_untag _ Hin _ _ _ _ _ _ _ _ _ _ _ _ _);
     [retag_lookup "iUntag" Hin
     |tc_solve || fail "iUntag: cannot untag the intuitionistic context"
     |tc_solve || fail "iUntag: cannot untag the spatial context"
