@@ -14,7 +14,9 @@ from rocqgen.errors import UserError
 TIMEOUT = 60
 """Seconds after which the assembler is ended: `.rept` can make a short file endless."""
 
-_MESSAGE = re.compile(r"(?P<file>.+?):(?P<line>\d+): (?:Fatal error|Error|Internal error): (?P<text>.*)")
+_MESSAGE = re.compile(
+    r"(?P<file>.+?):(?P<line>\d+): (?:Fatal error|Error|Internal error): (?P<text>.*)"
+)
 _GENERAL = re.compile(r"(?:.*: )?(?:Fatal error|Error): (?P<text>.*)")
 
 
@@ -22,15 +24,23 @@ def assemble(path: str) -> bytes:
     """The ELF object for the file at `path`.
 
     `-g` gives the line table, `-L` keeps `.L` labels; the file's own folder is searched for
-    `.include`.
-
-    Raises:
-        UserError: `as` is missing, or its first message at the line that it names.
+    `.include`.  Where `as` is missing, does not end or refuses the file, that is a `UserError`: its
+    first message, at the line that it names.
     """
     source = path if not path.startswith("-") else f"./{path}"
     with tempfile.TemporaryDirectory(prefix="rocqgen-") as folder:
         target = Path(folder) / "fragment.o"
-        command = ["as", "--64", "-g", "-L", "-I", str(Path(source).parent), "-o", str(target), source]
+        command = [
+            "as",
+            "--64",
+            "-g",
+            "-L",
+            "-I",
+            str(Path(source).parent),
+            "-o",
+            str(target),
+            source,
+        ]
         try:
             done = subprocess.run(
                 command,
@@ -67,7 +77,9 @@ def _refusal(path: str, messages: str, code: int) -> UserError:
             text += f" (and {len(located) - 1} more)"
         return UserError(
             f"the assembler says: {text}",
-            file=path if first["file"].removeprefix("./") == path.removeprefix("./") else first["file"],
+            file=path
+            if first["file"].removeprefix("./") == path.removeprefix("./")
+            else first["file"],
             line=int(first["line"]),
             expected="64-bit x86 assembly that `as --64` accepts",
         )

@@ -75,8 +75,7 @@ class ObjectCode:
 def read_object(data: bytes, path: str) -> ObjectCode:
     """Read the object `data` that was assembled from `path`.
 
-    Raises:
-        UserError: there is code outside `.text`, named with the line where it begins.
+    Code outside `.text` is a `UserError` at the line where it begins.
     """
     try:
         elf = ELFFile(io.BytesIO(data))
@@ -185,7 +184,11 @@ def _file(program: Any, index: int, path: str) -> str:
 
 def _refuse_other_code(elf: Any, rows: dict[str, list[Row]], path: str) -> None:
     for section in elf.iter_sections():
-        if section.name == ".text" or not section["sh_flags"] & _EXECUTABLE or not section["sh_size"]:
+        if (
+            section.name == ".text"
+            or not section["sh_flags"] & _EXECUTABLE
+            or not section["sh_size"]
+        ):
             continue
         place = next(iter(rows.get(section.name, ())), None)
         raise UserError(

@@ -22,45 +22,44 @@ MAX_LENGTH = 64
 REGISTERS = {reg.value: reg for reg in Reg}
 """The registers that `|->r` accepts, by name."""
 
-KEYWORDS = frozenset(
-    "spec forall space requires exit exists ensures code emp at expect invariant".split()
-)
+_KEYWORDS = "spec forall space requires exit exists ensures code emp at expect invariant"
+KEYWORDS = frozenset(_KEYWORDS.split())
 """Words of the annotation language."""
 
-ROCQ = frozenset(
-    """
+_ROCQ = """
     Axiom CoFixpoint Definition Fixpoint Hypothesis Parameter Prop SProp Set Theorem Type Variable
     as at by cofix else end exists exists2 fix for forall fun if in let match return then using
     where with
     Abort About Add Admitted Admit Arguments Axioms Bind Canonical Check Class Close Coercion
     CoInductive Compute Conjecture Constraint Context Corollary Create Declare Defined Delimit
-    Derive Drop End Eval Example Existing Export Extract Fact Fail From Function Functional Generalizable
-    Global Goal Hint Hypotheses Import Include Inductive Infix Instance Lemma Let Load Local
+    Derive Drop End Eval Example Existing Export Extract Fact Fail From Function Functional
+    Generalizable Global Goal Hint Hypotheses Import Include Inductive Infix Instance Lemma Let
+    Load Local
     Locate Ltac Ltac2 Module Monomorphic Next Notation Obligation Opaque Open Parameters
     Polymorphic Primitive Print Program Proof Proposition Qed Quit Record Redirect Register Remark
     Remove Require Reserved Reset Restart Save Scheme Search Section Show Strategy Structure Tactic
     Test Time Timeout Transparent Undo Universe Unset Variables Variant
     admit fail fresh idtac lazymatch multimatch only solve type
-    """.split()
-)
+"""
+ROCQ = frozenset(_ROCQ.split())
 """Keywords and commands of Rocq, Gallina and Ltac."""
 
-GENERATED = frozenset(
-    """
+_GENERATED = """
     True False I eq not and or iff ex nat O S Z N Qp Q R positive bool true false list nil cons
     option None Some prod pair unit tt sum inl inr string ascii fst snd
     bv word root fraction byte frac iProp vProp monPred gFunctors bi envs
     WP own later bupd fupd wp spec_pre spec_post
-    """.split()
-)
+"""
+GENERATED = frozenset(_GENERATED.split())
 """Names that generated theories use without qualification; extend it with the templates."""
 
-_FOREIGN_REGISTERS = frozenset(
-    """
+_FOREIGN = """
     rip eip ip rflags eflags flags
     eax ecx edx ebx esp ebp esi edi ax cx dx bx sp bp si di al cl dl bl spl bpl sil dil ah ch dh bh
     cs ds es fs gs ss
-    """.split()
+"""
+_FOREIGN_REGISTERS = frozenset(
+    _FOREIGN.split()
     + [f"r{n}{size}" for n in range(8, 16) for size in "dwb"]
     + [f"{kind}{n}" for kind in ("cr", "dr") for n in range(9)]
     + [f"{kind}{n}" for kind in ("xmm", "ymm", "zmm") for n in range(32)]

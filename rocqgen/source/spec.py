@@ -201,8 +201,13 @@ class Exit:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """On an instruction's line: the access goes to the chunk written at `address` (same space
-    unless `root` says otherwise), although the addresses are not syntactically equal."""
+    """`at address` on the line of the instruction at `offset`: its memory access goes to what the
+    precondition has at `address` in the space that is current there, although the addresses are not
+    syntactically equal.
+
+    An instruction that accesses memory twice (`push m`, `pop m`, `call m`) has two hints in the
+    order of the accesses, or none.
+    """
 
     offset: int
     address: Expr
@@ -225,11 +230,22 @@ class Spec:
 
 
 @dataclass(frozen=True, slots=True)
+class Expectation:
+    """`expect failed` on an instruction's line: the fragment is wrong on purpose, and its proof
+    must fail at the instruction at `offset`."""
+
+    outcome: str
+    offset: int
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
 class Fragment:
     """Annotated machine code: the unit of proof.
 
     `name` is the entry label; `labels` maps every label inside the fragment to its offset from the
     entry; `source` is the path as the user gave it, `digest` the SHA-256 of its bytes in hex.
+    `doc` is the comment above the annotation: free text, to be escaped wherever it is shown.
     """
 
     name: str
@@ -240,3 +256,4 @@ class Fragment:
     labels: tuple[tuple[str, int], ...]
     spec: Spec
     location: Location
+    expect: Expectation | None = None

@@ -1,0 +1,337 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parses the text of annotations into `raw` nodes; every error has its line and column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, NoReturn, cast
+
+from lark import Lark, Token, Transformer_NonRecursive, v_args
+from lark.exceptions import UnexpectedInput, VisitError
+
+from rocqgen.errors import UserError
+from rocqgen.source import raw
+from rocqgen.source.expected import describe, hint_for
+from rocqgen.source.location import Location
+from rocqgen.source.spec import BinOp, Rel
+
+MAX_DEPTH = 100
+"""The deepest nesting of operations in one expression."""
+
+WORD = 1 << 64
+
+_RELATIONS = {
+    "=": (Rel.EQ, False),
+    "!=": (Rel.NE, False),
+    "≠": (Rel.NE, False),
+    "<": (Rel.LT, False),
+    "<=": (Rel.LE, False),
+    "≤": (Rel.LE, False),
+    ">": (Rel.LT, True),
+    ">=": (Rel.LE, True),
+    "≥": (Rel.LE, True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of annotation text that begins at `line` and `column` of its file."""
+
+    line: int
+    column: int
+    text: str
+
+
+def parse_spec(file: str, pieces: tuple[Piece, ...]) -> raw.RawSpec:
+    """Parse a block; `pieces` are its lines, in order."""
+    return cast(raw.RawSpec, _parse(file, pieces, "spec"))
+
+
+def parse_marks(file: str, piece: Piece) -> tuple[raw.RawMark, ...]:
+    """Parse what stands at the end of an instruction's line."""
+    return cast("tuple[raw.RawMark, ...]", _parse(file, (piece,), "marks"))
+
+
+def refused(
+    message: str, location: Location, expected: str | None = None, hint: str | None = None
+) -> UserError:
+    """The error that refuses what is at `location`."""
+    return UserError(
+        message,
+        file=location.file,
+        line=location.line,
+        column=location.column,
+        expected=expected,
+        hint=hint,
+    )
+
+
+@cache
+def _parser() -> Lark:
+    grammar = Path(__file__).with_name("grammar.lark").read_text(encoding="utf-8")
+    return Lark(
+        grammar,
+        parser="lalr",
+        lexer="basic",
+        start=["spec", "marks"],
+        propagate_positions=True,
+        maybe_placeholders=True,
+    )
+
+
+def _parse(file: str, pieces: tuple[Piece, ...], start: str) -> object:
+    """Parse with the columns of the file: what is not annotation is replaced by spaces."""
+    first = pieces[0].line
+    lines = [""] * (pieces[-1].line - first + 1)
+    for piece in pieces:
+        lines[piece.line - first] = " " * (piece.column - 1) + _plain(piece.text)
+    try:
+        tree = _parser().parse("\n".join(lines), start=start)
+    except UnexpectedInput as err:
+        _refuse_syntax(err, file, first, pieces[-1], start)
+    try:
+        return _Builder(file, first).transform(tree)
+    except VisitError as err:
+        if isinstance(err.orig_exc, UserError):
+            raise err.orig_exc from None
+        raise
+
+
+def _plain(text: str) -> str:
+    """One character for each one, where only spaces separate; so columns stay."""
+    return "".join(" " if char.isspace() else char for char in text)
+
+
+def _refuse_syntax(
+    err: UnexpectedInput, file: str, first: int, last: Piece, start: str
+) -> NoReturn:
+    interactive = getattr(err, "interactive_parser", None)
+    accepted: set[str] = interactive.accepts() if interactive is not None else set()
+    token = getattr(err, "token", None)
+    if token is not None and token.type == "$END":
+        place = Location(file, last.line, last.column + len(last.text.rstrip()))
+        missing_exit = "EXIT" in accepted
+        message = "the spec has no exit" if missing_exit else "the annotation ends too early"
+        shown = ""
+    else:
+        place = Location(file, err.line + first - 1, err.column)
+        shown = str(token) if token is not None else str(getattr(err, "char", ""))
+        message = f"unexpected `{_visible(shown)}`"
+    raise refused(message, place, describe(accepted, start), hint_for(shown, accepted))
+
+
+def _visible(text: str) -> str:
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
+
+
+@v_args(meta=True)
+class _Builder(Transformer_NonRecursive[Token, Any]):
+    """Turns lark's tree into raw nodes, bottom up and without recursion."""
+
+    def __init__(self, file: str, first: int) -> None:
+        super().__init__()
+        self._file = file
+        self._first = first
+
+    def _at(self, place: Any) -> Location:
+        """The position of a token or of a rule's meta."""
+        return Location(self._file, place.line + self._first - 1, place.column)
+
+    # -- blocks
+
+    def spec(self, meta: Any, parts: list[Any]) -> raw.RawSpec:
+        params = tuple(
+            binder for part in parts if isinstance(part, _Forall) for binder in part.binders
+        )
+        space, pre, *exits = (part for part in parts if not isinstance(part, _Forall))
+        return raw.RawSpec(params, space, pre, tuple(exits), self._at(meta))
+
+    def forall(self, _meta: Any, parts: list[Any]) -> _Forall:
+        return _Forall(parts[0])
+
+    def space(self, _meta: Any, parts: list[Any]) -> raw.RawExpr:
+        return cast(raw.RawExpr, parts[0])
+
+    requires = exists = space
+
+    def exit(self, meta: Any, parts: list[Any]) -> raw.RawExit:
+        address, space, exists, post = parts
+        return raw.RawExit(address, space, exists or (), post, self._at(meta))
+
+    def binders(self, _meta: Any, parts: list[Any]) -> tuple[raw.RawBinder, ...]:
+        return tuple(binder for group in parts for binder in group)
+
+    def binder(self, _meta: Any, parts: list[Token]) -> list[raw.RawBinder]:
+        *names, sort = parts
+        return [
+            raw.RawBinder(str(name), str(sort), self._at(name), self._at(sort)) for name in names
+        ]
+
+    def assertion(self, _meta: Any, parts: list[raw.RawAtom]) -> tuple[raw.RawAtom, ...]:
+        return tuple(parts)
+
+    # -- atoms
+
+    def register(self, meta: Any, parts: list[Any]) -> raw.RawRegister:
+        left, _, value = parts
+        return raw.RawRegister(left, value, self._at(meta))
+
+    def virtual(self, meta: Any, parts: list[Any]) -> raw.RawVirtual:
+        addr, arrow, share, value = parts
+        writable = arrow.type == "VIRT"
+        return raw.RawVirtual(addr, value, self._share(share, arrow), writable, self._at(meta))
+
+    def physical(self, meta: Any, parts: list[Any]) -> raw.RawPhysical:
+        addr, arrow, share, value = parts
+        return raw.RawPhysical(addr, value, self._share(share, arrow), self._at(meta))
+
+    def claim(self, meta: Any, parts: list[Any]) -> raw.RawClaim:
+        va, arrow, share, pa = parts
+        writable = arrow.type == "CLAIM"
+        return raw.RawClaim(va, pa, self._share(share, arrow), writable, self._at(meta))
+
+    def pure(self, meta: Any, parts: list[Any]) -> raw.RawPure:
+        left, sign, right = parts
+        rel, swap = _RELATIONS[str(sign)]
+        if swap:
+            left, right = right, left
+        return raw.RawPure(rel, left, right, self._at(meta))
+
+    def unknown_arrow(self, _meta: Any, parts: list[Any]) -> NoReturn:
+        raise refused(
+            f"`{parts[1]}` is not an arrow",
+            self._at(parts[1]),
+            "`|->r` for a register, `|->v` or read-only `|->vr` for a virtual address, "
+            "`|->p` for a physical one",
+        )
+
+    def at(self, meta: Any, parts: list[Any]) -> raw.RawAt:
+        root, items = parts
+        return raw.RawAt(root, items, self._at(meta))
+
+    def code(self, meta: Any, parts: list[Any]) -> raw.RawCode:
+        return raw.RawCode(self._share(parts[0], meta), self._at(meta))
+
+    def emp(self, meta: Any, _parts: list[Any]) -> raw.RawEmp:
+        return raw.RawEmp(self._at(meta))
+
+    # -- fractions
+
+    def _share(self, share: raw.RawShare | None, place: Any) -> raw.RawShare:
+        return share if share is not None else raw.RawShare(None, 1, 1, self._at(place))
+
+    def share_name(self, _meta: Any, parts: list[Any]) -> raw.RawShare:
+        return raw.RawShare(str(parts[0]), 0, 1, self._at(parts[0]))
+
+    def share_number(self, _meta: Any, parts: list[Any]) -> raw.RawShare:
+        place = self._at(parts[0])
+        upper = self._fraction_part(parts[0])
+        lower = 1 if parts[1] is None else self._fraction_part(parts[1])
+        if not 0 < upper <= lower:
+            shown = f"{upper}" if parts[1] is None else f"{upper}/{lower}"
+            raise refused(
+                f"the fraction {shown} is not between 0 and 1",
+                place,
+                "a fraction greater than 0 and at most 1, such as `1/2`",
+            )
+        return raw.RawShare(None, upper, lower, place)
+
+    def _fraction_part(self, token: Token) -> int:
+        value = _decimal(str(token))
+        if value is None or value >= WORD:
+            raise refused(
+                f"`{token}` is not part of a fraction",
+                self._at(token),
+                "a decimal number below 2^64, as in `{1/2}`",
+            )
+        return value
+
+    # -- expressions
+
+    def binary(self, meta: Any, parts: list[Any]) -> raw.RawBin:
+        left, sign, right = parts
+        depth = 1 + max(left.depth, right.depth)
+        if depth > MAX_DEPTH:
+            raise refused(
+                f"the expression has more than {MAX_DEPTH} operations inside one another",
+                self._at(sign),
+                "smaller expressions: give parts of it names, with `x = ...`",
+            )
+        return raw.RawBin(BinOp(str(sign)), left, right, self._at(meta), depth)
+
+    def name(self, _meta: Any, parts: list[Token]) -> raw.RawName:
+        return raw.RawName(str(parts[0]), self._at(parts[0]))
+
+    def number(self, _meta: Any, parts: list[Token]) -> raw.RawLit:
+        return raw.RawLit(self._word(parts[0], 1, WORD - 1), self._at(parts[0]))
+
+    def negative(self, _meta: Any, parts: list[Token]) -> raw.RawLit:
+        return raw.RawLit(self._word(parts[1], -1, WORD >> 1), self._at(parts[0]))
+
+    def _word(self, token: Token, sign: int, limit: int) -> int:
+        value = _number(str(token))
+        if value is None:
+            raise refused(
+                f"`{token}` is not a number",
+                self._at(token),
+                "a decimal number without leading zeros, or `0x` and hexadecimal digits",
+            )
+        if value > limit:
+            raise refused(
+                f"`{'-' if sign < 0 else ''}{token}` does not fit in 64 bits",
+                self._at(token),
+                "a word: at least -2^63, below 2^64",
+            )
+        return sign * value % WORD
+
+    def percent(self, _meta: Any, parts: list[Token]) -> NoReturn:
+        raise refused(
+            f"unexpected `{parts[0]}`",
+            self._at(parts[0]),
+            "register names without `%` in annotations",
+            str(parts[0])[1:],
+        )
+
+    # -- marks
+
+    def marks(self, _meta: Any, parts: list[raw.RawMark]) -> tuple[raw.RawMark, ...]:
+        return tuple(parts)
+
+    def at_mark(self, meta: Any, parts: list[raw.RawExpr]) -> raw.RawHint:
+        return raw.RawHint(tuple(parts), self._at(meta))
+
+    def expect_mark(self, meta: Any, parts: list[Token]) -> raw.RawExpect:
+        if parts[0] != "failed":
+            raise refused(
+                f"unknown outcome `{parts[0]}`", self._at(parts[0]), "`failed`", "expect failed"
+            )
+        return raw.RawExpect(str(parts[0]), self._at(meta))
+
+
+@dataclass(frozen=True, slots=True)
+class _Forall:
+    """The binders of one `forall`; a block may have several."""
+
+    binders: tuple[raw.RawBinder, ...]
+
+
+def _digits(text: str, base: int) -> int | None:
+    """The value of at most 40 ASCII digits; longer numbers have no use here."""
+    allowed = "0123456789abcdef"[:base]
+    if not text or len(text) > 40 or any(char not in allowed for char in text.lower()):
+        return None
+    return int(text, base)
+
+
+def _decimal(text: str) -> int | None:
+    if text.startswith("0") and text != "0":
+        return None
+    return _digits(text, 10)
+
+
+def _number(text: str) -> int | None:
+    if text[:2] in {"0x", "0X"}:
+        return _digits(text[2:], 16)
+    return _decimal(text)

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds annotations in the text of a file, and the label that each block belongs to."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from rocqgen.source.annotations import Piece, refused
+from rocqgen.source.location import Location
+from rocqgen.source.text import Comment, SourceText
+
+_LABEL = re.compile(r"\s*(?P<name>[A-Za-z_.$][A-Za-z0-9_.$]*|[0-9]+|\"[^\"]*\")\s*:")
+# What may stand between a block and its label without making code or data.
+_QUIET = re.compile(
+    r"\s*\.(globl|global|local|weak|hidden|protected|internal|type|size|align|balign|p2align"
+    r"|text|section|intel_syntax|att_syntax|cfi_\w+|set|equ|file|ident|code64)\b"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block of `#@` lines and the entry label below it."""
+
+    pieces: tuple[Piece, ...]
+    location: Location
+    entry: str
+    entry_location: Location
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineMark:
+    """`#@` at the end of a line of code."""
+
+    piece: Piece
+    location: Location
+
+
+def find_marks(source: SourceText) -> tuple[LineMark, ...]:
+    """The annotations at the ends of lines of code."""
+    return tuple(
+        LineMark(_piece(comment), Location(source.path, comment.line, comment.column))
+        for comment in source.comments
+        if not comment.own_line and comment.text.startswith("@")
+    )
+
+
+def find_blocks(source: SourceText) -> tuple[Block, ...]:
+    """The blocks of a file, each with its entry label.
+
+    A block that no label follows before code, data or the next block is a `UserError`.
+    """
+    runs: list[list[Comment]] = []
+    for comment in source.comments:
+        if not comment.own_line or not comment.text.startswith("@"):
+            continue
+        if runs and runs[-1][-1].line == comment.line - 1:
+            runs[-1].append(comment)
+        else:
+            runs.append([comment])
+    starts = {run[0].line for run in runs}
+    return tuple(_block(source, run, starts) for run in runs)
+
+
+def _piece(comment: Comment) -> Piece:
+    return Piece(comment.line, comment.column + 1, comment.text[1:])
+
+
+def _block(source: SourceText, run: list[Comment], starts: set[int]) -> Block:
+    place = Location(source.path, run[0].line, run[0].column)
+    for line in range(run[-1].line + 1, len(source.code) + 1):
+        text = source.code[line - 1]
+        if line in starts:
+            raise refused(
+                "an annotation without an entry: another one follows before any label",
+                place,
+                "the entry label in the lines below the annotation",
+                "consecutive #@ lines, if this is one annotation",
+            )
+        if found := _LABEL.match(text):
+            where = Location(source.path, line, found.start("name") + 1)
+            pieces = tuple(_piece(comment) for comment in run)
+            return Block(pieces, place, found["name"], where, _doc(source, run[0].line))
+        if text.strip() and not _QUIET.match(text):
+            raise refused(
+                "an annotation without an entry: "
+                f"`{source.statement(line)}` comes before any label",
+                place,
+                "the entry label in the lines below the annotation; a hint stands at the end of "
+                "an instruction's line",
+            )
+    raise refused(
+        "an annotation without an entry: the file ends before any label",
+        place,
+        "the entry label in the lines below the annotation",
+    )
+
+
+def _doc(source: SourceText, line: int) -> str:
+    """The plain comment just above a block, else the one that begins the file."""
+    plain = {
+        comment.line: comment.text.strip()
+        for comment in source.comments
+        if comment.own_line and not comment.text.startswith("@")
+    }
+    above = []
+    while (line := line - 1) in plain:
+        above.append(plain[line])
+    lines = above[::-1]
+    if not lines:
+        first = 1
+        while first in plain:
+            lines.append(plain[first])
+            first += 1
+    kept = [text for text in lines if not text.startswith("SPDX-")]
+    return "\n".join(kept).strip()

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Says in words what the parser would have accepted."""
+
+from __future__ import annotations
+
+_TOKENS = {
+    "LPAR": "`(`",
+    "RPAR": "`)`",
+    "LSQB": "`[`",
+    "RSQB": "`]`",
+    "LBRACE": "`{`",
+    "RBRACE": "`}`",
+    "COMMA": "`,`",
+    "COLON": "`:`",
+    "SLASH": "`/`",
+    "_SEP": "`*` and another assertion",
+    "NUMBER": "a number",
+    "NAME": "a name",
+    "AT": "`at ADDRESS`",
+    "EXPECT": "`expect failed`",
+    "SPEC": "`spec`",
+    "FORALL": "`forall NAMES : SORT`",
+    "SPACE": "`space ROOT`",
+    "REQUIRES": "`requires ASSERTION`",
+    "EXIT": "`exit ADDRESS`",
+    "EXISTS": "`exists NAMES : SORT`",
+    "ENSURES": "`ensures ASSERTION`",
+    "$END": "the end of the annotation",
+}
+_ARROWS = {"REG", "VIRT", "VIRT_RO", "PHYS", "CLAIM", "CLAIM_RO", "ARROW"}
+_RELATIONS = {"EQ", "NE", "LT", "LE", "GT", "GE"}
+_OPERATORS = {"PLUS", "MINUS", "AMP", "PIPE", "CARET", "SHL", "SHR"}
+_EXPRESSION = {"NAME", "NUMBER", "MINUS", "PERCENT", "LPAR"}
+
+_ASSERTION = (
+    "an assertion, such as `rdi |->r x`, `p + 8 |->v x`, `pa |->p x`, `va ~> pa`, `x != y`, "
+    "`[r] { ... }`, `code` or `emp`"
+)
+_WRITE_INSTEAD = {
+    ".": "a clause has no full stop at its end",
+    ";": "separate assertions by `*`",
+    ",": "separate assertions by `*`",
+    "/": "fractions go in braces behind the arrow: `p |->v{1/2} x`",
+    "$": "numbers without `$`",
+    "\\": "`*` between assertions",
+    ":=": "`=`",
+    "~": "`x ^ -1` for the complement of x, `va ~> pa` for a claim",
+    "!": "`x != y`",
+}
+
+
+def describe(accepted: set[str], start: str) -> str | None:
+    """What could stand there, given the names of the tokens that the parser accepts."""
+    left = set(accepted)
+    words = []
+    if {"EMP", "CODE"} <= left:
+        words.append(_ASSERTION)
+        left -= _EXPRESSION | {"EMP", "CODE", "LSQB"}
+    elif left >= _EXPRESSION:
+        words.append("an expression (a name, a number, or one in parentheses)")
+        left -= _EXPRESSION
+    if left & _ARROWS:
+        words.append("an arrow (`|->r`, `|->v`, `|->vr`, `|->p`, `~>`, `~>r`)")
+        words.append("a relation (`=`, `!=`, `<`, `<=`, `>`, `>=`)")
+        left -= _ARROWS | _RELATIONS
+    if left & _OPERATORS:
+        words.append("an operator (`+`, `-`, `&`, `|`, `^`, `<<`, `>>`)")
+        left -= _OPERATORS
+    words += [_TOKENS[name] for name in _TOKENS if name in left]
+    if not words:
+        return "a spec block" if start == "spec" else "`at ADDRESS` or `expect failed`"
+    return ", or ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
+
+
+def hint_for(shown: str, accepted: set[str]) -> str | None:
+    """What to write instead of `shown`, for the slips that other languages teach."""
+    if shown in {"*", "∗"} and accepted & _ARROWS:
+        return "there is no multiplication: `x << 3` for 8 * x"
+    if shown == "=" and "NAME" in accepted:
+        return "one `=`"
+    if shown == "spec":
+        return "a block has one spec: leave a line without `#@` between two"
+    if shown == "exists" and "EMP" in accepted:
+        return "exit ADDRESS exists x : word ensures ..."
+    if "SPEC" in accepted:
+        return "spec ... in front of the entry label; `at` and `expect` at an instruction's line"
+    return _WRITE_INSTEAD.get(shown)
