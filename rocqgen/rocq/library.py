@@ -10,7 +10,6 @@ takes over what the change does not touch, from the build that has most of it.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -20,7 +19,7 @@ from rocqgen.exits import ExitCode
 from rocqgen.locking import locked
 from rocqgen.progress import silent
 from rocqgen.resources import theories_dir
-from rocqgen.rocq.compile import FLAGS, compile_all, dependencies
+from rocqgen.rocq.library_build import FLAGS, compile_all, dependencies
 from rocqgen.userdirs import cache_dir, ensure_dir
 
 if TYPE_CHECKING:
@@ -75,10 +74,10 @@ def ensure_library(toolchain: Toolchain, progress: Progress = silent) -> Library
         return Library(final)
     with locked(
         _root() / "lock", lambda: progress("waiting for another build of the library", 0, 0)
-    ):
+    ) as lock:
         if not final.is_dir():
             staging = final.with_suffix(".tmp")
-            _build(staging, sources, toolchain, progress)
+            _build(staging, sources, toolchain, lock, progress)
             staging.rename(final)
             _sweep(final)
     return Library(final)
@@ -126,7 +125,7 @@ def file_keys(
 
 
 def _build(
-    staging: Path, sources: Mapping[str, bytes], toolchain: Toolchain, progress: Progress
+    staging: Path, sources: Mapping[str, bytes], toolchain: Toolchain, lock: int, progress: Progress
 ) -> None:
     """Compile ``sources`` in ``staging``; the caller holds the lock."""
     for name, content in sources.items():
@@ -152,6 +151,7 @@ def _build(
             done=done,
             finished=finished,
             shown_as=theories_dir(),
+            lock=lock,
             progress=progress,
         )
 
@@ -182,9 +182,7 @@ def _inherit(staging: Path, keys: Mapping[str, str]) -> None:
         return
     names = sorted(_finished(best, keys))
     for name in names:
-        compiled = (staging / name).with_suffix(".vo")
-        compiled.unlink(missing_ok=True)
-        os.link((best / name).with_suffix(".vo"), compiled)
+        shutil.copyfile((best / name).with_suffix(".vo"), (staging / name).with_suffix(".vo"))
     lines = [f"{keys[name]} {name}\n" for name in names]
     (staging / _LEDGER).write_text("".join(lines), encoding="utf-8")
 

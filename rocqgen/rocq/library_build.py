@@ -94,12 +94,14 @@ def compile_all(
     done: frozenset[str],
     finished: Callable[[str], None],
     shown_as: Path,
+    lock: int,
     progress: Progress,
 ) -> None:
     """Compile the files of ``needs`` in ``folder`` except those ``done``, one coqc per processor.
 
     ``finished`` is told each file when its .vo is complete. The first error ends the other coqc
-    and is raised as UserError (exit 3) at its position in the folder ``shown_as``.
+    and is raised as UserError (exit 3) at its position in the folder ``shown_as``. Each coqc
+    inherits the descriptor ``lock``, so that one orphaned by a killed build keeps the next one out.
     """
     order = TopologicalSorter(needs)
     order.prepare()
@@ -114,7 +116,7 @@ def compile_all(
                 order.done(name)
                 count += 1
             while waiting and len(running) < (os.cpu_count() or 1):
-                running.append(_start(toolchain, folder, root, waiting.pop(0)))
+                running.append(_start(toolchain, folder, root, waiting.pop(0), lock))
             progress("compiling the theory library", count, len(needs))
             ended = [job for job in running if job.process.poll() is not None]
             for job in ended:
@@ -134,7 +136,7 @@ def compile_all(
             job.output.close()
 
 
-def _start(toolchain: Toolchain, folder: Path, root: str, name: str) -> _Running:
+def _start(toolchain: Toolchain, folder: Path, root: str, name: str, lock: int) -> _Running:
     output = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the job is judged or ended
     process = subprocess.Popen(
         [toolchain.coqc, *FLAGS, "-Q", ".", root, name],
@@ -143,6 +145,7 @@ def _start(toolchain: Toolchain, folder: Path, root: str, name: str) -> _Running
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,
+        pass_fds=(lock,),
     )
     return _Running(name, process, output)
 
