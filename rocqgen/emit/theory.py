@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the emitter hands on: the text of a theory and the map from it back to the assembly.
+
+Offsets count characters of ``text`` (Python string indices), not bytes: the emitter builds strings.
+Coq counts bytes of UTF-8; `rocqgen.rocq.document` converts once, at the edge.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rocqgen.source.location import Location
+
+
+class Role(StrEnum):
+    """What a stretch of a theory is there for."""
+
+    CODE = "code"
+    SPEC = "spec"
+    BLOCK = "block"
+    RESIDUAL = "residual"
+    THEOREM = "theorem"
+    USER = "user"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The characters ``start`` to ``end`` (exclusive) of a theory stem from ``location``.
+
+    ``text`` is the instruction's source text, or the fact, as messages show it.  Marks may nest.
+    """
+
+    start: int
+    end: int
+    location: Location
+    role: Role
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An instruction of the fragment, for messages of the engine that give its index."""
+
+    location: Location
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Theory:
+    """A generated theory.
+
+    ``name`` is the file's stem and module; ``theorem`` the headline theorem in it; ``source`` the
+    path of the assembly as the user gave it and ``digest`` the SHA-256 of its bytes in hex.
+    ``instrs`` has the fragment's instructions in the order in which the engine counts them from 0.
+    ``expect`` is set for a wrong twin: the line at which its proof must fail.
+    """
+
+    name: str
+    text: str
+    theorem: str
+    source: str
+    digest: str
+    marks: tuple[Mark, ...] = ()
+    instrs: tuple[Step, ...] = ()
+    expect: Location | None = None
+
+    def mark_at(self, offset: int) -> Mark | None:
+        """The innermost mark around the character at ``offset``; of equals, the later one."""
+        found: Mark | None = None
+        for mark in self.marks:
+            if mark.start <= offset < mark.end and (
+                found is None or mark.end - mark.start <= found.end - found.start
+            ):
+                found = mark
+        return found

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`coqc` on a file, watched, and the assumptions of a theorem in what it compiled.
+
+The assumptions are asked for in a small file of its own that requires the compiled one, in a new
+process: nothing in the generated text can change the answer, and the text remains as it was made.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import select
+import signal
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from rocqgen.rocq.limits import (
+    Cancelled,
+    Limits,
+    ProverDiedError,
+    ProverMemoryError,
+    ProverUnavailableError,
+    describe_exit,
+)
+from rocqgen.rocq.process import TICK, limit_cpu, resident_mb
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Mapping
+
+    from rocqgen.rocq.server import LoadPath
+
+_REPORT = re.compile(
+    r'^File "(?P<file>[^"]*)", line (?P<line>\d+), characters (?P<start>\d+)-\d+:\n(?=Error)',
+    re.MULTILINE,
+)
+_HEADERS = ("Axioms:", "Section Variables:", "Theory:", "Opaque", "Transparent")
+_ENTRY = re.compile(r"(?P<name>[^\s:]+)\s*:\s")
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """How `coqc` ended: without an error, or with ``message`` at a character of the text.
+
+    ``timed_out`` tells that it was ended for its time; ``offset`` is None without a position.
+    """
+
+    message: str = ""
+    offset: int | None = None
+    timed_out: bool = False
+    seconds: float = 0.0
+    peak_mb: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Whether the file was compiled."""
+        return not self.message
+
+
+class AssumptionsUnknownError(Exception):
+    """``Print Assumptions`` gave no answer that can be understood."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coqc:
+    """The batch compiler with its load paths and limits."""
+
+    program: Path
+    environ: Mapping[str, str]
+    load_paths: tuple[LoadPath, ...]
+    limits: Limits
+    cancel: threading.Event
+
+    def compile(self, file: Path) -> Compiled:
+        """Compile ``file``; raises ProverError when it is killed, dies, or cannot be started."""
+        code, out, errors, done = self._run(file)
+        if done.timed_out or code == 0:
+            return done
+        text = file.read_text(encoding="utf-8")
+        return Compiled(
+            *_read_error(text, errors or out), seconds=done.seconds, peak_mb=done.peak_mb
+        )
+
+    def assumptions(self, module: str, theorem: str, folder: Path) -> tuple[str, ...]:
+        """What ``theorem`` of the compiled ``module`` (fully qualified) assumes; empty is closed.
+
+        The check is written to a new file in ``folder``.  Raises AssumptionsUnknownError.
+        """
+        file = folder / "rocqgen_assumptions.v"
+        # Fully qualified, so that no name in the file can stand in for the theorem.
+        file.write_text(
+            f"Require {module}.\nPrint Assumptions {module}.{theorem}.\n", encoding="utf-8"
+        )
+        code, out, errors, done = self._run(file)
+        if done.timed_out:
+            raise AssumptionsUnknownError("Print Assumptions ran out of time")
+        if code != 0:
+            said = _read_error(file.read_text(encoding="utf-8"), errors or out)[0]
+            raise AssumptionsUnknownError(f"Print Assumptions failed: {said}")
+        return parse_assumptions(out)
+
+    def _run(self, file: Path) -> tuple[int, str, str, Compiled]:
+        arguments = [str(self.program), "-q", "-noglob", "-w", "none"]
+        for path in self.load_paths:
+            arguments += ["-Q", str(path.folder), path.logical]
+        began = time.monotonic()
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+            try:
+                child = subprocess.Popen(
+                    [*arguments, str(file)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=errors,
+                    env=dict(self.environ),
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise ProverUnavailableError(
+                    f"{self.program} cannot be started: {error.strerror or error}"
+                ) from error
+            try:
+                timed_out, peak = self._watch(child, began + self.limits.theory)
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+            said, complaint = _contents(out), _contents(errors)
+        seconds = time.monotonic() - began
+        if timed_out:
+            message = f"coqc was not done within the limit of {self.limits.theory:g} s"
+            return -1, said, complaint, Compiled(message, None, True, seconds, peak)
+        if child.returncode < 0:
+            raise ProverDiedError(f"coqc {describe_exit(child.returncode)}")
+        return child.returncode, said, complaint, Compiled(seconds=seconds, peak_mb=peak)
+
+    def _watch(self, child: subprocess.Popen[bytes], deadline: float) -> tuple[bool, float]:
+        """Wait for the end; whether it was the deadline, and the peak of memory in MB."""
+        limit_cpu(child.pid, 2 * self.limits.theory + 60)
+        peak = 0.0
+        descriptor = os.pidfd_open(child.pid)
+        try:
+            poll = select.poll()
+            poll.register(descriptor, select.POLLIN)
+            while not poll.poll(TICK * 1000):
+                if self.cancel.is_set():
+                    raise Cancelled
+                used = resident_mb(child.pid)
+                peak = max(peak, used)
+                if used > self.limits.memory:
+                    raise ProverMemoryError(
+                        f"coqc used more than {self.limits.memory} MB of memory"
+                    )
+                if time.monotonic() >= deadline:
+                    return True, peak
+        finally:
+            os.close(descriptor)
+        child.wait()
+        return False, peak
+
+
+def _contents(stream: IO[bytes]) -> str:
+    stream.seek(0)
+    return stream.read().decode("utf-8", "replace")
+
+
+def _read_error(text: str, said: str) -> tuple[str, int | None]:
+    """The message of `coqc` without its ``File`` line, and the character of ``text`` meant."""
+    found = list(_REPORT.finditer(said))
+    if not found:
+        return said.strip() or "coqc failed without a message", None
+    last = found[-1]
+    lines = text.split("\n")
+    line = min(int(last["line"]), len(lines)) - 1
+    before = lines[line].encode()[: int(last["start"])].decode("utf-8", "ignore")
+    offset = sum(len(one) + 1 for one in lines[:line]) + len(before)
+    message = said[last.end() :].removeprefix("Error:").strip()
+    return message or "coqc failed without a message", offset
+
+
+def parse_assumptions(said: str) -> tuple[str, ...]:
+    """Read what ``Print Assumptions`` prints.
+
+    An axiom is given by its name; a weaker check ("f is assumed to be guarded", "Type hierarchy is
+    collapsed ...") by its whole sentence, which is never the name of an axiom.
+    """
+    lines = [line for line in said.strip().splitlines() if line.strip()]
+    if [line.strip() for line in lines] == ["Closed under the global context"]:
+        return ()
+    if not lines or not lines[0].startswith(_HEADERS):
+        raise AssumptionsUnknownError(f"Print Assumptions printed something unknown: {said!r:.200}")
+    entries: list[str] = []
+    for line in lines:
+        if line.startswith(_HEADERS):
+            continue
+        if entries and line.startswith((" ", "\t", ":")):
+            entries[-1] += " " + line.strip()
+        else:
+            entries.append(line.strip())
+    names = []
+    for entry in entries:
+        match = _ENTRY.match(entry)
+        names.append(match["name"] if match else entry.rstrip("."))
+    return tuple(sorted(set(names)))

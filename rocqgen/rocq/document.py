@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks a whole text in a session and goes on behind every failure.
+
+A proof that fails is taken back and admitted *in the session only*, so that what comes after it is
+checked as well; `coqc` compiles no file of which that happened.  Positions count characters.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from rocqgen.rocq.sentences import Sentence, sentence_at, split
+
+if TYPE_CHECKING:
+    from rocqgen.rocq.answers import Added, RocqError
+    from rocqgen.rocq.limits import Limits
+    from rocqgen.rocq.session import Session
+
+
+class Kind(StrEnum):
+    """How a sentence failed."""
+
+    ERROR = "error"
+    TIMEOUT = "timeout"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A sentence that the prover refuses, and the goal it found there.
+
+    ``offset`` is the character at which the prover points, ``start`` to ``end`` the sentence;
+    ``lemma`` the statement whose proof it is part of.
+    """
+
+    kind: Kind
+    offset: int
+    start: int
+    end: int
+    sentence: str
+    message: str
+    goal: str | None = None
+    lemma: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What became of a text.
+
+    ``assumed`` are the offsets of sentences that assume something (an axiom, ``Admitted``);
+    ``dependents`` the lemmas that were accepted but lean on one whose proof failed.
+    ``finished`` is false when the time ran out before the end of the text.
+    """
+
+    failures: tuple[Failure, ...]
+    assumed: tuple[int, ...]
+    dependents: tuple[str, ...]
+    sentences: int
+    seconds: float
+    finished: bool = True
+
+
+@dataclass(slots=True)
+class _Run:
+    text: str
+    session: Session
+    limits: Limits
+    sentences: list[Sentence]
+    began: float = field(default_factory=time.monotonic)
+    failures: list[Failure] = field(default_factory=list)
+    assumed: list[int] = field(default_factory=list)
+    accepted: list[str] = field(default_factory=list)
+    count: int = 0
+    tip: int = 1
+
+    def left(self) -> float:
+        """Seconds that the next sentence may take."""
+        return min(self.limits.sentence, self.began + self.limits.theory - time.monotonic())
+
+
+def check(text: str, session: Session, limits: Limits, *, keep_going: bool = True) -> Checked:
+    """Run ``text`` in a fresh session; raises ProverError when the prover dies on it.
+
+    Without ``keep_going`` it stops at the first failure.
+    """
+    run = _Run(text, session, limits, split(text))
+    position: int | None = 0
+    while position is not None and text[position:].strip():
+        position = _run_from(run, position)
+        if run.failures and (not keep_going or run.left() <= 0):
+            break
+    finished = position is None or not text[position:].strip()
+    return Checked(
+        tuple(run.failures),
+        tuple(run.assumed),
+        _dependents(run),
+        run.count,
+        time.monotonic() - run.began,
+        finished,
+    )
+
+
+def _run_from(run: _Run, base: int) -> int | None:
+    """Check the text from ``base``; where to go on after a failure, None at the end."""
+    rest = run.text[base:]
+    to_character = _Bytes(rest)
+    added, error, timed_out = run.session.add(rest, max(run.left(), 0.0))
+    for one in added:
+        start = base + to_character(one.span.start)
+        end = base + to_character(one.span.end)
+        problem, late = run.session.execute(one.sid, max(run.left(), 0.0))
+        if any(said.kind == "AddedAxiom" for said in run.session.feedback[one.sid]):
+            run.assumed.append(start)
+        if problem is not None:
+            offset = start
+            if problem.span is not None:
+                offset = base + to_character(problem.span.start)
+            return _fail(run, one, start, end, offset, problem, late)
+        run.count += 1
+        run.tip = one.sid
+        _note_accepted(run, start)
+    if error is not None:
+        start = base + to_character(added[-1].span.end) if added else base
+        return _fail_to_parse(run, base, start, to_character, error, timed_out)
+    if run.tip > 1 and run.session.goals(run.tip) is not None:
+        _unfinished(run, len(run.text.rstrip()), "before the end of the file")
+    return None
+
+
+def _fail(
+    run: _Run,
+    added: Added,
+    start: int,
+    end: int,
+    offset: int,
+    error: RocqError,
+    late: bool,
+) -> int:
+    goal = run.session.goals(run.tip) if run.tip > 1 else None
+    run.session.cancel(added.sid)
+    _record(run, start, end, offset, error, late, goal)
+    return _recover(run, end, inside=goal is not None)
+
+
+def _fail_to_parse(
+    run: _Run, base: int, start: int, to_character: _Bytes, error: RocqError, late: bool
+) -> int:
+    """The prover's parser stopped behind ``start``: the sentence there is at fault."""
+    start = len(run.text) - len(run.text[start:].lstrip())
+    goal = run.session.goals(run.tip) if run.tip > 1 else None
+    offset = start
+    if error.span is not None:
+        offset = min(base + to_character(error.span.start), max(start, len(run.text) - 1))
+    sentence = sentence_at(run.sentences, start)
+    end = sentence.end if sentence else len(run.text)
+    if goal is not None and sentence and sentence.opens_proof and "Nested" in error.message:
+        # The proof before it was never closed, and that is what is wrong, not this statement.
+        _unfinished(run, len(run.text[:start].rstrip()), "before the next statement")
+        _admit(run)
+        return sentence.start
+    _record(run, start, end, offset, error, late, goal)
+    return _recover(run, end, inside=goal is not None)
+
+
+def _unfinished(run: _Run, end: int, where: str) -> None:
+    """Report a proof that has no end before the character ``end``."""
+    last = max((one.start for one in run.sentences if one.end <= end), default=0)
+    lemma = _lemma_around(run, last)
+    run.failures.append(
+        Failure(
+            Kind.ERROR,
+            last,
+            last,
+            end,
+            run.text[last:end],
+            f"the proof of {lemma or 'a statement'} is not closed: there is no Qed {where}",
+            run.session.goals(run.tip),
+            lemma,
+        )
+    )
+
+
+def _record(
+    run: _Run,
+    start: int,
+    end: int,
+    offset: int,
+    error: RocqError,
+    late: bool,
+    goal: str | None,
+) -> None:
+    message = error.message
+    if late:
+        taken = min(run.limits.sentence, run.limits.theory)
+        message = f"no answer within the limit of {taken:g} s"
+    run.failures.append(
+        Failure(
+            Kind.TIMEOUT if late else Kind.ERROR,
+            offset,
+            start,
+            end,
+            run.text[start:end].strip(),
+            message,
+            goal,
+            _lemma_around(run, start),
+        )
+    )
+
+
+def _recover(run: _Run, end: int, *, inside: bool) -> int:
+    """Where the text goes on: behind the failing proof, which is admitted, or the sentence."""
+    failing = sentence_at(run.sentences, end - 1)
+    if not inside and (failing is None or not failing.opens_proof):
+        return end
+    if inside:
+        _admit(run)
+    if failing is not None and failing.closes_proof:
+        return end
+    for one in run.sentences:
+        if one.start < end or one is failing:
+            continue
+        if one.closes_proof:
+            return one.end
+        if one.opens_proof:
+            return one.start
+    return end if not inside else len(run.text)
+
+
+def _admit(run: _Run) -> None:
+    added, error, _ = run.session.add("Admitted.", 10.0)
+    if added and error is None:
+        error, _ = run.session.execute(added[0].sid, 10.0)
+    if added and error is None:
+        run.tip = added[0].sid
+    elif added:
+        run.session.cancel(added[0].sid)
+    if error is not None or not added:
+        # Some proofs cannot be admitted, for example one whose statement still has holes.
+        aborted, _, _ = run.session.add("Abort.", 10.0)
+        if aborted:
+            run.session.execute(aborted[0].sid, 10.0)
+            run.tip = aborted[0].sid
+
+
+def _note_accepted(run: _Run, start: int) -> None:
+    sentence = sentence_at(run.sentences, start)
+    if sentence is not None and sentence.closes_proof:
+        lemma = _lemma_around(run, sentence.start)
+        if lemma is not None:
+            run.accepted.append(lemma)
+
+
+def _lemma_around(run: _Run, position: int) -> str | None:
+    """The name of the statement whose proof holds the sentence at ``position``."""
+    name = None
+    for one in run.sentences:
+        if one.start > position:
+            break
+        if one.opens_proof:
+            name = one.name
+        elif one.closes_proof and one.end <= position:
+            name = None
+    return name
+
+
+def _dependents(run: _Run) -> tuple[str, ...]:
+    """The accepted lemmas whose assumptions name one that failed."""
+    failed = {one.lemma for one in run.failures if one.lemma}
+    if not failed or run.left() <= 0:
+        return ()
+    found = []
+    for name in run.accepted:
+        said, error = run.session.query(run.tip, f"Print Assumptions {name}.", run.left())
+        used = {line.split(":")[0].strip() for line in said.splitlines()}
+        if error is None and used & failed:
+            found.append(name)
+    return tuple(found)
+
+
+class _Bytes:
+    """Turns bytes of a text's UTF-8 into characters."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._encoded = None if text.isascii() else text.encode()
+
+    def __call__(self, offset: int) -> int:
+        if self._encoded is None:
+            return min(offset, len(self._text))
+        return len(self._encoded[:offset].decode("utf-8", "ignore"))
