@@ -23,6 +23,23 @@ Section tests.
     (@[r] space_pred f)%I = ⎡f r⎤%I.
   Proof. reflexivity. Qed.
 
+  (** * Assertions given by a function of the root *)
+  Lemma space_pred_instances (f : bv 64 → iProp Σ) :
+    (∀ t, Persistent (f t)) → (∀ t, Timeless (f t)) →
+    ▷ space_pred f ⊢ |={⊤}=> space_pred f ∗ space_pred f.
+  Proof. iIntros (??) ">#H". iModIntro. iSplit; iExact "H". Qed.
+  Lemma space_pred_fraction (h : Qp → bv 64 → iProp Σ) :
+    (∀ t, Fractional (λ q, h q t)) →
+    @[r] space_pred (h 1%Qp) ⊢
+    @[r] space_pred (h (1/2)%Qp) ∗ @[r] space_pred (h (1/2)%Qp).
+  Proof.
+    intros ?. rewrite -{1}Qp.half_half.
+    by rewrite (fractional (Φ:=λ q, @[r] space_pred (h q))%I).
+  Qed.
+  Lemma big_sep_enter (l : list nat) :
+    ([∗ list] x ∈ l, @[r] Φ x) ⊢ @[r] ([∗ list] x ∈ l, Φ x).
+  Proof. rewrite at_root_big_sepL. iIntros "$". Qed.
+
   (** * Splitting and opening *)
   Lemma into_sep : @[r] (P ∗ Q) ⊢ @[r] Q ∗ @[r] P.
   Proof. iIntros "[HP HQ]". iSplitL "HQ"; iAssumption. Qed.
@@ -131,6 +148,15 @@ Section tests.
     iIntros "#HP HQ". Fail iModIntro. Fail iEnter.
     iClear "HP". iEnter. iExact "HQ".
   Qed.
+  (** A refusal does not try each hypothesis in several ways: this would not end. *)
+  Lemma enter_refuses_soon :
+    P ⊢ Nat.iter 20 (λ X, @[r] Q -∗ (@[r] R ∗ @[r] R) -∗ X)%I (@[r] Q).
+  Proof.
+    simpl. iIntros "HP". do 40 iIntros "?". Fail iModIntro.
+    iClear "HP". iEnter. iAssumption.
+  Qed.
+  Lemma enter_refuses_not_objective : (@[r] P ∗ Q) -∗ @[r] P.
+  Proof. iIntros "H". Fail iEnter. iDestruct "H" as "[$ _]". Qed.
   Lemma enter_not_modal : P ⊢ P.
   Proof. iIntros "HP". Fail iEnter. Fail iEnter as "Hr". iExact "HP". Qed.
 

@@ -42,9 +42,9 @@ Section modality.
     IntoAtRoot r P Q → IntoAtRoot r (▷ P) (▷ Q) | 5.
   Proof. rewrite /IntoAtRoot at_root_later=> ->. done. Qed.
   Global Instance into_at_root_sep r P1 P2 Q1 Q2 :
-    IntoAtRoot r P1 Q1 → IntoAtRoot r P2 Q2 →
+    TCNoBackTrack (IntoAtRoot r P1 Q1) → IntoAtRoot r P2 Q2 →
     IntoAtRoot r (P1 ∗ P2) (Q1 ∗ Q2) | 5.
-  Proof. rewrite /IntoAtRoot at_root_sep=> -> ->. done. Qed.
+  Proof. rewrite /IntoAtRoot at_root_sep=> -[->] ->. done. Qed.
   Global Instance into_at_root_exist {A} r (Φ Ψ : A → vProp Σ) :
     (∀ x, IntoAtRoot r (Φ x) (Ψ x)) → IntoAtRoot r (∃ x, Φ x) (∃ x, Ψ x) | 5.
   Proof.
@@ -406,16 +406,11 @@ Section tag.
 End tag.
 
 (** * Tactics *)
-(** Find the in_space fact named [Hin], without a search for instances. *)
-Local Ltac retag_lookup tac_name Hin :=
-  pm_reflexivity ||
-  (let Hin := pretty_ident Hin in
-   fail tac_name ":" Hin "is not a hypothesis in_space r").
-
 Tactic Notation "iTag" constr(Hin) :=
   iStartProof;
   notypeclasses refine (tac_tag _ Hin _ _ _ _ _ _ _ _ _ _ _);
-    [retag_lookup "iTag" Hin
+    [pm_reflexivity ||
+     (let Hin := pretty_ident Hin in fail "iTag:" Hin "is not a hypothesis in_space r")
     |tc_solve || fail "iTag: cannot tag the intuitionistic context"
     |tc_solve || fail "iTag: cannot tag the spatial context"
     |pm_prettify].
@@ -423,7 +418,8 @@ Tactic Notation "iTag" constr(Hin) :=
 Tactic Notation "iUntag" constr(Hin) :=
   iStartProof;
   notypeclasses refine (tac_untag _ Hin _ _ _ _ _ _ _ _ _ _ _ _ _);
-    [retag_lookup "iUntag" Hin
+    [pm_reflexivity ||
+     (let Hin := pretty_ident Hin in fail "iUntag:" Hin "is not a hypothesis in_space r")
     |tc_solve || fail "iUntag: cannot untag the intuitionistic context"
     |tc_solve || fail "iUntag: cannot untag the spatial context"
     |tc_solve || fail "iUntag: cannot untag the goal"
@@ -436,7 +432,7 @@ Local Ltac enter_blame r Γ :=
   | Esnoc ?Γ _ (in_space _) => enter_blame r Γ
   | Esnoc ?Γ ?i ?P =>
     enter_blame r Γ;
-    tryif (let _ := constr:(ltac:(notypeclasses refine (_ : IntoAtRoot r P _); tc_solve)) in idtac)
+    tryif assert_succeeds (eassert (IntoAtRoot r P _) by tc_solve)
     then idtac
     else (let i := pretty_ident i in
           fail "iEnter:" i "is about the current space: tag it first (iTag), or clear it")
@@ -445,16 +441,15 @@ Local Ltac enter_blame r Γ :=
 Local Ltac enter_core :=
   lazymatch goal with
   | |- envs_entails (Envs ?Γp ?Γs _) (at_root ?r _) =>
-    first
-      [iModIntro
-      |enter_blame r Γp; enter_blame r Γs; fail 1 "iEnter: cannot enter the space" r]
+    tryif iModIntro then idtac
+    else (enter_blame r Γp; enter_blame r Γs;
+          fail "iEnter: cannot enter the space" r)
   | |- _ => fail "iEnter: the goal is not of the form @[r] P"
   end.
 
 Local Ltac enter_assume :=
-  first
-    [notypeclasses refine (tac_enter_in_space _ _ _ _)
-    |fail 1 "iEnter: the goal is not of the form @[r] P"].
+  tryif notypeclasses refine (tac_enter_in_space _ _ _ _) then idtac
+  else fail "iEnter: the goal is not of the form @[r] P".
 
 Tactic Notation "iEnter" := iStartProof; enter_core.
 Tactic Notation "iEnter" "as" constr(pat) :=
