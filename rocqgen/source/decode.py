@@ -9,7 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from iced_x86 import Code, Decoder, Formatter, FormatterSyntax, Instruction, OpKind, Register
+from iced_x86 import (
+    Code,
+    Decoder,
+    Formatter,
+    FormatterSyntax,
+    Instruction,
+    OpKind,
+    Register,
+    Register_,
+)
 
 from rocqgen.errors import UserError
 from rocqgen.source.location import Location
@@ -71,8 +80,14 @@ CODE_NAMES = {
     for name in dir(Code)
     if name.isupper() and isinstance(value := getattr(Code, name), int)
 }
-_REGISTERS = {getattr(Register, reg.name): reg for reg in Reg}
-_REGISTER_AT = list(_REGISTERS)
+_REGISTERS: dict[int, Reg] = {getattr(Register, reg.name): reg for reg in Reg}
+# The 64-bit register that a hint names instead; %cl is the count of a shift in either size.
+_WIDE: dict[int, Register_] = {
+    getattr(Register, f"{reg.name}D" if reg.name[1:].isdigit() else f"E{reg.name[1:]}"): getattr(
+        Register, reg.name
+    )
+    for reg in Reg
+} | {Register.CL: Register.CL}
 _SIGNED = {
     OpKind.IMMEDIATE8TO64,
     OpKind.IMMEDIATE32TO64,
@@ -213,13 +228,13 @@ def _operand(raw: Instruction, index: int, location: Location) -> Operand:
 def _memory(raw: Instruction, location: Location) -> Mem:
     if raw.is_ip_rel_memory_operand:
         return Mem(None, None, 1, _signed(raw.ip_rel_memory_address - raw.next_ip), rip=True)
-    base, index = raw.memory_base, raw.memory_index
-    if not {base, index} <= {Register.NONE, *_REGISTERS}:
+    base, index = int(raw.memory_base), int(raw.memory_index)
+    if not {base, index} <= {int(Register.NONE), *_REGISTERS}:
         raise _unsupported(raw, location)
     return Mem(
         _REGISTERS.get(base),
         _REGISTERS.get(index),
-        raw.memory_index_scale if index != Register.NONE else 1,
+        raw.memory_index_scale if index in _REGISTERS else 1,
         _signed(raw.memory_displacement),
     )
 
@@ -264,7 +279,7 @@ def _wider(raw: Instruction) -> str | None:
     copy.code = code
     for index in range(copy.op_count):
         if copy.op_kind(index) == OpKind.REGISTER:
-            register = _widen(copy.op_register(index))
+            register = _WIDE.get(copy.op_register(index))
             if register is None:
                 return None
             copy.set_op_register(index, register)
@@ -273,9 +288,3 @@ def _wider(raw: Instruction) -> str | None:
         elif copy.op_kind(index) == OpKind.IMMEDIATE32:
             copy.set_op_kind(index, OpKind.IMMEDIATE32TO64)
     return _att(copy)
-
-
-def _widen(register: Register) -> Register | None:
-    if Register.EAX <= register <= Register.R15D:
-        return _REGISTER_AT[register - Register.EAX]
-    return register if register in _REGISTERS or register == Register.CL else None

@@ -54,7 +54,7 @@ GENERATED = frozenset(_GENERATED.split())
 """Names that generated theories use without qualification; extend it with the templates."""
 
 _FOREIGN = """
-    rip eip ip rflags eflags flags
+    rip eip ip rflags eflags
     eax ecx edx ebx esp ebp esi edi ax cx dx bx sp bp si di al cl dl bl spl bpl sil dil ah ch dh bh
     cs ds es fs gs ss
 """

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+
+# Switches from one thread to another that lives in a different address space: saves the
+# callee-saved registers and the stack pointer into the old thread's context, loads the new space's
+# root into %cr3, and takes the registers, the stack and the return address from the new space.
+#
+#   void swtch(struct context *old /* %rdi */, struct context *new /* %rsi */);
+#
+# struct context: rbx 0, rbp 8, r12 16, r13 24, r14 32, r15 40, rsp 48, root 56.  The old space sees
+# the old context and the root in the new one; the rest of the new context is the new space's.
+
+#@ spec
+#@   forall old new : root, po pn : word, q : fraction,
+#@          rbx0 rbp0 r12_0 r13_0 r14_0 r15_0 rsp0 : word,
+#@          rbx1 rbp1 r12_1 r13_1 r14_1 r15_1 rsp1 ra : word
+#@   space old
+#@   requires
+#@       rdi |->r po * rsi |->r pn * rax |->r _
+#@     * rbx |->r rbx0 * rbp |->r rbp0 * rsp |->r rsp0
+#@     * r12 |->r r12_0 * r13 |->r r13_0 * r14 |->r r14_0 * r15 |->r r15_0
+#@     * po |->v _ * po + 8 |->v _ * po + 16 |->v _ * po + 24 |->v _      # the old context
+#@     * po + 32 |->v _ * po + 40 |->v _ * po + 48 |->v _
+#@     * pn + 56 |->v{q} new                                              # the new one's root
+#@     * code{q}
+#@     * [new] {
+#@           pn |->v rbx1 * pn + 8 |->v rbp1 * pn + 16 |->v r12_1 * pn + 24 |->v r13_1
+#@         * pn + 32 |->v r14_1 * pn + 40 |->v r15_1 * pn + 48 |->v rsp1
+#@         * rsp1 |->v ra                                                 # where it goes on
+#@         * code{q} }
+#@   exit ra space new
+#@   ensures
+#@       rdi |->r po * rsi |->r pn * rax |->r new
+#@     * rbx |->r rbx1 * rbp |->r rbp1 * rsp |->r rsp1 + 8
+#@     * r12 |->r r12_1 * r13 |->r r13_1 * r14 |->r r14_1 * r15 |->r r15_1
+#@     * pn |->v rbx1 * pn + 8 |->v rbp1 * pn + 16 |->v r12_1 * pn + 24 |->v r13_1
+#@     * pn + 32 |->v r14_1 * pn + 40 |->v r15_1 * pn + 48 |->v rsp1
+#@     * rsp1 |->v ra
+#@     * code{q}
+#@     * [old] {
+#@           po |->v rbx0 * po + 8 |->v rbp0 * po + 16 |->v r12_0 * po + 24 |->v r13_0
+#@         * po + 32 |->v r14_0 * po + 40 |->v r15_0 * po + 48 |->v rsp0
+#@         * pn + 56 |->v{q} new
+#@         * code{q} }
+    .text
+    .globl swtch
+    .type swtch, @function
+swtch:
+    movq %rbx, 0(%rdi)
+    movq %rbp, 8(%rdi)
+    movq %r12, 16(%rdi)
+    movq %r13, 24(%rdi)
+    movq %r14, 32(%rdi)
+    movq %r15, 40(%rdi)
+    movq %rsp, 48(%rdi)
+
+    movq 56(%rsi), %rax
+    movq %rax, %cr3
+
+    movq 0(%rsi), %rbx
+    movq 8(%rsi), %rbp
+    movq 16(%rsi), %r12
+    movq 24(%rsi), %r13
+    movq 32(%rsi), %r14
+    movq 40(%rsi), %r15
+    movq 48(%rsi), %rsp
+    ret
+    .size swtch, . - swtch
