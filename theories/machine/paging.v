@@ -37,8 +37,16 @@ Inductive entry :=
   | Table (next : Z) (r : rights)
   | Page (frame : Z) (r : rights).
 
+(** Pages of a level lie within those of the level above. *)
+Fixpoint levels_wf (ls : list level) : bool :=
+  match ls with
+  | [] => true
+  | l :: ls => (0 <=? lv_shift l) && forallb (λ l', lv_shift l' <=? lv_shift l) ls && levels_wf ls
+  end.
+
 Record paging_mode := PagingMode {
   pm_levels : list level;                 (* from the root down *)
+  pm_levels_wf : levels_wf pm_levels = true;
   pm_decode : level → Z → entry;          (* an entry's 64 bits *)
   pm_canonical : word → bool;
   pm_root_ok : word → bool;               (* may be loaded into the root register *)

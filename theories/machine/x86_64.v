@@ -43,11 +43,13 @@ Definition level_pdpt := Level 30 9 (LeafIf 7).
 Definition level_pml4 := Level 39 9 LeafNever.
 Definition level_pml5 := Level 48 9 LeafNever.
 
-Definition x86_mode (levels : list level) (width : Z) (nxe : bool) (maxphyaddr : Z) : paging_mode :=
-  PagingMode levels (x86_decode nxe maxphyaddr) (x86_canonical width) (x86_root_ok maxphyaddr)
+Definition x86_mode (levels : list level) (wf : levels_wf levels = true) (width : Z) (nxe : bool)
+    (maxphyaddr : Z) : paging_mode :=
+  PagingMode levels wf (x86_decode nxe maxphyaddr) (x86_canonical width) (x86_root_ok maxphyaddr)
     x86_root.
-Definition x86_4level := x86_mode [level_pml4; level_pdpt; level_pd; level_pt] 48.
-Definition x86_5level := x86_mode [level_pml5; level_pml4; level_pdpt; level_pd; level_pt] 57.
+Definition x86_4level := x86_mode [level_pml4; level_pdpt; level_pd; level_pt] eq_refl 48.
+Definition x86_5level :=
+  x86_mode [level_pml5; level_pml4; level_pdpt; level_pd; level_pt] eq_refl 57.
 
 (** The kernel's usual setting: CPL 0, WP, SMEP, SMAP and NXE on. *)
 Definition x86_kernel (maxphyaddr : Z) : config :=
