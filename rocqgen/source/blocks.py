@@ -98,20 +98,17 @@ def _block(source: SourceText, run: list[Comment], starts: set[int]) -> Block:
 
 
 def _doc(source: SourceText, line: int) -> str:
-    """The plain comment just above a block, else the one that begins the file."""
+    """The paragraph of plain comment above a block; empty lines may lie between them."""
     plain = {
         comment.line: comment.text.strip()
         for comment in source.comments
         if comment.own_line and not comment.text.startswith("@")
     }
+    line -= 1
+    while line > 0 and not source.lines[line - 1].strip():
+        line -= 1
     above = []
-    while (line := line - 1) in plain:
+    while line in plain:
         above.append(plain[line])
-    lines = above[::-1]
-    if not lines:
-        first = 1
-        while first in plain:
-            lines.append(plain[first])
-            first += 1
-    kept = [text for text in lines if not text.startswith("SPDX-")]
-    return "\n".join(kept).strip()
+        line -= 1
+    return "\n".join(text for text in above[::-1] if not text.startswith("SPDX-")).strip()
