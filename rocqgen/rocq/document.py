@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from rocqgen.rocq.limits import ProverError, ProverHungError, ProverMemoryError
 from rocqgen.rocq.sentences import Sentence, sentence_at, split
 
 if TYPE_CHECKING:
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
 class Kind(StrEnum):
     """How a sentence failed."""
 
-    ERROR = "error"
+    REFUSED = "refused"
     TIMEOUT = "timeout"
+    HUNG = "hung"
+    MEMORY = "memory"
+    DIED = "died"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ class _Run:
     accepted: list[str] = field(default_factory=list)
     count: int = 0
     tip: int = 1
+    position: int = 0
 
     def left(self) -> float:
         """Seconds that the next sentence may take."""
@@ -81,35 +86,39 @@ class _Run:
 
 
 def check(text: str, session: Session, limits: Limits, *, keep_going: bool = True) -> Checked:
-    """Run ``text`` in a fresh session; raises ProverError when the prover dies on it.
+    """Run ``text`` in a fresh session; raises only Cancelled.
 
-    Without ``keep_going`` it stops at the first failure.
+    A prover that dies on a sentence is a failure of that sentence, and the last one: the session is
+    of no further use.  Without ``keep_going`` the first failure of any kind is the last.
     """
     run = _Run(text, session, limits, split(text))
     position: int | None = 0
-    while position is not None and text[position:].strip():
-        position = _run_from(run, position)
-        if run.failures and (not keep_going or run.left() <= 0):
-            break
+    dependents: tuple[str, ...] = ()
+    try:
+        while position is not None and text[position:].strip():
+            position = _run_from(run, position)
+            if run.failures and (not keep_going or run.left() <= 0):
+                break
+        dependents = _dependents(run)
+    except ProverError as error:
+        position = run.position
+        _died(run, error)
     finished = position is None or not text[position:].strip()
-    return Checked(
-        tuple(run.failures),
-        tuple(run.assumed),
-        _dependents(run),
-        run.count,
-        time.monotonic() - run.began,
-        finished,
-    )
+    seconds = time.monotonic() - run.began
+    failures, assumed = tuple(run.failures), tuple(run.assumed)
+    return Checked(failures, assumed, dependents, run.count, seconds, finished)
 
 
 def _run_from(run: _Run, base: int) -> int | None:
     """Check the text from ``base``; where to go on after a failure, None at the end."""
     rest = run.text[base:]
+    run.position = len(run.text) - len(rest.lstrip())
     to_character = _Bytes(rest)
     added, error, timed_out = run.session.add(rest, max(run.left(), 0.0))
     for one in added:
         start = base + to_character(one.span.start)
         end = base + to_character(one.span.end)
+        run.position = start
         problem, late = run.session.execute(one.sid, max(run.left(), 0.0))
         if any(said.kind == "AddedAxiom" for said in run.session.feedback[one.sid]):
             run.assumed.append(start)
@@ -170,7 +179,7 @@ def _unfinished(run: _Run, end: int, where: str) -> None:
     lemma = _lemma_around(run, last)
     run.failures.append(
         Failure(
-            Kind.ERROR,
+            Kind.REFUSED,
             last,
             last,
             end,
@@ -178,6 +187,23 @@ def _unfinished(run: _Run, end: int, where: str) -> None:
             f"the proof of {lemma or 'a statement'} is not closed: there is no Qed {where}",
             run.session.goals(run.tip),
             lemma,
+        )
+    )
+
+
+def _died(run: _Run, error: ProverError) -> None:
+    kinds = {ProverHungError: Kind.HUNG, ProverMemoryError: Kind.MEMORY}
+    sentence = sentence_at(run.sentences, run.position)
+    start, end = (sentence.start, sentence.end) if sentence else (run.position, len(run.text))
+    run.failures.append(
+        Failure(
+            kinds.get(type(error), Kind.DIED),
+            run.position,
+            start,
+            end,
+            run.text[start:end],
+            str(error),
+            lemma=_lemma_around(run, start),
         )
     )
 
@@ -197,7 +223,7 @@ def _record(
         message = f"no answer within the limit of {taken:g} s"
     run.failures.append(
         Failure(
-            Kind.TIMEOUT if late else Kind.ERROR,
+            Kind.TIMEOUT if late else Kind.REFUSED,
             offset,
             start,
             end,

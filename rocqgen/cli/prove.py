@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``rocqgen prove``: turn annotated fragments into theorems and have them checked."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rocqgen.cli.inputs import read_inputs
+from rocqgen.cli.progress import progress_bar
+from rocqgen.errors import UserError
+from rocqgen.exits import ExitCode
+from rocqgen.prove.check import blank_outcome
+from rocqgen.prove.files import write_theories
+from rocqgen.prove.outcome import Status
+from rocqgen.prove.run import Report, default_jobs, exit_code
+from rocqgen.prove.run import run as run_theories
+from rocqgen.prove.setup import checker
+from rocqgen.prove.store import Store
+from rocqgen.report.json import render_json, write_json
+from rocqgen.report.table import Table
+from rocqgen.rocq.library import LOGICAL_ROOT, ensure_library
+from rocqgen.rocq.limits import Limits
+from rocqgen.rocq.server import LoadPath
+from rocqgen.rocq.toolchain import require_toolchain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rocqgen.cli.parser import Subparsers
+    from rocqgen.emit.theory import Theory
+
+_LIMITS = Limits()
+
+
+def register(subparsers: Subparsers) -> None:
+    """Add the command to the parser."""
+    parser = subparsers.add_parser(
+        "prove",
+        help="generate theories and check them",
+        description="Assembles, decodes, generates and checks every annotated fragment in PATHS; "
+        "folders are searched for *.s and *.S. One line is printed for each theorem, and for each "
+        "failure the assembly line, the instruction and the goal.",
+        epilog="Exit codes, the gravest first: 2 interrupted, 3 nothing could be checked, 4 wrong "
+        "input, 5 nothing found, 1 something is not proved (or a wrong twin did not fail at its "
+        "line), 0 all proved.",
+    )
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    parser.add_argument(
+        "-j",
+        "--jobs",
+        type=_positive,
+        default=default_jobs(),
+        metavar="N",
+        help="theories that are checked at the same time (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=_LIMITS.theory,
+        metavar="S",
+        help="seconds for one theory, in the session and again in coqc (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--sentence-timeout",
+        type=_seconds,
+        default=_LIMITS.sentence,
+        metavar="S",
+        help="seconds for one sentence of a theory (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--memory",
+        type=_positive,
+        default=_LIMITS.memory,
+        metavar="MB",
+        help="resident memory of one prover, library included (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--keep-going",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="go on behind a failing proof and with the other fragments (the default)",
+    )
+    parser.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="AXIOM",
+        help="an axiom that a theorem may use; may be given several times",
+    )
+    parser.add_argument("--no-cache", action="store_true", help="check again what is known already")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the outcomes as JSON too")
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="write the theories there")
+    parser.add_argument(
+        "--force", action="store_true", help="with -o: replace theories that were changed by hand"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prove everything in ``args.paths``; the exit code is the gravest that applies."""
+    inputs = read_inputs(args.paths)
+    for error in inputs.errors:
+        print(error.render(), file=sys.stderr)
+    theories = inputs.theories
+    if args.output is not None and theories:
+        write_theories(theories, args.output, force=args.force)
+    report = Report(())
+    if theories:
+        table = Table([one.theorem for one in theories])
+        report = _prove(theories, args, table)
+        table.finish(report.outcomes)
+    bad = [one for one in inputs.errors if one.exit_code is not ExitCode.NOTHING_FOUND]
+    code = exit_code(report.outcomes, bad_inputs=len(bad), interrupted=report.interrupted)
+    if args.json is not None:
+        text = render_json(report.outcomes, exit_code=code, bad_inputs=inputs.errors)
+        write_json(text, args.json)
+    if code is ExitCode.NOTHING_FOUND and not inputs.errors:
+        searched = ", ".join(str(path) for path in args.paths)
+        raise UserError(
+            f"no annotated fragment in {searched}",
+            expected="*.s or *.S files with annotations (docs/annotations.md)",
+            exit_code=ExitCode.NOTHING_FOUND,
+        )
+    if report.interrupted:
+        print("rocqgen: interrupted; the results so far are kept", file=sys.stderr)
+    return code
+
+
+def _prove(theories: Sequence[Theory], args: argparse.Namespace, table: Table) -> Report:
+    store = Store()
+    try:
+        with progress_bar() as progress:
+            toolchain = require_toolchain()
+            library = ensure_library(toolchain, progress)
+    except UserError as error:
+        print(error.render(), file=sys.stderr)
+        outcomes = tuple(blank_outcome(theory, Status.ERROR, error.message) for theory in theories)
+        for outcome in outcomes:
+            store.append(outcome)
+            table.row(outcome)
+        return Report(outcomes)
+    limits = replace(
+        _LIMITS, theory=args.timeout, sentence=args.sentence_timeout, memory=args.memory
+    )
+    prepared = checker(
+        toolchain,
+        theories,
+        library=LoadPath(library.path, LOGICAL_ROOT),
+        limits=limits,
+        allow=frozenset(args.allow),
+        keep_going=args.keep_going,
+    )
+    with prepared as ready, table:
+        return run_theories(
+            theories,
+            ready,
+            store,
+            jobs=args.jobs,
+            use_cache=not args.no_cache,
+            on_outcome=table.row,
+        )
+
+
+def _positive(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return value
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return value

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a place in a generated theory back to the assembly line that it stems from.
+
+The engine's call stands for a whole block, so its mark can only tell the block.  It fails with
+``rocqgen-stuck <index> <why>``, where the index counts the fragment's instructions from 0, and that
+instruction's own line is meant.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rocqgen.prove.outcome import Trouble
+from rocqgen.source.location import Location
+
+if TYPE_CHECKING:
+    from rocqgen.emit.theory import Theory
+    from rocqgen.rocq.document import Failure
+
+# The prover breaks lines where it likes, may put the whole in quotes, may print a number in
+# parentheses and with a scope, and adds "(level n)" and a full stop.
+_STUCK = re.compile(
+    r"rocqgen-stuck[\"']?\s*\(?\s*(\d+)\s*(?:%\w+)?\s*\)?\s*(?:%\w+)?\s*[:,;]?(.*)", re.DOTALL
+)
+_TAIL = re.compile(r"(?:\s+|\(level \d+\)|\"(?:%\w+)?|\.)+\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """The engine's message: the instruction it can't execute and the reason."""
+
+    index: int
+    why: str
+
+
+def read_stuck(message: str) -> Stuck | None:
+    """Find the engine's message in an error's text; of several the first."""
+    match = _STUCK.search(message)
+    if match is None:
+        return None
+    rest = match[2].split("rocqgen-stuck")[0]
+    why = " ".join(_TAIL.sub("", rest).strip(" \n\t\"'").split())
+    return Stuck(int(match[1]), why)
+
+
+def locate(theory: Theory, failure: Failure) -> Trouble:
+    """The failure as the user sees it: the assembly line, what stands there, and the goal."""
+    mark = theory.mark_at(failure.offset) or theory.mark_at(failure.start)
+    location = mark.location if mark else None
+    text = mark.text if mark else ""
+    message = failure.message
+    stuck = read_stuck(failure.message)
+    if stuck is not None:
+        message = stuck.why or "the engine cannot execute this instruction"
+        if stuck.index < len(theory.instrs):
+            step = theory.instrs[stuck.index]
+            location, text = step.location, step.text
+        else:
+            message += f" (instruction {stuck.index} of {len(theory.instrs)})"
+    return Trouble(
+        message=message,
+        location=location,
+        text=text,
+        role=mark.role.value if mark else "",
+        goal=failure.goal,
+        lemma=failure.lemma,
+        sentence=failure.sentence,
+        generated=position(theory, failure.offset),
+    )
+
+
+def position(theory: Theory, offset: int) -> Location:
+    """Line and column of a character of the generated text."""
+    before = theory.text[:offset]
+    line = before.count("\n") + 1
+    return Location(f"{theory.name}.v", line, offset - (before.rfind("\n") + 1) + 1)
