@@ -129,12 +129,14 @@ def decode(
         location, text = where(offset)
         if raw.code == Code.INVALID:
             left = code.text[offset : min(offset + 8, end)].hex(" ")
+            row = code.row_at(offset)
+            behind = "" if row is None or row.offset == offset else ", behind this line's code,"
             crosses = _crosses(code, offset, end)
             raise _refuse(
                 location,
                 "the last instruction runs past the end of the fragment"
                 if crosses
-                else f"the bytes {left} are not an instruction",
+                else f"the bytes {left}{behind} are not an instruction",
                 expected="whole instructions from the entry to the end of the fragment; "
                 "keep data out of .text",
             )

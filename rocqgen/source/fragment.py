@@ -51,7 +51,7 @@ def load_fragments(path: str | Path) -> tuple[Fragment, ...]:
                 "one annotation for each entry",
             )
         end = _end(code, blocks[k].entry, entries[k], later)
-        part = _Part(source, code, entries[k], end)
+        part = _Part(source, code, blocks[k].entry_location, entries[k], end)
         fragments.append(_fragment(part, blocks[k], specs[k], notes))
     for note in notes:
         if not note.used:
@@ -78,6 +78,7 @@ class _Part:
 
     source: SourceText
     code: ObjectCode
+    entry: Location
     start: int
     end: int
 
@@ -85,7 +86,7 @@ class _Part:
         """The source line of the instruction at `offset` of `.text`."""
         row = self.code.row_at(offset)
         if row is None:
-            return Location(self.source.path, 1), ""
+            return self.entry, ""
         text = self.source
         if row.file != text.path:
             try:

@@ -96,8 +96,7 @@ def _binders(word: str, names: tuple[Name, ...], indent: str) -> list[str]:
         idents = [name.ident for name in group]
         room = max(1, WIDTH // 2 // (1 + max(map(len, idents))))
         groups += [
-            " ".join(idents[k : k + room]) + f" : {sort.value}"
-            for k in range(0, len(idents), room)
+            " ".join(idents[k : k + room]) + f" : {sort.value}" for k in range(0, len(idents), room)
         ]
     return _fill(groups, f"{indent}{word} ", later, ", ", trailing=True)
 

@@ -327,7 +327,7 @@ def _at(item: raw.RawAt, scope: _Scope) -> At:
                 f"{reason}, and cannot be inside `[r] {{ ... }}`",
                 inner.location,
                 "virtual points-tos, claims and `code`",
-                "it in front of the `[`, outside the braces",
+                "ASSERTION * [r] { ... }",
             )
     return At(root, _assertion(item.items, scope), item.location)
 

@@ -38,7 +38,7 @@ def check_shares(items: tuple[Assertion, ...], space: Expr) -> None:
     are literals, or any fraction beside a whole.
     """
     owned = list(_owned(items, space))
-    for key, start, _, place in owned:
+    for key, start, _, _ in owned:
         covering = [item for item in owned if item[0] == key and (start - item[1]) % WORD < _CELL]
         shares = [item[2] for item in covering]
         literal = sum(
@@ -47,12 +47,12 @@ def check_shares(items: tuple[Assertion, ...], space: Expr) -> None:
         )
         named = any(isinstance(share, FracVar) for share in shares)
         if literal > 1 or (literal == 1 and named):
-            first = next((item[3] for item in covering if item[3] != place), place)
+            places = sorted(item[3] for item in covering)
             raise refused(
                 "no state satisfies this assertion: together with line "
-                f"{first.line}, column {first.column}, it owns more than the whole "
+                f"{places[0].line}, column {places[0].column}, it owns more than the whole "
                 f"{_WHAT[key[0]]}",
-                max(place, first),
+                places[-1],
                 "fractions of one thing that add up to at most 1, and addresses 8 bytes apart",
             )
 

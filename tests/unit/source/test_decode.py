@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real code from the real assembler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rocqgen.errors import UserError
+from rocqgen.source.assemble import assemble
+from rocqgen.source.decode import decode
+from rocqgen.source.location import Location
+from rocqgen.source.machine import Imm, Instr, Mem, Op, Operand, Reg
+from rocqgen.source.object import ObjectCode, read_object
+
+R = Reg
+Assemble = Callable[[str], ObjectCode]
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Assemble:
+    def run(text: str) -> ObjectCode:
+        path = tmp_path / "f.s"
+        path.write_text(text)
+        return read_object(assemble(str(path)), str(path))
+
+    return run
+
+
+def decoded(code: ObjectCode) -> tuple[Instr, ...]:
+    def where(offset: int) -> tuple[Location, str]:
+        row = code.row_at(offset)
+        assert row is not None
+        return Location(Path(row.file).name, row.line), "text"
+
+    return decode(code, 0, len(code.text), where)
+
+
+CASES: list[tuple[str, Op, tuple[Operand, ...]]] = [
+    ("movq %rax, %rbx", Op.MOV, (R.RBX, R.RAX)),
+    ("movq $-1, %r9", Op.MOV, (R.R9, Imm(-1))),
+    ("movabsq $0x8123456789abcdef, %r15", Op.MOV, (R.R15, Imm(0x8123456789ABCDEF - 2**64))),
+    ("movq -8(%rsp,%rax,4), %r8", Op.MOV, (R.R8, Mem(R.RSP, R.RAX, 4, -8))),
+    ("movq %r8, 0x12345678(%r13)", Op.MOV, (Mem(R.R13, None, 1, 0x12345678), R.R8)),
+    ("movq $0x7fffffff, (%rbp)", Op.MOV, (Mem(R.RBP, None, 1, 0), Imm(0x7FFFFFFF))),
+    ("movq $-2, (,%r12,8)", Op.MOV, (Mem(None, R.R12, 8, 0), Imm(-2))),
+    ("movq 64, %rcx", Op.MOV, (R.RCX, Mem(None, None, 1, 64))),
+    ("addq %rsi, %rdi", Op.ADD, (R.RDI, R.RSI)),
+    ("addq $0x12345, %rax", Op.ADD, (R.RAX, Imm(0x12345))),
+    ("subq $8, %rsp", Op.SUB, (R.RSP, Imm(8))),
+    ("subq (%rdi), %rdx", Op.SUB, (R.RDX, Mem(R.RDI, None, 1, 0))),
+    ("andq %rdx, (%rdi)", Op.AND, (Mem(R.RDI, None, 1, 0), R.RDX)),
+    ("orq $-128, 16(%rdi)", Op.OR, (Mem(R.RDI, None, 1, 16), Imm(-128))),
+    ("xorq %r11, %r10", Op.XOR, (R.R10, R.R11)),
+    ("shlq %rax", Op.SHL, (R.RAX, Imm(1))),
+    ("shlq $63, %rax", Op.SHL, (R.RAX, Imm(63))),
+    ("shrq %cl, (%rax)", Op.SHR, (Mem(R.RAX, None, 1, 0), R.RCX)),
+    ("leaq 3(%rax,%rcx,2), %rdx", Op.LEA, (R.RDX, Mem(R.RAX, R.RCX, 2, 3))),
+    ("leaq f(%rip), %rdx", Op.LEA, (R.RDX, Mem(None, None, 1, -7, rip=True))),
+    ("pushq %r14", Op.PUSH, (R.R14,)),
+    ("pushq $-5", Op.PUSH, (Imm(-5),)),
+    ("pushq $0x1234567", Op.PUSH, (Imm(0x1234567),)),
+    ("pushq 8(%rbx)", Op.PUSH, (Mem(R.RBX, None, 1, 8),)),
+    ("popq %rbx", Op.POP, (R.RBX,)),
+    ("popq 8(%rsp)", Op.POP, (Mem(R.RSP, None, 1, 8),)),
+    ("call f", Op.CALL, (Imm(-5),)),
+    ("call *%rax", Op.CALL, (R.RAX,)),
+    ("ret", Op.RET, ()),
+    ("jmp f", Op.JMP, (Imm(-2),)),
+    ("jmp f + 261", Op.JMP, (Imm(256),)),
+    ("jmp *8(%rax)", Op.JMP, (Mem(R.RAX, None, 1, 8),)),
+    ("movq %cr3, %r12", Op.MOV_FROM_CR3, (R.R12,)),
+    ("movq %rax, %cr3", Op.MOV_TO_CR3, (R.RAX,)),
+    ("nop", Op.NOP, ()),
+    ("nopw 0(%rax,%rax,1)", Op.NOP, ()),
+    ("endbr64", Op.NOP, ()),
+]
+
+
+@pytest.mark.parametrize(("text", "op", "operands"), CASES, ids=[case[0] for case in CASES])
+def test_supported(build: Assemble, text: str, op: Op, operands: tuple[Operand, ...]) -> None:
+    code = build(f"f: {text}\n")
+    (instr,) = decoded(code)
+    assert (instr.op, instr.operands) == (op, operands)
+    assert instr.encoding == code.text
+    assert instr.length == len(code.text)
+    assert instr.location == Location("f.s", 1)
+
+
+REFUSED = [
+    ("xorl %eax, %eax", "`xor %eax,%eax`", "xor %rax,%rax"),
+    ("movl $5, %ecx", "`mov $5,%ecx`", "mov $5,%rcx"),
+    ("leal 4(%rax), %r9d", "`lea 4(%rax),%r9d`", "lea 4(%rax),%r9"),
+    ("shll $3, %ecx", "`shl $3,%ecx`", "shl $3,%rcx"),
+    ("movb $1, (%rax)", "`movb $1,(%rax)`", None),
+    ("movq %cr0, %rax", "`mov %cr0,%rax`", None),
+    ("movq %rax, %cr4", "`mov %rax,%cr4`", None),
+    ("movabsq 0x1234567812345678, %rax", "`movabs", None),
+    ("ret $8", "`ret $8`", None),
+    ("jz f", "`je`", None),
+    ("hlt", "`hlt`", None),
+    ("pause", "`pause`", None),
+    ("lock addq $1, (%rax)", "lock prefix", None),
+    ("movq %fs:(%rax), %rbx", "%fs segment prefix", None),
+    ("movq %ds:(%rsp), %rbx", "%ds segment prefix", None),
+    ("movq (%eax), %rbx", "address-size prefix", None),
+    ("rep ret", "rep prefix", None),
+    ("call g", "refers to `g`", None),
+    ("movq $f, %rax", "known only after linking", None),
+    ("movq d(%rip), %rax", "refers to `.data`", None),
+    ("movq g@GOTPCREL(%rip), %rax", "refers to `g`", None),
+    (".byte 0x06", "bytes 06, behind this line's code, are not an instruction", None),
+]
+
+
+@pytest.mark.parametrize(("text", "named", "hint"), REFUSED, ids=[case[0] for case in REFUSED])
+def test_refused_by_name(build: Assemble, text: str, named: str, hint: str | None) -> None:
+    code = build(f"f: nop\n   {text}\n.data\nd: .quad 1\n")
+    with pytest.raises(UserError) as caught:
+        decoded(code)
+    assert named in caught.value.message
+    assert caught.value.expected
+    if hint is not None:
+        assert caught.value.hint == hint
+    if not text.startswith(".byte"):
+        assert caught.value.location.startswith("f.s:2")
+
+
+def test_references_inside_text_are_filled_in(build: Assemble) -> None:
+    code = build(".globl f\nf: call .Lend\n   call f\n   leaq f(%rip), %rax\n.Lend: ret\n")
+    instrs = decoded(code)
+    assert [instr.operands for instr in instrs[:3]] == [
+        (Imm(12),),
+        (Imm(-10),),
+        (R.RAX, Mem(None, None, 1, -17, rip=True)),
+    ]
+    assert code.relocations == ()
+    assert code.symbols[".Lend"].offset == 17
+
+
+def test_intel_syntax_and_macros(build: Assemble) -> None:
+    code = build(
+        ".macro save r, o\n  movq \\r, \\o(%rdi)\n  movq \\r, \\o(%rsi)\n.endm\n"
+        "f: save %rbx, 8\n.intel_syntax noprefix\n mov rax, [rdi+16]\n"
+    )
+    first, second, third = decoded(code)
+    assert first.operands == (Mem(R.RDI, None, 1, 8), R.RBX)
+    assert second.operands == (Mem(R.RSI, None, 1, 8), R.RBX)
+    assert (first.location.line, second.location.line) == (5, 5)
+    assert third.operands == (R.RAX, Mem(R.RDI, None, 1, 16))
+    assert third.location.line == 7
+
+
+def test_included_code_keeps_its_file(build: Assemble, tmp_path: Path) -> None:
+    (tmp_path / "part.inc").write_text("  nop\n  ret\n")
+    instrs = decoded(build('f: nop\n.include "part.inc"\n  nop\n'))
+    assert [(i.location.file, i.location.line) for i in instrs] == [
+        ("f.s", 1),
+        ("part.inc", 1),
+        ("part.inc", 2),
+        ("f.s", 3),
+    ]
+
+
+def test_the_assembler_refuses_with_its_line(build: Assemble) -> None:
+    with pytest.raises(UserError) as caught:
+        build("f: nop\n  movq %rax\n  foo bar\n")
+    assert caught.value.line == 2
+    assert "number of operands mismatch for `mov" in caught.value.message
+    assert "1 more" in caught.value.message
+
+
+def test_an_included_file_that_is_missing(build: Assemble) -> None:
+    with pytest.raises(UserError, match=r"can't open none\.inc") as caught:
+        build('nop\n.include "none.inc"\n')
+    assert caught.value.line == 2
+
+
+def test_no_assembler(build: Assemble, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match="not installed") as caught:
+        build("nop\n")
+    assert caught.value.hint == "apt-get install binutils"
+
+
+def test_code_in_another_section(build: Assemble) -> None:
+    with pytest.raises(UserError, match=r"in the section `\.text\.cold`") as caught:
+        build('f: nop\n.section .text.cold,"ax"\n  nop\n')
+    assert caught.value.line == 3
