@@ -311,16 +311,26 @@ Section laws.
       iDestruct ("IH" with "HS Hs") as %Hbs. by iPureIntro; constructor.
   Qed.
 
-  (** The general load: the claims and the data may come from different places. *)
+  (** Loads and stores where the translations are known: claims and data may come from different
+      places. *)
+  Definition translated (τ : translator) (a : access) (va : word) (pas : list Z) : Prop :=
+    ∀ i pa, pas !! i = Some pa → τ a (va `+Z` Z.of_nat i) = Ok pa.
+
+  Lemma load_translated σ va q pas v :
+    state_interp σ -∗ phys_bytes pas q (word_bytes v) -∗
+    ⌜∀ τ a, translated τ a va pas → load_word τ a (st_mem σ) va = Ok v⌝.
+  Proof.
+    iIntros "HS Hp". iDestruct (phys_bytes_lookup with "HS Hp") as %Hm. iPureIntro. intros τ a Hτ.
+    pose proof (load_bytes_ok τ a (st_mem σ) va pas (word_bytes v) Hτ Hm) as Hl.
+    by rewrite word_bytes_length in Hl; rewrite /load_word Hl /= bytes_word_bytes.
+  Qed.
   Lemma load_sound σ w va q q' pas v :
     state_interp σ -∗ claims_at w (root_of σ) va q pas -∗ phys_bytes pas q' (word_bytes v) -∗
     ⌜∀ τ a, translator_ok M σ τ → data_access w a → load_word τ a (st_mem σ) va = Ok v⌝.
   Proof.
     iIntros "HS Hc Hp". iDestruct (claims_at_translate with "HS Hc") as %Hτ.
-    iDestruct (phys_bytes_lookup with "HS Hp") as %Hm. iPureIntro. intros τ a Hok Ha.
-    pose proof (load_bytes_ok τ a (st_mem σ) va pas (word_bytes v)) as Hl.
-    rewrite word_bytes_length in Hl. rewrite /load_word Hl /=; [|by eauto..].
-    by rewrite bytes_word_bytes.
+    iDestruct (load_translated with "HS Hp") as %Hl. iPureIntro. intros τ a Hok Ha.
+    apply Hl. intros i pa. by apply Hτ.
   Qed.
 
   Lemma write_bytes_sound σ pas bs bs' :
@@ -337,6 +347,20 @@ Section laws.
       by iMod ("IH" with "[//] HS Hs") as "[$ $]".
   Qed.
 
+  Lemma store_translated σ va pas v v' :
+    state_interp σ -∗ phys_bytes pas 1 (word_bytes v) ==∗
+    ∃ m, ⌜∀ τ, translated τ Write va pas → store_word τ (st_mem σ) va v' = Ok m⌝ ∗
+      state_interp (set_mem m σ) ∗ phys_bytes pas 1 (word_bytes v').
+  Proof.
+    iIntros "HS Hp". iDestruct (phys_bytes_lookup with "HS Hp") as %Hm.
+    iDestruct (big_sepL2_length with "Hp") as %Hlen. rewrite word_bytes_length in Hlen.
+    iMod (write_bytes_sound with "HS Hp") as "[HS Hp]".
+    { apply (word_bytes_same_length v'). }
+    iModIntro. iExists _. iFrame "HS Hp". iPureIntro. intros τ Hτ.
+    pose proof (store_targets_ok τ (st_mem σ) va pas Hτ) as Hl. rewrite Hlen in Hl.
+    rewrite /store_word Hl //. apply Forall_lookup. intros i pa Hi.
+    destruct (Forall2_lookup_l _ _ _ _ _ Hm Hi) as (b & _ & Hb). by exists b.
+  Qed.
   Lemma store_sound σ va q pas v v' :
     state_interp σ -∗ claims_at true (root_of σ) va q pas -∗ phys_bytes pas 1 (word_bytes v) ==∗
     ∃ m, ⌜∀ τ, translator_ok M σ τ → store_word τ (st_mem σ) va v' = Ok m⌝ ∗
@@ -344,16 +368,8 @@ Section laws.
       phys_bytes pas 1 (word_bytes v').
   Proof.
     iIntros "HS Hc Hp". iDestruct (claims_at_translate with "HS Hc") as %Hτ.
-    iDestruct (phys_bytes_lookup with "HS Hp") as %Hm.
-    iDestruct (big_sepL2_length with "Hp") as %Hlen. rewrite word_bytes_length in Hlen.
-    iMod (write_bytes_sound with "HS Hp") as "[HS Hp]".
-    { apply (word_bytes_same_length v'). }
-    iModIntro. iExists _. iFrame "HS Hc Hp". iPureIntro. intros τ Hok.
-    pose proof (store_targets_ok τ (st_mem σ) va pas) as Hl. rewrite Hlen in Hl.
-    rewrite /store_word Hl //.
-    - intros i pa Hi. apply Hτ; [done| |done]. by right.
-    - apply Forall_lookup. intros i pa Hi.
-      destruct (Forall2_lookup_l _ _ _ _ _ Hm Hi) as (b & _ & Hb). by exists b.
+    iMod (store_translated with "HS Hp") as (m Hm) "[HS Hp]". iModIntro. iExists m.
+    iFrame "HS Hc Hp". iPureIntro. intros τ Hok. apply Hm. intros i pa. apply Hτ; [done|]. by right.
   Qed.
 
   (** * Fetch *)

@@ -1,0 +1,258 @@
+(* SPDX-License-Identifier: Apache-2.0 *)
+From rocqgen.machine Require Export exec.
+From iris.prelude Require Import options.
+Local Open Scope Z_scope.
+
+(** Values of the symbolic executor: expressions over words, in a normal form in which addresses are a
+    base plus a signed offset.  All functions here are run by [vm_compute]. *)
+
+(** * Environments: tries, so that a variable is looked up in its own size *)
+Inductive tree (A : Type) :=
+  | Leaf
+  | Node (l : tree A) (v : option A) (r : tree A).
+Global Arguments Leaf {A}.
+Global Arguments Node {A} l v r.
+
+Fixpoint tree_get {A} (d : A) (t : tree A) (x : positive) : A :=
+  match t with
+  | Leaf => d
+  | Node l v r =>
+    match x with
+    | xH => match v with Some a => a | None => d end
+    | xO x => tree_get d l x
+    | xI x => tree_get d r x
+    end
+  end.
+Fixpoint tree_single {A} (x : positive) (a : A) : tree A :=
+  match x with
+  | xH => Node Leaf (Some a) Leaf
+  | xO x => Node (tree_single x a) None Leaf
+  | xI x => Node Leaf None (tree_single x a)
+  end.
+Fixpoint tree_set {A} (t : tree A) (x : positive) (a : A) : tree A :=
+  match t with
+  | Leaf => tree_single x a
+  | Node l v r =>
+    match x with
+    | xH => Node l (Some a) r
+    | xO x => Node (tree_set l x a) v r
+    | xI x => Node l v (tree_set r x a)
+    end
+  end.
+
+Lemma tree_get_single {A} (d : A) x y a :
+  tree_get d (tree_single x a) y = if decide (x = y) then a else d.
+Proof.
+  revert y. induction x as [x IH|x IH|]; intros [y|y|]; simpl; rewrite ?IH; try done;
+    repeat case_decide; naive_solver.
+Qed.
+Lemma tree_get_set {A} (d : A) t x y a :
+  tree_get d (tree_set t x a) y = if decide (x = y) then a else tree_get d t y.
+Proof.
+  revert x y. induction t as [|l IHl v r IHr]; intros x y; [apply tree_get_single|].
+  destruct x as [x|x|], y as [y|y|]; simpl; rewrite ?IHl ?IHr; try done;
+    repeat case_decide; naive_solver.
+Qed.
+
+(** Values of the word and of the fraction variables. *)
+Record env := Env { env_words : tree word; env_fracs : tree Qp }.
+Definition env_word (ρ : env) (x : positive) : word := tree_get (BV 64 0) (env_words ρ) x.
+Definition env_frac (ρ : env) (x : positive) : Qp := tree_get 1%Qp (env_fracs ρ) x.
+Definition env_set (ρ : env) (x : positive) (v : word) : env :=
+  Env (tree_set (env_words ρ) x v) (env_fracs ρ).
+
+(** * Expressions *)
+Inductive expr :=
+  | EVar (x : positive)
+  | ECst (z : Z)
+  | EAdd (e : expr) (z : Z)
+  | EOp (op : alu) (a b : expr).
+
+Inductive fexpr :=
+  | FOne
+  | FVar (x : positive)
+  | FDiv (n d : positive).
+
+Fixpoint eval (ρ : env) (e : expr) : word :=
+  match e with
+  | EVar x => env_word ρ x
+  | ECst z => Z_to_bv 64 z
+  | EAdd e z => eval ρ e `+Z` z
+  | EOp op a b => alu_value op (eval ρ a) (eval ρ b)
+  end.
+Definition feval (ρ : env) (f : fexpr) : Qp :=
+  match f with
+  | FOne => 1
+  | FVar x => env_frac ρ x
+  | FDiv n d => pos_to_Qp n / pos_to_Qp d
+  end%Qp.
+
+(** * Normal forms *)
+(** Constants in [0, 2^64), offsets in [-2^63, 2^63). *)
+Definition uwrap (z : Z) : Z :=
+  if (0 <=? z) && (z <=? 18446744073709551615) then z else bv_wrap 64 z.
+Definition swrap (z : Z) : Z :=
+  if (-9223372036854775808 <=? z) && (z <=? 9223372036854775807) then z else bv_swrap 64 z.
+
+Lemma Z_to_bv_uwrap z : Z_to_bv 64 (uwrap z) = Z_to_bv 64 z.
+Proof.
+  rewrite /uwrap. case_match; [done|]. apply bv_eq. rewrite !Z_to_bv_unsigned.
+  apply bv_wrap_bv_wrap. lia.
+Qed.
+Lemma bv_add_Z_swrap (w : word) z : w `+Z` swrap z = w `+Z` z.
+Proof.
+  rewrite /swrap. case_match; [done|]. apply bv_eq. rewrite !bv_add_Z_unsigned.
+  rewrite /bv_swrap. rewrite -(bv_wrap_add_idemp_r _ _ (_ - _)) -bv_wrap_sub_idemp_l.
+  rewrite bv_wrap_bv_wrap; [|lia]. rewrite bv_wrap_sub_idemp_l bv_wrap_add_idemp_r.
+  f_equal. lia.
+Qed.
+
+Definition mk_cst (z : Z) : expr := ECst (uwrap z).
+Definition mk_offset (e : expr) (z : Z) : expr := if z =? 0 then e else EAdd e z.
+Definition mk_add (e : expr) (z : Z) : expr :=
+  match e with
+  | ECst c => mk_cst (c + z)
+  | EAdd e y => mk_offset e (swrap (y + z))
+  | _ => mk_offset e (swrap z)
+  end.
+
+(** Constants are folded by the machine's own arithmetic. *)
+Definition alu_fold (op : alu) (a b : Z) : Z :=
+  bv_unsigned (alu_value op (Z_to_bv 64 a) (Z_to_bv 64 b)).
+
+Definition alu_eqb (a b : alu) : bool :=
+  match a, b with
+  | AluAdd, AluAdd | AluSub, AluSub | AluAnd, AluAnd | AluOr, AluOr | AluXor, AluXor
+  | AluShl, AluShl | AluShr, AluShr => true
+  | _, _ => false
+  end.
+Fixpoint expr_eqb (a b : expr) : bool :=
+  match a, b with
+  | EVar x, EVar y => Pos.eqb x y
+  | ECst x, ECst y => Z.eqb x y
+  | EAdd e x, EAdd f y => if Z.eqb x y then expr_eqb e f else false
+  | EOp o a1 a2, EOp p b1 b2 =>
+    if alu_eqb o p then if expr_eqb a1 b1 then expr_eqb a2 b2 else false else false
+  | _, _ => false
+  end.
+Definition fexpr_eqb (a b : fexpr) : bool :=
+  match a, b with
+  | FOne, FOne => true
+  | FVar x, FVar y => Pos.eqb x y
+  | FDiv n d, FDiv n' d' => Pos.eqb n n' && Pos.eqb d d'
+  | _, _ => false
+  end.
+
+Definition mk_op (op : alu) (a b : expr) : expr :=
+  match op, a, b with
+  | _, ECst x, ECst y => ECst (alu_fold op x y)
+  | AluAdd, _, ECst y => mk_add a y
+  | AluAdd, ECst x, _ => mk_add b x
+  | AluSub, _, ECst y => mk_add a (- y)
+  | AluAdd, EAdd a x, EAdd b y => mk_offset (EOp AluAdd a b) (swrap (x + y))
+  | AluAdd, EAdd a x, _ => EAdd (EOp AluAdd a b) x
+  | AluAdd, _, EAdd b y => EAdd (EOp AluAdd a b) y
+  | (AluSub | AluXor), _, _ => if expr_eqb a b then ECst 0 else EOp op a b
+  | _, _, _ => EOp op a b
+  end.
+
+(** Scaling of an index: by 1, 2, 4 or 8. *)
+Definition mk_scaled (e : expr) (s : Z) : option expr :=
+  match s with
+  | 1 => Some e
+  | 2 => Some (mk_op AluShl e (ECst 1))
+  | 4 => Some (mk_op AluShl e (ECst 2))
+  | 8 => Some (mk_op AluShl e (ECst 3))
+  | _ => None
+  end.
+
+Lemma alu_eqb_true a b : alu_eqb a b = true → a = b.
+Proof. by destruct a, b. Qed.
+Lemma expr_eqb_true a b : expr_eqb a b = true → a = b.
+Proof.
+  revert b. induction a as [x|z|e IH z|o a1 IH1 a2 IH2]; intros [y|y|f y|p b1 b2]; simpl; try done.
+  - by intros ->%Pos.eqb_eq.
+  - by intros ->%Z.eqb_eq.
+  - destruct (Z.eqb_spec z y) as [->|]; [|done]. by intros ->%IH.
+  - destruct (alu_eqb o p) eqn:Ho; [|done]. destruct (expr_eqb a1 b1) eqn:H1; [|done].
+    by intros ->%IH2; apply alu_eqb_true in Ho as ->; apply IH1 in H1 as ->.
+Qed.
+Lemma fexpr_eqb_true a b : fexpr_eqb a b = true → a = b.
+Proof.
+  destruct a as [|x|n d], b as [|y|n' d']; simpl; try done.
+  - by intros ->%Pos.eqb_eq.
+  - by intros [->%Pos.eqb_eq ->%Pos.eqb_eq]%andb_true_iff.
+Qed.
+
+(** * Normal forms keep the value *)
+Lemma eval_mk_offset ρ e z : eval ρ (mk_offset e z) = eval ρ e `+Z` z.
+Proof. rewrite /mk_offset. case_match; [|done]. assert (z = 0) as -> by lia. by rewrite bv_add_Z_0. Qed.
+Lemma Z_to_bv_add_Z x z : Z_to_bv 64 (x + z) = Z_to_bv 64 x `+Z` z.
+Proof. apply bv_eq. by rewrite bv_add_Z_unsigned !Z_to_bv_unsigned bv_wrap_add_idemp_l. Qed.
+Lemma eval_mk_add ρ e z : eval ρ (mk_add e z) = eval ρ e `+Z` z.
+Proof.
+  destruct e as [x|c|e y|op a b]; rewrite /mk_add ?eval_mk_offset ?bv_add_Z_swrap //=.
+  - by rewrite Z_to_bv_uwrap Z_to_bv_add_Z.
+  - by rewrite bv_add_Z_assoc.
+Qed.
+
+Lemma bv_add_Z_l (v w : word) x : bv_add (v `+Z` x) w = bv_add v w `+Z` x.
+Proof.
+  apply bv_eq. rewrite !(bv_add_unsigned, bv_add_Z_unsigned).
+  rewrite !bv_wrap_add_idemp_l. f_equal. lia.
+Qed.
+Lemma bv_add_Z_r (v w : word) x : bv_add v (w `+Z` x) = bv_add v w `+Z` x.
+Proof.
+  apply bv_eq. rewrite !(bv_add_unsigned, bv_add_Z_unsigned).
+  rewrite !bv_wrap_add_idemp_l bv_wrap_add_idemp_r. f_equal. lia.
+Qed.
+Lemma bv_add_cst (v : word) x : bv_add v (Z_to_bv 64 x) = v `+Z` x.
+Proof. apply bv_eq. by rewrite bv_add_unsigned bv_add_Z_unsigned Z_to_bv_unsigned bv_wrap_add_idemp_r. Qed.
+Lemma bv_add_cst_l (v : word) x : bv_add (Z_to_bv 64 x) v = v `+Z` x.
+Proof.
+  apply bv_eq. rewrite bv_add_unsigned bv_add_Z_unsigned Z_to_bv_unsigned bv_wrap_add_idemp_l.
+  f_equal. lia.
+Qed.
+Lemma bv_sub_cst (v : word) x : bv_sub v (Z_to_bv 64 x) = v `+Z` (- x).
+Proof. apply bv_eq. by rewrite bv_sub_unsigned bv_add_Z_unsigned Z_to_bv_unsigned bv_wrap_sub_idemp_r. Qed.
+Lemma bv_sub_same (v : word) : bv_sub v v = Z_to_bv 64 0.
+Proof. apply bv_eq. by rewrite bv_sub_unsigned Z_to_bv_unsigned Z.sub_diag. Qed.
+Lemma bv_xor_same (v : word) : bv_xor v v = Z_to_bv 64 0.
+Proof. apply bv_eq. by rewrite bv_xor_unsigned Z_to_bv_unsigned Z.lxor_nilpotent. Qed.
+
+Lemma eval_if_same ρ op a b : op = AluSub ∨ op = AluXor →
+  eval ρ (if expr_eqb a b then ECst 0 else EOp op a b) = alu_value op (eval ρ a) (eval ρ b).
+Proof.
+  intros Hop. destruct (expr_eqb a b) eqn:He; [|done]. apply expr_eqb_true in He as ->.
+  destruct Hop as [-> | ->]; symmetry; [apply bv_sub_same|apply bv_xor_same].
+Qed.
+
+Lemma eval_mk_op ρ op a b : eval ρ (mk_op op a b) = alu_value op (eval ρ a) (eval ρ b).
+Proof.
+  destruct op, a, b; cbv beta iota delta [mk_op];
+    first
+      [ reflexivity
+      | apply eval_if_same; by auto
+      | cbn [eval alu_value]; rewrite /alu_fold Z_to_bv_bv_unsigned; reflexivity
+      | rewrite eval_mk_add; cbn [eval alu_value]; by rewrite ?bv_add_cst ?bv_sub_cst
+      | rewrite eval_mk_add; cbn [eval alu_value]; by rewrite bv_add_cst_l
+      | rewrite eval_mk_offset bv_add_Z_swrap; cbn [eval alu_value];
+        rewrite bv_add_Z_l bv_add_Z_r bv_add_Z_assoc Z.add_comm; reflexivity
+      | cbn [eval alu_value]; by rewrite bv_add_Z_l
+      | cbn [eval alu_value]; by rewrite bv_add_Z_r ].
+Qed.
+
+Lemma bv_scaled (v : word) k : 0 ≤ k < 64 →
+  Z_to_bv 64 (bv_unsigned v ≪ shift_count (Z_to_bv 64 k)) = scaled v (2 ^ k).
+Proof.
+  intros Hk. rewrite /shift_count /scaled Z_to_bv_unsigned bv_wrap_small; [|unfold bv_modulus; lia].
+  rewrite Z.mod_small; [|lia]. by rewrite Z.shiftl_mul_pow2; [|lia].
+Qed.
+Lemma eval_mk_scaled ρ e s e' : mk_scaled e s = Some e' → eval ρ e' = scaled (eval ρ e) s.
+Proof.
+  rewrite /mk_scaled. intros H. repeat (case_match; simplify_eq); rewrite ?eval_mk_op; cbn [eval alu_value].
+  - by rewrite (bv_scaled _ 3).
+  - by rewrite (bv_scaled _ 2).
+  - by rewrite (bv_scaled _ 1).
+  - by rewrite /scaled Z.mul_1_r Z_to_bv_bv_unsigned.
+Qed.
