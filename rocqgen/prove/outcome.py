@@ -101,7 +101,10 @@ class Outcome:
         if self.good:
             return f"failed as expected at line {self.expect.line}"
         if self.status is Status.FAILED and self.location is not None:
-            return f"failed at line {self.location.line}, expected at line {self.expect.line}"
+            at = f"line {self.location.line}"
+            if self.location.file != self.expect.file:
+                at += f" of {self.location.file}"
+            return f"failed at {at}, expected at line {self.expect.line}"
         return f"{self.status.value}, expected to fail at line {self.expect.line}"
 
     def to_json(self) -> dict[str, Any]:

@@ -92,9 +92,21 @@ def dump(command: Command) -> str:
     return str(sexpdata.dumps(_plain(command)))
 
 
+class _Quoted(str):
+    """A string as sexpdata shall write it: OCaml reads ``\\f`` as two characters, so that only the
+    two that must be are escaped."""
+
+    __slots__ = ()
+
+
+@sexpdata.tosexp.register(_Quoted)  # type: ignore[untyped-decorator]
+def _(text: _Quoted, **_options: object) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 def _plain(command: Command) -> object:
     if isinstance(command, tuple):
         return [_plain(part) for part in command]
     if isinstance(command, Symbol):
         return sexpdata.Symbol(str(command))
-    return command
+    return command if isinstance(command, int) else _Quoted(command)
