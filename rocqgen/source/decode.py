@@ -173,16 +173,18 @@ def _refuse_relocations(
     for entry in touching:
         raise _refuse(
             location,
-            f"`{text}` refers to `{entry.symbol}`, {_why(entry)}",
+            f"`{text}` refers to `{entry.symbol}`, {_why(entry, code)}",
             expected="code whose bytes are complete: references to labels of this file's .text, "
             "relative to %rip",
             hint=f"pass the address of `{entry.symbol}` in a register, as a parameter of the spec",
         )
 
 
-def _why(entry: Relocation) -> str:
-    known = _LINKER_HINT.get(entry.kind)
-    return f"{known or 'which is not in .text of this file'} ({entry.kind})"
+def _why(entry: Relocation, code: ObjectCode) -> str:
+    reason = _LINKER_HINT.get(entry.kind)
+    if reason is None and entry.symbol in code.symbols:
+        reason = "which the linker may send elsewhere"
+    return f"{reason or 'which is not in .text of this file'} ({entry.kind})"
 
 
 def _instruction(

@@ -21,6 +21,7 @@ from rocqgen.errors import UserError
 
 _EXECUTABLE = 0x4  # SHF_EXECINSTR
 _RELOCATION_NAMES = {number: name for name, number in ENUM_RELOC_TYPE_x64.items()}
+_PLAIN = frozenset({"STT_NOTYPE", "STT_FUNC", "STT_OBJECT", "STT_SECTION"})
 _RELATIVE = frozenset({"R_X86_64_PC32", "R_X86_64_PLT32"})
 
 
@@ -80,15 +81,15 @@ def read_object(data: bytes, path: str) -> ObjectCode:
     try:
         elf = ELFFile(io.BytesIO(data))
         names = [section.name for section in elf.iter_sections()]
-        rows = _rows(elf, path)
-        _refuse_other_code(elf, rows, path)
         index = names.index(".text")
+        rows = _rows(elf, index, path)
+        _refuse_other_code(elf, index, rows, path)
         text = bytearray(elf.get_section(index).data())
         symbols, elsewhere = _symbols(elf, index)
         left = tuple(_resolve(elf, index, text, names))
     except (ELFError, ValueError) as err:
         raise UserError(f"the assembler's object cannot be read: {err}", file=path) from err
-    return ObjectCode(bytes(text), symbols, elsewhere, tuple(rows.get(".text", ())), left)
+    return ObjectCode(bytes(text), symbols, elsewhere, tuple(rows.get(index, ())), left)
 
 
 def _symbols(elf: Any, index: int) -> tuple[dict[str, Symbol], frozenset[str]]:
@@ -108,16 +109,15 @@ def _symbols(elf: Any, index: int) -> tuple[dict[str, Symbol], frozenset[str]]:
 
 def _resolve(elf: Any, index: int, text: bytearray, names: list[str]) -> Iterator[Relocation]:
     """Fill in the references that stay in `.text`; yield the others."""
-    section = elf.get_section_by_name(".rela.text")
-    if section is None:
-        return
-    table = elf.get_section(section["sh_link"])
-    for entry in section.iter_relocations():
+    for section, entry in _relocations(elf, index):
+        table = elf.get_section(section["sh_link"])
         symbol = table.get_symbol(entry["r_info_sym"])
         kind = _RELOCATION_NAMES.get(entry["r_info_type"], f"type {entry['r_info_type']}")
         offset, addend = entry["r_offset"], entry["r_addend"]
         where = symbol["st_shndx"]
-        if where == index and kind in _RELATIVE:
+        # A weak definition may be replaced by another file's, an indirect one names no code.
+        fixed = symbol["st_info"]["bind"] != "STB_WEAK" and symbol["st_info"]["type"] in _PLAIN
+        if where == index and kind in _RELATIVE and fixed:
             distance = symbol["st_value"] + addend - offset
             text[offset : offset + 4] = (distance & 0xFFFFFFFF).to_bytes(4, "little")
             continue
@@ -125,14 +125,22 @@ def _resolve(elf: Any, index: int, text: bytearray, names: list[str]) -> Iterato
         yield Relocation(offset, kind, name, addend)
 
 
-def _rows(elf: Any, path: str) -> dict[str, list[Row]]:
-    """The line table, by the name of the section that each part of it describes.
+def _relocations(elf: Any, index: int) -> Iterator[tuple[Any, Any]]:
+    """The relocations of section `index`, each with the section that lists it."""
+    for section in elf.iter_sections():
+        if section["sh_type"] in {"SHT_RELA", "SHT_REL"} and section["sh_info"] == index:
+            for entry in section.iter_relocations():
+                yield section, entry
+
+
+def _rows(elf: Any, text: int, path: str) -> dict[int, list[Row]]:
+    """The line table, by the index of the section that each part of it describes.
 
     Every section of an object starts at address 0, so the section of a sequence is taken from the
     relocation of the address that it starts with; both come in the same order.
     """
     owners = _sequence_sections(elf)
-    tables: dict[str, list[Row]] = {}
+    tables: dict[int, list[Row]] = {}
     current: list[Row] | None = None
     dwarf = elf.get_dwarf_info()
     for unit in dwarf.iter_CUs():
@@ -144,7 +152,7 @@ def _rows(elf: Any, path: str) -> dict[str, list[Row]]:
             if state is None:
                 continue
             if current is None:
-                current = tables.setdefault(next(owners, ".text"), [])
+                current = tables.setdefault(next(owners, text), [])
             if state.end_sequence:
                 current = None
             else:
@@ -154,16 +162,18 @@ def _rows(elf: Any, path: str) -> dict[str, list[Row]]:
     return tables
 
 
-def _sequence_sections(elf: Any) -> Iterator[str]:
+def _sequence_sections(elf: Any) -> Iterator[int]:
     """The sections that the line table's sequences describe, in order."""
-    section = elf.get_section_by_name(".rela.debug_line")
-    if section is None:
+    table_index = elf.get_section_index(".debug_line")
+    if table_index is None:
         return
-    table = elf.get_section(section["sh_link"])
-    for entry in sorted(section.iter_relocations(), key=lambda entry: entry["r_offset"]):
+    for section, entry in sorted(
+        _relocations(elf, table_index), key=lambda pair: int(pair[1]["r_offset"])
+    ):
         if _RELOCATION_NAMES.get(entry["r_info_type"]) == "R_X86_64_64":
+            table = elf.get_section(section["sh_link"])
             where = table.get_symbol(entry["r_info_sym"])["st_shndx"]
-            yield elf.get_section(where).name if isinstance(where, int) else ""
+            yield where if isinstance(where, int) else 0
 
 
 def _file(program: Any, index: int, path: str) -> str:
@@ -182,15 +192,11 @@ def _file(program: Any, index: int, path: str) -> str:
     return path if PurePath(name) == PurePath(path) else name
 
 
-def _refuse_other_code(elf: Any, rows: dict[str, list[Row]], path: str) -> None:
-    for section in elf.iter_sections():
-        if (
-            section.name == ".text"
-            or not section["sh_flags"] & _EXECUTABLE
-            or not section["sh_size"]
-        ):
+def _refuse_other_code(elf: Any, text: int, rows: dict[int, list[Row]], path: str) -> None:
+    for index, section in enumerate(elf.iter_sections()):
+        if index == text or not section["sh_flags"] & _EXECUTABLE or not section["sh_size"]:
             continue
-        place = next(iter(rows.get(section.name, ())), None)
+        place = next(iter(rows.get(index, ())), None)
         raise UserError(
             f"there is code in the section `{section.name}`",
             file=path if place is None else place.file,

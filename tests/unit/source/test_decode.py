@@ -185,7 +185,18 @@ def test_no_assembler(build: Assemble, monkeypatch: pytest.MonkeyPatch, tmp_path
     assert caught.value.hint == "apt-get install binutils"
 
 
-def test_code_in_another_section(build: Assemble) -> None:
-    with pytest.raises(UserError, match=r"in the section `\.text\.cold`") as caught:
-        build('f: nop\n.section .text.cold,"ax"\n  nop\n')
+@pytest.mark.parametrize(
+    "section", ['.text.cold,"ax"', '.init,"ax"', '.text,"axG",@progbits,group,comdat']
+)
+def test_code_in_another_section(build: Assemble, section: str) -> None:
+    name = section.split(",", maxsplit=1)[0].replace(".", r"\.")
+    with pytest.raises(UserError, match=f"in the section `{name}`") as caught:
+        build(f"f: nop\n.section {section}\n  nop\n")
     assert caught.value.line == 3
+
+
+def test_a_weak_symbol_is_left_to_the_linker(build: Assemble) -> None:
+    code = build(".weak g\nf: call g\ng: ret\n")
+    assert [entry.symbol for entry in code.relocations] == ["g"]
+    with pytest.raises(UserError, match="refers to `g`"):
+        decoded(code)

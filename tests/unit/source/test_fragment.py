@@ -238,3 +238,12 @@ def test_bad_input_is_answered_as_it_was_agreed() -> None:
     if os.environ.get("UPDATE_GOLDEN"):
         GOLDEN.write_text(answers, encoding="utf-8")
     assert answers == GOLDEN.read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_documented_example_loads() -> None:
+    text = (EXAMPLES.parent / "docs" / "annotations.md").read_text(encoding="utf-8")
+    example = text.split("```asm\n")[1].split("```")[0]
+    (fragment,) = load(example)
+    assert fragment.name == "save"
+    assert fragment.doc == "Saves a register into a structure that the caller owns."
