@@ -12,7 +12,7 @@ import traceback
 from typing import TYPE_CHECKING, Protocol
 
 from rocqgen import __version__
-from rocqgen.cli import doctor, library, toolchain
+from rocqgen.cli import doctor, gen, library, prove, status, toolchain
 from rocqgen.cli.parser import Parser
 from rocqgen.errors import UserError
 from rocqgen.exits import ExitCode
@@ -37,6 +37,9 @@ class Command(Protocol):
 
 
 COMMANDS: tuple[Command, ...] = (
+    prove,
+    gen,
+    status,
     toolchain,
     library,
     doctor,
