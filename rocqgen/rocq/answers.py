@@ -93,8 +93,10 @@ def read_error(body: list[Sexp]) -> RocqError:
     location = field(record, "loc")
     span = read_span(location[0]) if isinstance(location, list) and location else None
     kind = field(record, "exn")
+    # The pretty-printer leaves blanks in front of its line breaks.
+    message = "\n".join(line.rstrip() for line in _text(field(record, "str")).splitlines())
     return RocqError(
-        _text(field(record, "str")).strip(),
+        message.strip(),
         span,
         kind if isinstance(kind, str) else str(kind),
     )

@@ -195,6 +195,7 @@ def _died(run: _Run, error: ProverError) -> None:
     kinds = {ProverHungError: Kind.HUNG, ProverMemoryError: Kind.MEMORY}
     sentence = sentence_at(run.sentences, run.position)
     start, end = (sentence.start, sentence.end) if sentence else (run.position, len(run.text))
+    late = isinstance(error, ProverHungError)
     run.failures.append(
         Failure(
             kinds.get(type(error), Kind.DIED),
@@ -202,10 +203,14 @@ def _died(run: _Run, error: ProverError) -> None:
             start,
             end,
             run.text[start:end],
-            str(error),
+            _too_late(run.limits) if late else str(error),
             lemma=_lemma_around(run, start),
         )
     )
+
+
+def _too_late(limits: Limits) -> str:
+    return f"no answer within the limit of {min(limits.sentence, limits.theory):g} s"
 
 
 def _record(
@@ -217,10 +222,6 @@ def _record(
     late: bool,
     goal: str | None,
 ) -> None:
-    message = error.message
-    if late:
-        taken = min(run.limits.sentence, run.limits.theory)
-        message = f"no answer within the limit of {taken:g} s"
     run.failures.append(
         Failure(
             Kind.TIMEOUT if late else Kind.REFUSED,
@@ -228,7 +229,7 @@ def _record(
             start,
             end,
             run.text[start:end].strip(),
-            message,
+            _too_late(run.limits) if late else error.message,
             goal,
             _lemma_around(run, start),
         )

@@ -125,6 +125,11 @@ class Process:
                     raise self._death()
                 self._buffer += chunk
 
+    @property
+    def closed(self) -> bool:
+        """Whether the process was ended or found dead, and its number may be another's by now."""
+        return self._closed
+
     def interrupt(self) -> None:
         """Send SIGINT, which the prover answers with the error ``Sys.Break``."""
         with contextlib.suppress(ProcessLookupError):

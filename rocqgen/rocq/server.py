@@ -13,6 +13,7 @@ import contextlib
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -202,14 +203,16 @@ class Server:
                 opened = []
                 session = self._watch(pid, to_prover, from_prover)
                 session.command(Symbol("Noop"), _FORK_SECONDS)
+                pid = 0
                 return session
         finally:
             for descriptor in opened:
                 os.close(descriptor)
+            if pid:  # it would wait for its FIFO for ever
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             for fifo in fifos:
                 fifo.unlink(missing_ok=True)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, 9)
         return None
 
     def _open_fifo(self, fifo: Path, flags: int, pid: int, deadline: float) -> int | None:
@@ -250,7 +253,12 @@ class Server:
         return session
 
     def _stop(self) -> None:
+        """End the parent, and with it every clone of its process group, known or not: one may have
+        been made of which we have not heard."""
         if self._parent is not None:
+            if not self._parent.process.closed:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(self._parent.process.pid, signal.SIGKILL)
             self._parent.close()
             self._parent = None
 

@@ -98,7 +98,10 @@ class Session:
         of an Iris goal; ``Show`` does not.
         """
         text, error = self.query(sid, "Show.", seconds)
-        return None if error is not None else textwrap.dedent(text).strip("\n")
+        if error is not None:
+            return None
+        lines = [line.rstrip() for line in textwrap.dedent(text).splitlines()]
+        return "\n".join(lines).strip("\n")
 
     def query(self, sid: int, sentence: str, seconds: float = 60.0) -> tuple[str, RocqError | None]:
         """Run a vernacular query, such as ``Print Assumptions``, after an executed sentence; what
