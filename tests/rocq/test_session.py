@@ -130,11 +130,23 @@ def test_an_endless_sentence_is_interrupted_and_the_session_survives(
 
 
 def test_one_that_heeds_no_interrupt_is_killed(session: Session) -> None:
-    # The virtual machine does not look at signals.
-    added, _, _ = session.add("Goal Nat.pow 2 40 = 3. Proof. vm_compute.", 10)
+    added, _, _ = session.add("Goal True. do 1000000000 idtac.", 10)
+    os.kill(session.process.pid, signal.SIGSTOP)
     with pytest.raises(ProverHungError, match="killed"):
-        session.execute(added[2].sid, 0.5)
+        session.execute(added[1].sid, 0.5)
     assert wait_dead(session.process.pid)
+
+
+def test_the_virtual_machine_is_ended_one_way_or_the_other(session: Session) -> None:
+    # It looks at signals only now and then.
+    added, _, _ = session.add("Goal Nat.pow 2 40 = 3. Proof. vm_compute.", 10)
+    try:
+        error, late = session.execute(added[2].sid, 0.5)
+    except ProverHungError:
+        assert wait_dead(session.process.pid)
+    else:
+        assert late
+        assert error is not None
 
 
 def test_a_clone_has_the_library_and_nothing_of_its_siblings(server: Server) -> None:
@@ -378,8 +390,9 @@ def test_a_late_theory_ends_there(server: Server) -> None:
 
 
 def test_a_theory_that_heeds_no_interrupt_is_late_too(server: Server) -> None:
-    text = "Lemma a : Nat.pow 2 40 = 3. vm_compute. Qed. Lemma b : True. exact I. Qed."
+    text = "Lemma a : True. do 1000000000 idtac. Qed. Lemma b : True. exact I. Qed."
     with server.session() as one:
+        threading.Timer(0.3, os.kill, (one.process.pid, signal.SIGSTOP)).start()
         found = check(text, one, Limits(sentence=1, theory=60))
     assert [(one.kind, one.lemma) for one in found.failures] == [(Kind.HUNG, "a")]
     assert found.failures[0].message == "no answer within the limit of 1 s"
