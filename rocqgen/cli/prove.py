@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,9 +66,8 @@ def register(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--sentence-timeout",
         type=_seconds,
-        default=_LIMITS.sentence,
         metavar="S",
-        help="seconds for one sentence of a theory (default: %(default)g)",
+        help="seconds for one sentence of a theory (default: as many as for the theory)",
     )
     parser.add_argument(
         "--memory",
@@ -113,7 +111,9 @@ def run(args: argparse.Namespace) -> int:
         table = Table([one.theorem for one in theories])
         report = _prove(theories, args, table)
         table.finish(report.outcomes)
-    bad = [one for one in inputs.errors if one.exit_code is not ExitCode.NOTHING_FOUND]
+    # A file without annotations is wrong input among others; alone, it is nothing found.
+    bare = () if theories else (ExitCode.NOTHING_FOUND,)
+    bad = [one for one in inputs.errors if one.exit_code not in bare]
     code = exit_code(report.outcomes, bad_inputs=len(bad), interrupted=report.interrupted)
     if args.json is not None:
         text = render_json(report.outcomes, exit_code=code, bad_inputs=inputs.errors)
@@ -143,8 +143,8 @@ def _prove(theories: Sequence[Theory], args: argparse.Namespace, table: Table) -
             store.append(outcome)
             table.row(outcome)
         return Report(outcomes)
-    limits = replace(
-        _LIMITS, theory=args.timeout, sentence=args.sentence_timeout, memory=args.memory
+    limits = Limits(
+        sentence=args.sentence_timeout or args.timeout, theory=args.timeout, memory=args.memory
     )
     prepared = checker(
         toolchain,
