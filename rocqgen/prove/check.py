@@ -195,8 +195,11 @@ class Checker:
         return found
 
     def _allowed(self, assumption: str) -> bool:
-        """Whether it was permitted, by the name that is printed or a longer one of the same."""
-        return any(one == assumption or one.endswith(f".{assumption}") for one in self.allow)
+        """Whether it was permitted, by the name that is printed or a longer one of the same; a
+        weaker check, which is a sentence and no name, never is."""
+        return " " not in assumption and any(
+            one == assumption or one.endswith(f".{assumption}") for one in self.allow
+        )
 
     def _outcome(
         self,
