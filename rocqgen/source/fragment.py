@@ -176,7 +176,12 @@ def _fragment(part: _Part, block: Block, spec: raw.RawSpec, notes: list[_Note]) 
         digest=part.source.digest,
         doc=block.doc,
         instrs=instrs,
-        labels=tuple(sorted(labels.items(), key=lambda pair: (pair[1], pair[0]))),
+        labels=tuple(
+            sorted(
+                ((name, offset) for name, offset in labels.items() if why_refused(name) is None),
+                key=lambda pair: (pair[1], pair[0]),
+            )
+        ),
         spec=replace(checked, hints=tuple(hints)),
         location=block.entry_location,
         expect=expect,

@@ -163,6 +163,8 @@ def _name(expr: raw.RawName, scope: _Scope) -> Expr:
             raise refused(f"`{ident}` is a fraction", place, "a word or a root")
         return Var(ident, place)
     if ident in scope.labels.inside:
+        if reason := why_refused(ident):
+            raise refused(f"the label `{ident}` cannot be used: {reason}", place, "another label")
         return Label(ident, scope.labels.inside[ident], place)
     if is_register(ident):
         raise refused(

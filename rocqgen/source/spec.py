@@ -243,8 +243,9 @@ class Expectation:
 class Fragment:
     """Annotated machine code: the unit of proof.
 
-    `name` is the entry label; `labels` maps every label inside the fragment to its offset from the
-    entry; `source` is the path as the user gave it, `digest` the SHA-256 of its bytes in hex.
+    `name` is the entry label; `labels` maps the labels inside the fragment whose names are safe
+    identifiers to their offsets from the entry; `source` is the path as the user gave it, `digest`
+    the SHA-256 of its bytes in hex.
     `doc` is the comment above the annotation: free text, to be escaped wherever it is shown.
     """
 

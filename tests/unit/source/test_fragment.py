@@ -94,6 +94,12 @@ def test_fragments_end_at_the_next_entry_or_at_their_size() -> None:
 
 
 @pytest.mark.usefixtures("folder")
+def test_code_in_front_of_the_first_entry_is_not_looked_at() -> None:
+    (fragment,) = load("    call elsewhere\n    hlt\n" + GOOD)
+    assert [instr.op for instr in fragment.instrs] == [Op.MOV, Op.RET]
+
+
+@pytest.mark.usefixtures("folder")
 def test_labels_are_words() -> None:
     text = GOOD.replace("exit ra", "exit done").replace("rsp |->r s + 8", "rax |->r done + 1")
     (fragment,) = load(text)
@@ -188,6 +194,7 @@ BAD = {
     ),
     "exit elsewhere": edited(("exit ra", "exit datum"), ("#@ expect", "\n.data\ndatum: #@ expect")),
     "exit inside an instruction": edited(("exit ra", "exit mid"), (".Lend:", ".set mid, f + 1")),
+    "exit at a word of Rocq": edited(("exit ra", "exit end"), ("done:", "end:")),
     "exit at the entry": edited(("exit ra", "exit f")),
     "spec at the end": GOOD + "\n#@ spec\n",
     "spec before code": edited(("    .globl f", "    nop")),
