@@ -73,8 +73,7 @@ class Table:
         if outcome.expect is not None and not outcome.good:
             style = "bold red"
         line = Text()
-        word = "failed as expected" if outcome.good and outcome.expect else outcome.status.value
-        line.append(f"{word:<10}", style)
+        line.append(f"{outcome.status.value:<10}", style)
         line.append(f"{outcome.theorem:<{self._width}}  {outcome.seconds:7.2f} s  ")
         line.append(f"{axioms(outcome):<10}")
         line.append(f"  {outcome.source}")
