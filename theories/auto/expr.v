@@ -256,3 +256,9 @@ Proof.
   - by rewrite (bv_scaled _ 1).
   - by rewrite /scaled Z.mul_1_r Z_to_bv_bv_unsigned.
 Qed.
+
+Global Arguments mk_cst : simpl never.
+Global Arguments mk_offset : simpl never.
+Global Arguments mk_add : simpl never.
+Global Arguments mk_op : simpl never.
+Global Arguments mk_scaled : simpl never.

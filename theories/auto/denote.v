@@ -1,0 +1,90 @@
+(* SPDX-License-Identifier: Apache-2.0 *)
+From iris.proofmode Require Import proofmode.
+From rocqgen.logic Require Export wp.
+From rocqgen.auto Require Export symbolic.
+From iris.prelude Require Import options.
+Local Open Scope Z_scope.
+
+(** What symbolic states mean, relative to values of their variables. *)
+
+Definition holds (ρ : env) (f : fact) : Prop :=
+  match f with
+  | PEq a b => eval ρ a = eval ρ b
+  | PNe a b => eval ρ a ≠ eval ρ b
+  | PLt a b => bv_unsigned (eval ρ a) < bv_unsigned (eval ρ b)
+  | PLe a b => bv_unsigned (eval ρ a) ≤ bv_unsigned (eval ρ b)
+  end.
+Definition named (ρ : env) (d : positive * expr) : Prop := env_word ρ d.1 = eval ρ d.2.
+
+Section denote.
+  Context {M : machine} `{!machGS M Σ}.
+  Context (base : expr) (code : code_list) (ρ : env).
+
+  Definition ditem (i : item) : iProp Σ :=
+    match i with
+    | IVirt w r a q v => virt_word w (eval ρ r) (eval ρ a) (feval ρ q) (eval ρ v)
+    | IPhys a q v => phys_word (eval ρ a) (feval ρ q) (eval ρ v)
+    | IClaim w r a q pa => claim_word w (eval ρ r) (eval ρ a) (feval ρ q) (eval ρ pa)
+    end.
+  Fixpoint dregs (l : list (reg * expr)) : iProp Σ :=
+    match l with [] => emp | (r, e) :: l => r ↦ᵣ eval ρ e ∗ dregs l end.
+  Fixpoint ditems (l : list item) : iProp Σ :=
+    match l with [] => emp | i :: l => ditem i ∗ ditems l end.
+  Fixpoint dcode (l : list (expr * fexpr)) : iProp Σ :=
+    match l with
+    | [] => emp
+    | (r, q) :: l => code_at (eval ρ base) code (eval ρ r) (feval ρ q) ∗ dcode l
+    end.
+  (** Registers, items and code; the root register is [root_pt]. *)
+  Definition dbody (s : sstate) : iProp Σ :=
+    (∃ f, flags_pt f) ∗ dregs (s_regs s) ∗ ditems (s_items s) ∗ dcode (s_code s).
+  Definition denote (s : sstate) : iProp Σ := CR3 ↦ᵣ eval ρ (s_root s) ∗ dbody s.
+
+  Lemma ditems_acc l n i : nth_error l n = Some i →
+    ditems l ⊢ ditem i ∗ (∀ j, ditem j -∗ ditems (item_put n j l)).
+  Proof using Type.
+    revert n. induction l as [|i0 l IH]; intros [|n]; simpl; try done.
+    - intros [= ->]. iIntros "[$ $]". by iIntros (j) "$".
+    - intros Hn%IH. rewrite {1}Hn. iIntros "($ & $ & H)". iIntros (j) "Hj". by iApply "H".
+  Qed.
+  Lemma item_put_same l n i : nth_error l n = Some i → item_put n i l = l.
+  Proof using Type.
+    revert n. induction l as [|j l IH]; intros [|n]; simpl; try done.
+    - by intros [= ->].
+    - intros Hn. by rewrite IH.
+  Qed.
+  Lemma item_find_Some {A} (f : item → option A) l n a :
+    item_find f l = Some (n, a) → ∃ i, nth_error l n = Some i ∧ f i = Some a.
+  Proof using Type.
+    revert n. induction l as [|i l IH]; intros n; simpl; [done|].
+    destruct (f i) as [b|] eqn:Hi; [intros [= <- ->]; by exists i|].
+    destruct (item_find f l) as [[m b]|]; [|done]. intros [= <- ->]. by apply IH.
+  Qed.
+  Lemma dcode_acc l r : code_mapped r l = true →
+    dcode l ⊢ ∃ q, code_at (eval ρ base) code (eval ρ r) q ∗
+                   (code_at (eval ρ base) code (eval ρ r) q -∗ dcode l).
+  Proof using Type.
+    induction l as [|[r' q] l IH]; simpl; [done|]. destruct (expr_eqb r' r) eqn:Hr.
+    - apply expr_eqb_true in Hr as ->. iIntros (_) "[H $]". iExists _. iFrame. by iIntros "$".
+    - iIntros (Hl) "[$ H]". by iApply IH.
+  Qed.
+  Lemma code_at_acc b l r q z i n : In (z, (i, n)) l →
+    code_at b l r q ⊢ code_pt r (b `+Z` z) q i n ∗ (code_pt r (b `+Z` z) q i n -∗ code_at b l r q).
+  Proof using Type.
+    intros [k Hk]%elem_of_list_In%elem_of_list_lookup_1.
+    rewrite /code_at. iIntros "H".
+    iDestruct (big_sepL_lookup_acc _ _ _ _ Hk with "H") as "[H1 H2]".
+    iSplitL "H1"; [iExact "H1"|iExact "H2"].
+  Qed.
+
+  Lemma code_index_In l z i n : code_get (code_index l) z = Some (i, n) → In (z, (i, n)) l.
+  Proof using Type.
+    rewrite /code_get. destruct (offset_key z) as [x|] eqn:Hx; [|done].
+    induction l as [|[z' i'] l IH]; [by destruct x|]. simpl.
+    destruct (offset_key z') as [y|] eqn:Hy; [|by right; auto].
+    rewrite tree_get_set. case_decide as Hxy; [|by right; auto].
+    subst y. intros [= ->]. left. f_equal. rewrite /offset_key in Hx, Hy.
+    destruct (z + 1) eqn:E1; [done| |done]. destruct (z' + 1) eqn:E2; [done| |done].
+    simplify_eq. lia.
+  Qed.
+End denote.
