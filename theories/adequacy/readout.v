@@ -29,7 +29,7 @@ Section readout.
   Implicit Types (σ : state) (root va v : word) (q : Qp) (w : bool) (R : rights).
   #[local] Typeclasses Transparent state_interp claim flags_pt claims_at virt_word virt_bytes.
 
-  Lemma state_interp_flags σ f : state_interp σ -∗ flags_pt f -∗ ⌜st_flags σ = f⌝.
+  Lemma flags_readout σ f : state_interp σ -∗ flags_pt f -∗ ⌜st_flags σ = f⌝.
   Proof.
     iIntros "(% & % & _ & Hf & _) H". iApply (ghost_var_agree with "Hf H").
   Qed.

@@ -1,0 +1,119 @@
+(* SPDX-License-Identifier: Apache-2.0 *)
+From iris.proofmode Require Import proofmode monpred.
+From rocqgen.adequacy Require Export supply.
+From iris.prelude Require Import options.
+Local Open Scope Z_scope.
+
+(** Closed programs: an initial state given by lists, a precondition that it supplies by computation, and
+    what holds at the exits, of the state alone. *)
+
+Record image := Image {
+  im_rip : word;
+  im_regs : list (reg * word);
+  im_flags : flags;
+  im_tables : list (Z * list word);     (* entries of page tables: those that walks read suffice *)
+  im_data : list (Z * list word);
+}.
+Definition image_state (I : image) : state :=
+  State (im_rip I) (list_to_map (im_regs I)) (im_flags I)
+    (memory_of (im_tables I) ∪ memory_of (im_data I)) [].
+
+(** Everything that is checked of an image, by [vm_compute]. *)
+Definition image_supplies (M : machine) (I : image) (pre : list resource) : bool :=
+  let T := memory_of (im_tables I) in
+  suppliesb M (image_state I) T (resource_claims M T pre) pre.
+Definition image_missing (M : machine) (I : image) (pre : list resource) : option resource :=
+  let T := memory_of (im_tables I) in
+  let Θ := resource_claims M T pre in
+  first_missing M Θ (initial_supply (image_state I) T Θ) pre.
+
+(** A state at an exit, with what holds there. *)
+Definition exit_reached (M : machine) (exits : list (word * list resource)) (σ : state) : Prop :=
+  Exists (λ x, st_rip σ = x.1 ∧ Forall (res_holds M σ) x.2) exits.
+Global Instance exit_reached_dec M exits σ : Decision (exit_reached M exits σ).
+Proof. apply _. Defined.
+
+(** Execution from the image ends well: [n] steps of the function lead to an exit, none before them does. *)
+Fixpoint runs_to (M : machine) (exits : list (word * list resource)) (n : nat) (σ : state) : bool :=
+  if bool_decide (exit_reached M exits σ) then true
+  else
+    match n with
+    | O => false
+    | S n => match step_fun M σ with Ok σ => runs_to M exits n σ | _ => false end
+    end.
+Lemma runs_to_exit M exits n σ :
+  runs_to M exits n σ = true →
+  ∃ k σ', steps_avoiding M (exit_reached M exits) k σ σ' ∧ exit_reached M exits σ'.
+Proof.
+  revert σ. induction n as [|n IH]; intros σ; simpl; case_bool_decide as Hex.
+  1,3: by exists 0%nat, σ; split; [constructor|].
+  - done.
+  - destruct (step_fun M σ) as [σ1| |] eqn:Hstep; [|done..]. intros (k & σ' & Hk & H')%IH.
+    exists (S k), σ'. split; [|done]. econstructor; [done| |done].
+    rewrite -Hstep. apply step_fun_step.
+Qed.
+
+Section closed.
+  Context (M : machine) (I : image) (pre : list resource).
+  Context (Hcan : canonical_pages (cfg_mode (m_config M))).
+  Context (Hpre : image_supplies M I pre = true).
+
+  Theorem image_adequacy (φ : state → Prop) :
+    (∀ `{!machGS M machΣ}, ∃ Q : word → iProp machΣ,
+      (flags_pt (im_flags I) -∗ ([∗ list] x ∈ pre, res_prop x) ={⊤}=∗ swp (im_rip I) Q) ∧
+      (∀ σ, state_interp σ -∗ Q (st_rip σ) ={⊤,∅}=∗ ⌜φ σ⌝)) →
+    adequate M (image_state I) φ.
+  Proof using Hcan Hpre.
+    intros Hwp. set (T := memory_of (im_tables I)).
+    apply (swp_adequacy machΣ _ _ T (resource_claims M T pre)).
+    - apply map_union_subseteq_l.
+    - by apply claims_from_ok.
+    - apply tlb_ok_nil.
+    - intros G. destruct (Hwp G) as (Q & Hstart & Hpost). exists Q. split; [|done].
+      iIntros "(Hr & Hf & Hm & Hc)". iApply (Hstart with "Hf").
+      iApply (supplied _ _ _ _ Hpre with "Hr Hm Hc").
+  Qed.
+
+  (** With resources at the exits. *)
+  Corollary image_exits (exits : list (word * list resource)) :
+    (∀ `{!machGS M machΣ},
+      flags_pt (im_flags I) -∗ ([∗ list] x ∈ pre, res_prop x) -∗
+      swp (im_rip I) (λ e, ∃ post, ⌜(e, post) ∈ exits⌝ ∗ [∗ list] x ∈ post, res_prop x)) →
+    adequate M (image_state I) (exit_reached M exits).
+  Proof using Hcan Hpre.
+    intros Hwp. apply image_adequacy. intros G. eexists. split.
+    - iIntros "Hf H". iModIntro. iApply (Hwp with "Hf H").
+    - iIntros (σ) "HS (%post & %Hin & H)".
+      iDestruct (res_readouts with "HS H") as %Hpost.
+      iApply fupd_mask_intro; [done|]. iIntros "_". iPureIntro.
+      apply List.Exists_exists. exists (st_rip σ, post).
+      by rewrite -elem_of_list_In.
+  Qed.
+End closed.
+
+(** The same in [vProp].  Each resource is marked with its space; the root register is not among those of
+    [pre], the space at the exit takes its place. *)
+Corollary image_vexits (M : machine) (I : image) (root : word) (pre : list resource)
+    (exits : list (word * (word * list resource))) :
+  canonical_pages (cfg_mode (m_config M)) →
+  image_supplies M I (RReg CR3 root :: pre) = true →
+  (∀ `{!machGS M machΣ},
+    in_space root ∗ flags_any ∗ ([∗ list] x ∈ pre, res_vprop x) ⊢
+    WP im_rip I {{ e, ∃ s post, ⌜(e, (s, post)) ∈ exits⌝ ∗ in_space s ∗
+                                [∗ list] x ∈ post, res_vprop x }}) →
+  adequate M (image_state I)
+    (exit_reached M ((λ x, (x.1, RReg CR3 x.2.1 :: x.2.2)) <$> exits)).
+Proof.
+  intros Hcan Hpre Hwp. apply (image_exits M I _ Hcan Hpre). intros G.
+  iIntros "Hf [Hcr3 H]". destruct (Hwp G) as [Hroot]. specialize (Hroot root).
+  rewrite vwp_at in Hroot.
+  iPoseProof (Hroot with "[Hf H]") as "HW".
+  { rewrite !monPred_at_sep in_space_at res_vprops_embed !monPred_at_embed.
+    iSplit; [done|]. iFrame "H". iExists _. iFrame. }
+  iApply (swp_wand with "(HW Hcr3)"). iIntros (e) "(%s & Hcr3 & H)".
+  rewrite monPred_at_exist. iDestruct "H" as (s') "H".
+  rewrite monPred_at_exist. iDestruct "H" as (post) "H".
+  rewrite !monPred_at_sep monPred_at_pure in_space_at res_vprops_embed monPred_at_embed.
+  iDestruct "H" as "(%Hin & -> & H)". iExists (RReg CR3 s :: post). iFrame. iPureIntro.
+  apply elem_of_list_fmap. by exists (e, (s, post)).
+Qed.
