@@ -365,3 +365,13 @@ Global Hint Mode SetCell + + + ! - - - : typeclass_instances.
 Global Hint Mode Addresses + + + - ! ! - : typeclass_instances.
 Global Hint Mode Reads + + + + - ! ! - : typeclass_instances.
 Global Hint Mode Writes + + + - ! ! - - : typeclass_instances.
+
+(** Resources are given in the scope of assertions. *)
+Global Arguments Fetches {M Σ _} C%_I p i n.
+Global Arguments HasReg {M Σ _} R%_I r v.
+Global Arguments SetReg {M Σ _} R%_I r v R'%_I.
+Global Arguments HasCell {M Σ _} a R%_I va v.
+Global Arguments SetCell {M Σ _} R%_I va v R'%_I.
+Global Arguments Addresses {M Σ _} next R%_I m va.
+Global Arguments Reads {M Σ _} a next R%_I o v.
+Global Arguments Writes {M Σ _} next R%_I o v R'%_I.
