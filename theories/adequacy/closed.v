@@ -53,6 +53,30 @@ Proof.
     rewrite -Hstep. apply step_fun_step.
 Qed.
 
+(** Or badly: the function comes to a state that is not at an exit and cannot go on. *)
+Fixpoint fails_before (M : machine) (exits : list (word * list resource)) (n : nat) (σ : state) : bool :=
+  if bool_decide (exit_reached M exits σ) then false
+  else
+    match step_fun M σ, n with
+    | Ok σ, S n => fails_before M exits n σ
+    | Ok _, O => false
+    | _, _ => true
+    end.
+Lemma fails_before_sound M exits n σ :
+  fails_before M exits n σ = true → ¬ adequate M σ (exit_reached M exits).
+Proof.
+  intros Hf Had.
+  assert (∃ k σ', steps_avoiding M (exit_reached M exits) k σ σ' ∧
+            ¬ exit_reached M exits σ' ∧ ∀ σ'', step_fun M σ' ≠ Ok σ'')
+    as (k & σ' & Hk & Hex & Hstep).
+  { clear Had. revert σ Hf. induction n as [|n IH]; intros σ; simpl;
+      case_bool_decide as Hex; [done| |done|]; destruct (step_fun M σ) as [σ1|f|u] eqn:Hstep; try done.
+    1,2,4,5: intros _; exists 0%nat, σ; split; [constructor|split; [done|by rewrite Hstep]].
+    intros (k & σ' & Hk & H')%IH. exists (S k), σ'. split; [|done]. econstructor; [done| |done].
+    rewrite -Hstep. apply step_fun_step. }
+  by apply Hex, (adequate_end Had _ _ _ Hk (step_fun_step _ _)).
+Qed.
+
 Section closed.
   Context (M : machine) (I : image) (pre : list resource).
   Context (Hcan : canonical_pages (cfg_mode (m_config M))).
