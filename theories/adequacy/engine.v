@@ -1,12 +1,24 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
-From iris.proofmode Require Import proofmode.
-From rocqgen.auto Require Export denote.
+From iris.proofmode Require Import proofmode monpred.
 From rocqgen.adequacy Require Export closed.
+From rocqgen.auto Require Export fragment.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
 
-(** Symbolic states, at values of their variables, as lists of resources: so the specification of a
-    fragment is instantiated at an image by computation. *)
+(** The specification of a fragment at an image: symbolic states, at values of their variables, are lists
+    of resources, so that the precondition is supplied by computation. *)
+
+Definition holdsb (ρ : env) (f : fact) : bool :=
+  match f with
+  | PEq a b => bool_decide (eval ρ a = eval ρ b)
+  | PNe a b => bool_decide (eval ρ a ≠ eval ρ b)
+  | PLt a b => bv_unsigned (eval ρ a) <? bv_unsigned (eval ρ b)
+  | PLe a b => bv_unsigned (eval ρ a) <=? bv_unsigned (eval ρ b)
+  end.
+Lemma holdsb_true ρ f : holdsb ρ f = true ↔ holds ρ f.
+Proof.
+  destruct f; simpl; [apply bool_decide_eq_true..|apply Z.ltb_lt|apply Z.leb_le].
+Qed.
 
 Definition item_resource (ρ : env) (i : item) : resource :=
   match i with
@@ -43,3 +55,95 @@ Section engine.
     iSplit; iIntros "($ & $ & $)".
   Qed.
 End engine.
+
+(** * What holds at an exit of a specification *)
+Fixpoint words_exist (ρ : env) (xs : list positive) (P : env → Prop) : Prop :=
+  match xs with [] => P ρ | x :: xs => ∃ v : word, words_exist (env_set ρ x v) xs P end.
+Definition state_holds (M : machine) (sp : spec) (σ : state) (s : sstate) (ρ : env) : Prop :=
+  Forall (res_holds M σ) (state_resources (sp_base sp) (sp_code sp) ρ s) ∧
+  Forall (holds ρ) (s_facts s).
+Definition spec_reached (M : machine) (sp : spec) (ρ : env) (σ : state) : Prop :=
+  Exists (λ p, st_rip σ = eval ρ (p_exit p) ∧
+               words_exist ρ (map fst (p_witness p)) (state_holds M sp σ (p_state p))) (sp_posts sp).
+
+(** The precondition at an image: everything that is to be computed. *)
+Definition spec_supplied (M : machine) (I : image) (sp : spec) (ρ : env) : bool :=
+  bool_decide (im_rip I = eval ρ (sp_base sp)) &&
+  image_supplies M I (state_resources (sp_base sp) (sp_code sp) ρ (sp_pre sp)) &&
+  forallb (holdsb ρ) (s_facts (sp_pre sp)).
+
+Section spec.
+  Context {M : machine} `{!machGS M Σ}.
+  Context (sp : spec).
+
+  Lemma vexists_readout σ s ρ xs root :
+    state_interp σ -∗ CR3 ↦ᵣ root -∗
+    vexists ρ xs (λ ρ', vdenote (sp_base sp) (sp_code sp) ρ' s) root -∗
+    ⌜words_exist ρ xs (state_holds M sp σ s)⌝.
+  Proof using Type.
+    iIntros "HS Hcr3 H". iInduction xs as [|x xs] "IH" forall (ρ); simpl.
+    - iDestruct (vdenote_at with "H") as "(<- & Hbody & %Hfacts)".
+      iDestruct (res_readouts with "HS [Hcr3 Hbody]") as %Hres; [|by iPureIntro].
+      rewrite dbody_resources. iDestruct "Hbody" as "[_ Hbody]". iFrame.
+    - rewrite monPred_at_exist. iDestruct "H" as (v) "H".
+      iDestruct ("IH" with "HS Hcr3 H") as %Hv. iPureIntro. by exists v.
+  Qed.
+  Lemma vposts_readout σ ρ ps e root :
+    st_rip σ = e →
+    state_interp σ -∗ CR3 ↦ᵣ root -∗ vposts (sp_base sp) (sp_code sp) ρ ps e root -∗
+    ⌜Exists (λ p, st_rip σ = eval ρ (p_exit p) ∧
+                  words_exist ρ (map fst (p_witness p)) (state_holds M sp σ (p_state p))) ps⌝.
+  Proof using Type.
+    intros Hrip. induction ps as [|p ps IH].
+    { rewrite /= monPred_at_pure. iIntros "_ _ []". }
+    assert (state_interp σ -∗ CR3 ↦ᵣ root -∗ vpost (sp_base sp) (sp_code sp) ρ p e root -∗
+      ⌜st_rip σ = eval ρ (p_exit p) ∧
+       words_exist ρ (map fst (p_witness p)) (state_holds M sp σ (p_state p))⌝) as Hp.
+    { rewrite /vpost monPred_at_sep monPred_at_pure. iIntros "HS Hcr3 [%He H]".
+      iDestruct (vexists_readout with "HS Hcr3 H") as %Hv. iPureIntro. by rewrite Hrip. }
+    iIntros "HS Hcr3 H". destruct ps as [|p' ps].
+    - iDestruct (Hp with "HS Hcr3 H") as %?. iPureIntro. by left.
+    - iEval (cbn [vposts]; rewrite monPred_at_or) in "H". iDestruct "H" as "[H|H]".
+      + iDestruct (Hp with "HS Hcr3 H") as %?. iPureIntro. by left.
+      + iDestruct (IH with "HS Hcr3 H") as %?. iPureIntro. by right.
+  Qed.
+End spec.
+
+(** The theorem of a fragment, at an image. *)
+Theorem spec_adequacy (M : machine) (I : image) (sp : spec) (ρ : env) :
+  canonical_pages (cfg_mode (m_config M)) →
+  spec_supplied M I sp ρ = true →
+  (∀ `{!machGS M machΣ},
+    vdenote (sp_base sp) (sp_code sp) ρ (sp_pre sp) ⊢
+    vwp (eval ρ (sp_base sp)) (vposts (sp_base sp) (sp_code sp) ρ (sp_posts sp))) →
+  adequate M (image_state I) (spec_reached M sp ρ).
+Proof.
+  intros Hcan [[Hrip%bool_decide_eq_true Hpre]%andb_true_iff Hfacts]%andb_true_iff Hwp.
+  apply (image_adequacy M I _ Hcan Hpre). intros G. destruct (Hwp G) as [Hroot].
+  exists (λ e, ∃ root, CR3 ↦ᵣ root ∗ vposts (sp_base sp) (sp_code sp) ρ (sp_posts sp) e root)%I.
+  split.
+  - iIntros "Hf [Hcr3 H] !>". rewrite Hrip.
+    iPoseProof (Hroot (eval ρ (s_root (sp_pre sp))) with "[Hf H]") as "HW".
+    { rewrite vdenote_at dbody_resources. iSplit; [done|]. iSplitL; [by iFrame|].
+      iPureIntro. rewrite forallb_forall in Hfacts. apply List.Forall_forall.
+      intros f Hf. by apply holdsb_true, Hfacts. }
+    rewrite vwp_at. by iApply "HW".
+  - iIntros (σ) "HS (%root & Hcr3 & H)".
+    iDestruct (vposts_readout _ _ _ _ _ _ eq_refl with "HS Hcr3 H") as %Hpost.
+    iApply fupd_mask_intro; [done|]. by iIntros "_".
+Qed.
+
+(** Where no exit binds names, the conclusion is decidable, and an execution is compared with it. *)
+Definition spec_exits (sp : spec) (ρ : env) : list (word * list resource) :=
+  map (λ p, (eval ρ (p_exit p), state_resources (sp_base sp) (sp_code sp) ρ (p_state p))) (sp_posts sp).
+Corollary spec_exits_adequate M I sp ρ :
+  forallb (λ p, match p_witness p with [] => true | _ => false end) (sp_posts sp) = true →
+  adequate M (image_state I) (spec_reached M sp ρ) →
+  adequate M (image_state I) (exit_reached M (spec_exits sp ρ)).
+Proof.
+  intros Hnames. apply adequate_mono. intros σ. rewrite /spec_reached /exit_reached /spec_exits.
+  induction (sp_posts sp) as [|p ps IH]; [by intros ?%Exists_nil|].
+  simpl in Hnames. apply andb_true_iff in Hnames as [Hp Hps].
+  intros [[Hrip H]|H]%Exists_cons; [left|right; by apply IH].
+  destruct (p_witness p); [|done]. split; [done|]. by destruct H.
+Qed.
