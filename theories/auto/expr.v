@@ -8,14 +8,14 @@ Local Open Scope Z_scope.
 
 (** * Environments: tries, so that a variable is looked up in its own size *)
 Inductive tree (A : Type) :=
-  | Leaf
+  | Tip
   | Node (l : tree A) (v : option A) (r : tree A).
-Global Arguments Leaf {A}.
+Global Arguments Tip {A}.
 Global Arguments Node {A} l v r.
 
 Fixpoint tree_get {A} (d : A) (t : tree A) (x : positive) : A :=
   match t with
-  | Leaf => d
+  | Tip => d
   | Node l v r =>
     match x with
     | xH => match v with Some a => a | None => d end
@@ -25,13 +25,13 @@ Fixpoint tree_get {A} (d : A) (t : tree A) (x : positive) : A :=
   end.
 Fixpoint tree_single {A} (x : positive) (a : A) : tree A :=
   match x with
-  | xH => Node Leaf (Some a) Leaf
-  | xO x => Node (tree_single x a) None Leaf
-  | xI x => Node Leaf None (tree_single x a)
+  | xH => Node Tip (Some a) Tip
+  | xO x => Node (tree_single x a) None Tip
+  | xI x => Node Tip None (tree_single x a)
   end.
 Fixpoint tree_set {A} (t : tree A) (x : positive) (a : A) : tree A :=
   match t with
-  | Leaf => tree_single x a
+  | Tip => tree_single x a
   | Node l v r =>
     match x with
     | xH => Node l (Some a) r

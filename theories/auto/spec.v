@@ -27,8 +27,8 @@ Inductive tag :=
 
 Inductive verdict :=
   | Residual (exit : nat) (ds : defs) (facts : list (tag * fact))
-  | Stuck (offset : Z) (w : why) (s : sstate)
-  | Missing (t : tag) (s : sstate)     (* the postcondition names what the final state does not have *)
+  | RunStuck (offset : Z) (w : why) (s : sstate)
+  | PostMissing (t : tag) (s : sstate)     (* the postcondition names what the final state does not have *)
   | IllScoped.
 
 (** * Scoping *)
@@ -213,13 +213,13 @@ Definition check (fuel : nat) (hs : hints) (sp : spec) : verdict :=
   if spec_scoped sp then
     match srun (sp_base sp) (code_index (sp_code sp)) (map p_exit (sp_posts sp)) fuel 0 hs
             (sp_base sp) (sp_pre sp) (Names (sp_next sp) []) [] with
-    | StuckAt z w s => Stuck z w s
+    | StuckAt z w s => RunStuck z w s
     | AtExit n s facts ν =>
       match nth_error (sp_posts sp) n with
       | None => IllScoped
       | Some p =>
         match match_state s (subst_state (p_witness p) (p_state p)) with
-        | NoMatch t => Missing t s
+        | NoMatch t => PostMissing t s
         | Match l =>
           let ds := rev_append (n_defs ν) (p_witness p) in
           if defs_scoped (sp_next sp) ds then

@@ -292,7 +292,7 @@ Definition offset_key (z : Z) : option positive :=
   match z + 1 with Zpos x => Some x | _ => None end.
 Fixpoint code_index (l : code_list) : code_trie :=
   match l with
-  | [] => Leaf
+  | [] => Tip
   | (z, i) :: l =>
     match offset_key z with
     | Some x => tree_set (code_index l) x (Some i)

@@ -9,7 +9,7 @@ From iris.prelude Require Import options.
 Notation word := (bv 64).
 Notation byte := (bv 8).
 
-Notation "va `+Z` i" := (bv_add_Z va i) : stdpp_scope.
+Notation "va `+Z` i" := (bv_add_Z va i) (at level 50).
 
 Local Open Scope Z_scope.
 

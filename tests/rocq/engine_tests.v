@@ -1,0 +1,121 @@
+(* SPDX-License-Identifier: Apache-2.0 *)
+(** The engine on a small change of address space, and its negative controls: what must fail, fails. *)
+From iris.proofmode Require Import proofmode.
+From rocqgen.auto Require Import tactics.
+Local Open Scope Z_scope.
+
+Definition demo_code : code_list := [
+  (0, (Mov (OMem (Addr false (Some RDI) None 0)) (OReg RBX), 3));
+  (3, (MovFromCr3 RAX, 3));
+  (6, (Mov (OMem (Addr false (Some RDI) None 8)) (OReg RAX), 4));
+  (10, (MovToCr3 RDX, 3));
+  (13, (Mov (OReg RBX) (OMem (Addr false (Some RSI) None 0)), 3));
+  (16, (Mov (OReg RSP) (OMem (Addr false (Some RSI) None 16)), 4));
+  (20, (Ret, 1)) ].
+
+(** Variables: 1 base, 2 old, 3 new, 4 po, 5 pn, 6 b0, 7 b1, 8 sp1, 9 ra, 10 a0, 11 o0, 12 o1, 13 sp0. *)
+Definition demo_pre : sstate := SState (EVar 2)
+  [(RDI, EVar 4); (RSI, EVar 5); (RDX, EVar 3); (RBX, EVar 6); (RAX, EVar 10); (RSP, EVar 13)]
+  [IVirt true (EVar 2) (EVar 4) FOne (EVar 11); IVirt true (EVar 2) (EAdd (EVar 4) 8) FOne (EVar 12);
+   IVirt true (EVar 3) (EVar 5) (FVar 2) (EVar 7); IVirt true (EVar 3) (EAdd (EVar 5) 16) FOne (EVar 8);
+   IVirt true (EVar 3) (EVar 8) FOne (EVar 9)]
+  [(EVar 2, FVar 1); (EVar 3, FOne)]
+  [PNe (EVar 2) (EVar 3)].
+Definition demo_posts : list post := [
+  Post (EVar 9) [(100%positive, EVar 3)] (SState (EVar 3)
+   [(RDI, EVar 4); (RSI, EVar 5); (RBX, EVar 7); (RAX, EVar 2); (RSP, EAdd (EVar 8) 8); (RDX, EVar 100)]
+   [IVirt true (EVar 2) (EVar 4) FOne (EVar 6); IVirt true (EVar 2) (EAdd (EVar 4) 8) FOne (EVar 2);
+   IVirt true (EVar 3) (EVar 5) (FVar 2) (EVar 7); IVirt true (EVar 3) (EAdd (EVar 5) 16) FOne (EVar 8);
+   IVirt true (EVar 3) (EVar 8) FOne (EVar 9)]
+  [(EVar 2, FVar 1); (EVar 3, FOne)] [])].
+Definition demo_spec := Spec (EVar 1) demo_code demo_pre demo_posts 14.
+Definition demo_env (base old new po pn b0 b1 sp1 ra a0 o0 o1 sp0 : word) (q q2 : Qp) : env :=
+  Env (Node (Node (Node (Node Tip (Some sp1) Tip) (Some po) (Node Tip (Some o1) Tip)) (Some old)
+             (Node (Node Tip (Some a0) Tip) (Some b0) Tip)) (Some base)
+       (Node (Node (Node Tip (Some ra) Tip) (Some pn) (Node Tip (Some sp0) Tip)) (Some new)
+             (Node (Node Tip (Some o0) Tip) (Some b1) Tip)))
+      (Node (Node Tip (Some q2) Tip) (Some q) Tip).
+Definition demo_goal (s : sstate) (z : Z) : Prop :=
+  ∀ (M : machine) (Σ : gFunctors) (G : machGS M Σ) (base old new po pn b0 b1 sp1 ra a0 o0 o1 sp0 : word) (q q2 : Qp),
+  vdenote (EVar 1) demo_code (demo_env base old new po pn b0 b1 sp1 ra a0 o0 o1 sp0 q q2) s ⊢
+  WP base `+Z` z {{ e, vposts (EVar 1) demo_code (demo_env base old new po pn b0 b1 sp1 ra a0 o0 o1 sp0 q q2) demo_posts e }}.
+
+Lemma demo_run : check 20 [] demo_spec = Residual 0 [(100%positive, EVar 3)] [].
+Proof. engine_run demo_goal. engine_done. Qed.
+(** Too little fuel: the run is stuck at the instruction before, and says so. *)
+Lemma demo_short : check 2 [] demo_spec = Residual 0 [(100%positive, EVar 3)] [].
+Proof. engine_run demo_goal. Fail engine_done. Abort.
+
+(** A forged result does not pass the kernel. *)
+Lemma demo_forged : check 20 [] demo_spec = Residual 0 [] [].
+Proof.
+  engine_run demo_goal. Fail engine_done. vm_cast_no_check (eq_refl (Residual 0 [] [])).
+  Fail Qed.
+Abort.
+
+Definition with_pre (pre : sstate) : spec := Spec (EVar 1) demo_code pre demo_posts 14.
+Definition with_post (s : sstate) : spec :=
+  Spec (EVar 1) demo_code demo_pre [Post (EVar 9) [(100%positive, EVar 3)] s] 14.
+Definition demo_post : sstate := default demo_pre (p_state <$> (demo_posts !! 0%nat)).
+
+(** The code is not mapped in the new space: stuck at [mov cr3] (offset 10). *)
+Lemma demo_no_code : ∃ s,
+  check 20 [] (with_pre (SState (s_root demo_pre) (s_regs demo_pre) (s_items demo_pre)
+    [(EVar 2, FVar 1)] (s_facts demo_pre))) = RunStuck 10 (CodeUnmapped (EVar 3)) s.
+Proof. eexists. vm_compute. reflexivity. Qed.
+
+(** A store through a read-only mapping, or with part of the ownership: stuck at the store (offset 0). *)
+Lemma demo_read_only : ∃ s,
+  check 20 [] (with_pre (SState (s_root demo_pre) (s_regs demo_pre)
+    (IVirt false (EVar 2) (EVar 4) FOne (EVar 11) :: tail (s_items demo_pre))
+    (s_code demo_pre) (s_facts demo_pre))) = RunStuck 0 (ReadOnly (EVar 2) (EVar 4)) s.
+Proof. eexists. vm_compute. reflexivity. Qed.
+Lemma demo_half : ∃ s,
+  check 20 [] (with_pre (SState (s_root demo_pre) (s_regs demo_pre)
+    (IVirt true (EVar 2) (EVar 4) (FDiv 1 2) (EVar 11) :: tail (s_items demo_pre))
+    (s_code demo_pre) (s_facts demo_pre))) = RunStuck 0 (ReadOnly (EVar 2) (EVar 4)) s.
+Proof. eexists. vm_compute. reflexivity. Qed.
+
+(** A missing points-to is located; so is one that belongs to another space. *)
+Lemma demo_missing : ∃ s,
+  check 20 [] (with_pre (SState (s_root demo_pre) (s_regs demo_pre)
+    (take 4 (s_items demo_pre)) (s_code demo_pre) (s_facts demo_pre))) =
+  RunStuck 20 (NoItem (EVar 3) (EVar 8)) s.
+Proof. eexists. vm_compute. reflexivity. Qed.
+Lemma demo_wrong_space : ∃ s,
+  check 20 [] (with_pre (SState (s_root demo_pre) (s_regs demo_pre)
+    (IVirt true (EVar 3) (EVar 4) FOne (EVar 11) :: tail (s_items demo_pre))
+    (s_code demo_pre) (s_facts demo_pre))) = RunStuck 0 (NoItem (EVar 2) (EVar 4)) s.
+Proof. eexists. vm_compute. reflexivity. Qed.
+
+(** A wrong postcondition leaves a false equation, by name. *)
+Lemma demo_wrong_post :
+  check 20 [] (with_post (SState (s_root demo_post) [(RBX, EVar 6)] [] [] [])) =
+  Residual 0 [(100%positive, EVar 3)] [(TReg RBX, PEq (EVar 7) (EVar 6))].
+Proof. vm_compute. reflexivity. Qed.
+(** What is used once cannot be claimed twice. *)
+Lemma demo_duplicate :
+  ∃ t s, check 20 [] (with_post (SState (s_root demo_post) []
+    [IVirt true (EVar 3) (EVar 8) FOne (EVar 9); IVirt true (EVar 3) (EVar 8) FOne (EVar 9)] [] [])) =
+  PostMissing t s.
+Proof. do 2 eexists. vm_compute. reflexivity. Qed.
+(** A name of the postcondition outside the scope is refused. *)
+Lemma demo_scope :
+  check 20 [] (with_post (SState (s_root demo_post) [(RBX, EVar 50)] [] [] [])) = IllScoped.
+Proof. vm_compute. reflexivity. Qed.
+
+Section demo.
+Context {M : machine} `{!machGS M Σ}.
+Lemma demo_correct (base old new po pn b0 b1 sp1 ra a0 o0 o1 sp0 : word) (q q2 : Qp) :
+  kernel_mode M →
+  in_space old ∗ flags_any ∗ RDI ⇒ᵣ po ∗ RSI ⇒ᵣ pn ∗ RDX ⇒ᵣ new ∗ RBX ⇒ᵣ b0 ∗ RAX ⇒ᵣ a0 ∗ RSP ⇒ᵣ sp0 ∗
+  po ↦ᵥ o0 ∗ (po `+Z` 8) ↦ᵥ o1 ∗ @[new] (pn ↦ᵥ{q2} b1) ∗ @[new] ((pn `+Z` 16) ↦ᵥ sp1) ∗ @[new] (sp1 ↦ᵥ ra) ∗
+  code base demo_code q ∗ @[new] (code base demo_code 1) ∗ ⌜old ≠ new⌝
+  ⊢ WP base {{ e, ⌜e = ra⌝ ∗ ∃ x : word, in_space new ∗ flags_any ∗
+  RDI ⇒ᵣ po ∗ RSI ⇒ᵣ pn ∗ RBX ⇒ᵣ b1 ∗ RAX ⇒ᵣ old ∗ RSP ⇒ᵣ (sp1 `+Z` 8) ∗ RDX ⇒ᵣ x ∗
+  @[old] (po ↦ᵥ b0) ∗ @[old] ((po `+Z` 8) ↦ᵥ old) ∗ pn ↦ᵥ{q2} b1 ∗ (pn `+Z` 16) ↦ᵥ sp1 ∗ sp1 ↦ᵥ ra ∗
+  @[old] (code base demo_code q) ∗ code base demo_code 1 }}.
+Proof. fragment_proof demo_run (demo_env base old new po pn b0 b1 sp1 ra a0 o0 o1 sp0 q q2).
+Qed.
+End demo.
+Print Assumptions demo_correct.

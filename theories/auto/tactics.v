@@ -1,0 +1,89 @@
+(* SPDX-License-Identifier: Apache-2.0 *)
+From iris.proofmode Require Import proofmode.
+From stdpp.bitvector Require Import tactics.
+From rocqgen.auto Require Export fragment.
+From iris.prelude Require Import options.
+
+(** What generated theories call.
+
+    - [engine_run show]: runs the check of a goal [check _ _ _ = Residual _ _ _].  Where the run is stuck,
+      the state there becomes the goal, readable, under [stuck_at]; [show] says how.
+    - [engine_done]: closes the goal by computation, or names what stopped the run.
+    - [fragment_proof run env]: the readable statement from the check, leaving the residual facts.
+    - [solve_fact]: facts about words. *)
+
+(** Processor state for which the rules of cr3 hold. *)
+Definition kernel_mode (M : machine) : Prop := cfg_user (m_config M) = false.
+
+(** Marks the goal at which a run is stuck: the offset of the instruction, why, and the goal. *)
+Definition stuck_at (offset : Z) (w : why) (P : Prop) : Prop := P.
+Definition missing_at (t : tag) (P : Prop) : Prop := P.
+
+(** Unfolds the denotation alone. *)
+Declare Reduction readable := cbv beta iota zeta delta [
+  vdenote vlist vsep vat vitem vpost vposts vexists conj holds ext fold_left
+  env_set env_word env_frac env_words env_fracs tree_get tree_set tree_single eval feval
+  map app fst snd expr_eqb alu_eqb Pos.eqb Z.eqb
+  s_root s_regs s_items s_code s_facts p_exit p_witness p_state
+  sp_base sp_code sp_pre sp_posts sp_next ].
+
+(** Replaces the executor's state on the left of a goal by its readable form. *)
+Ltac show_state wrap :=
+  lazymatch goal with
+  | |- @bi_entails ?PROP (@vdenote ?M ?Σ ?H ?b ?c ?ρ ?s) ?W =>
+    let ρ := eval hnf in ρ in
+    let P := eval readable in (@vdenote M Σ H b c ρ s) in
+    change (wrap (@bi_entails PROP P W))
+  end.
+
+Ltac engine_run show :=
+  lazymatch goal with
+  | |- check ?fuel ?hs ?sp = _ =>
+    let r := eval vm_compute in (check fuel hs sp) in
+    lazymatch r with
+    | Residual _ _ _ => idtac
+    | RunStuck ?z ?w ?s => assert (show s z); [unfold show; intros; show_state (stuck_at z w)|]
+    | PostMissing ?t ?s => assert (show s 0%Z); [unfold show; intros; show_state (missing_at t)|]
+    | ?v => fail 1 "rocqgen-error: the specification is not well scoped:" v
+    end
+  | |- ?G => fail "engine_run: not a check:" G
+  end.
+
+Ltac engine_done :=
+  lazymatch goal with
+  | |- stuck_at ?z ?w _ => fail "rocqgen-stuck" z w
+  | |- missing_at ?t _ => fail "rocqgen-missing" t
+  | |- check ?fuel ?hs ?sp = ?v =>
+    let r := eval vm_compute in (check fuel hs sp) in
+    let v' := eval vm_compute in v in
+    tryif constr_eq r v' then vm_cast_no_check (@eq_refl verdict v)
+    else fail "rocqgen-differs: the run gives" r
+  | |- ?G => fail "engine_done: not a check:" G
+  end.
+
+Ltac fragment_proof run ρ :=
+  let Hkernel := fresh "Hkernel" in
+  intros Hkernel;
+  lazymatch type of run with
+  | check ?fuel ?hs ?sp = Residual ?n ?ds ?facts =>
+    notypeclasses refine (fragment_sound fuel hs sp ρ n ds facts run Hkernel _);
+    let ρ' := eval hnf in ρ in
+    let pre := eval vm_compute in (s_facts (sp_pre sp)) in
+    let ds' := eval vm_compute in ds in
+    let facts' := eval vm_compute in facts in
+    let P := eval readable in (conj (map (holds ρ') pre)) in
+    let Q := eval readable in (conj (map (λ x, holds (ext ρ' ds') x.2) facts')) in
+    change (P → Q);
+    lazymatch Q with True => exact (λ _, I) | _ => idtac end
+  end.
+
+Ltac solve_fact :=
+  intros;
+  first
+    [ reflexivity
+    | assumption
+    | congruence
+    | by symmetry; assumption
+    | bv_solve
+    | by bv_simplify; lia
+    | fail 1 "rocqgen-fact: not solved automatically" ].
