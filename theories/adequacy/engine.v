@@ -8,6 +8,11 @@ Local Open Scope Z_scope.
 (** The specification of a fragment at an image: symbolic states, at values of their variables, are lists
     of resources, so that the precondition is supplied by computation. *)
 
+(** Values of variables, from lists. *)
+Definition env_of (words : list (positive * word)) (fracs : list (positive * Qp)) : env :=
+  Env (foldr (λ x t, tree_set t x.1 x.2) Tip words)
+      (foldr (λ x t, tree_set t x.1 x.2) Tip fracs).
+
 Definition holdsb (ρ : env) (f : fact) : bool :=
   match f with
   | PEq a b => bool_decide (eval ρ a = eval ρ b)
