@@ -42,10 +42,11 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An instruction of the fragment, for messages of the engine that give its index."""
+    """An instruction of the fragment, for messages of the engine that give its ``offset`` in bytes."""
 
     location: Location
     text: str
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Theory:
 
     ``name`` is the file's stem and module; ``theorem`` the headline theorem in it; ``source`` the
     path of the assembly as the user gave it and ``digest`` the SHA-256 of its bytes in hex.
-    ``instrs`` has the fragment's instructions in the order in which the engine counts them from 0.
+    ``instrs`` has the fragment's instructions in the order of their offsets.
     ``expect`` is set for a wrong twin: the line at which its proof must fail.
     """
 

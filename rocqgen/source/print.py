@@ -76,6 +76,11 @@ def print_spec(spec: Spec, spelling: Spelling = ASCII) -> str:
     return "\n".join(lines) + "\n"
 
 
+def print_item(item: Assertion, spelling: Spelling = ASCII) -> str:
+    """One assertion, on one line."""
+    return _item(item, spelling)
+
+
 def print_hints(hints: tuple[Hint, ...]) -> str:
     """The mark for the hints of one instruction, without comment marker."""
     return "at " + ", ".join(print_expr(hint.address) for hint in hints)

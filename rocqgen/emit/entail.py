@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Matches the final state of a run with a postcondition: a mirror of `match_state` in `spec.v`.
+
+The values of existentials, which the engine takes as given, are found here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rocqgen.emit.normal import Alu, EAdd, ECst, EOp, EVar, Term, mk_add, mk_op, subst, variables
+from rocqgen.emit.symbolic import (
+    Fact,
+    IClaim,
+    IPhys,
+    Item,
+    IVirt,
+    Missing,
+    SState,
+    Tag,
+    TFact,
+    TItem,
+    TReg,
+    TRoot,
+)
+from rocqgen.source.spec import Rel
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rocqgen.emit.execute import Run
+
+Values = dict[int, Term]
+
+
+def find_witnesses(run: Run, want: SState, names: Sequence[int]) -> Values:
+    """Values of `names` with which `want` holds in the final state, as far as they can be seen.
+
+    A name that nothing determines is 0.
+    """
+    values: Values = {}
+    open_names = set(names)
+    while open_names:
+        before = len(open_names)
+        _from_values(run, want, values, open_names)
+        if len(open_names) == before and not _from_addresses(run, want, values, open_names):
+            break
+    return {name: values.get(name, ECst(0)) for name in names}
+
+
+def _from_values(run: Run, want: SState, values: Values, open_names: set[int]) -> None:
+    """Read names off registers, off the values of items at known addresses, and off equations."""
+    _solve(want.root, run.root, values, open_names)
+    for reg, term in want.regs:
+        if reg in run.regs:
+            _solve(term, run.regs[reg], values, open_names)
+    have: list[Item | None] = list(run.items)
+    for wanted in (_subst_item(item, values) for item in want.items):
+        if open_names.isdisjoint(_place_names(wanted)):
+            n = _take(wanted, have)
+            if n is not None:
+                have[n] = None
+                _solve(wanted.value, run.items[n].value, values, open_names)
+    for fact in want.facts:
+        if fact.rel is Rel.EQ:
+            left, right = subst(fact.a, values), subst(fact.b, values)
+            if open_names.isdisjoint(variables(right)):
+                _solve(left, right, values, open_names)
+            elif open_names.isdisjoint(variables(left)):
+                _solve(right, left, values, open_names)
+
+
+def _from_addresses(run: Run, want: SState, values: Values, open_names: set[int]) -> bool:
+    """Read names off the address of the first item that could be meant."""
+    have: list[Item | None] = list(run.items)
+    wanted = [_subst_item(item, values) for item in want.items]
+    for item in wanted:
+        n = _take(item, have)
+        if n is not None:
+            have[n] = None
+    for item in wanted:
+        if open_names.isdisjoint(_place_names(item)):
+            continue
+        for candidate in have:
+            if candidate is None or not _same_kind(candidate, item):
+                continue
+            before = len(open_names)
+            if _root(candidate) == _root(item):
+                _solve(item.addr, candidate.addr, values, open_names)
+            if len(open_names) < before:
+                return True
+    return False
+
+
+def _place_names(item: Item) -> set[int]:
+    return variables(item.addr) | (set() if isinstance(item, IPhys) else variables(item.root))
+
+
+def _root(item: Item) -> Term | None:
+    return None if isinstance(item, IPhys) else item.root
+
+
+def _solve(pattern: Term, value: Term, values: Values, open_names: set[int]) -> None:
+    """Find values of names in `pattern` that make it `value`, where it has one such name."""
+    pattern = subst(pattern, values)
+    while not open_names.isdisjoint(variables(pattern)):
+        match pattern, value:
+            case EVar(x), _:
+                values[x] = value
+                open_names.discard(x)
+                return
+            case EAdd(inner, z), _:
+                pattern, value = inner, mk_add(value, -z)
+            case EOp(op, a, b), EOp(op2, c, d) if op is op2 and a == c:
+                pattern, value = b, d
+            case EOp(op, a, b), EOp(op2, c, d) if op is op2 and b == d:
+                pattern, value = a, c
+            case EOp(op, a, b), _:
+                if open_names.isdisjoint(variables(b)):
+                    inverse = _LEFT.get(op)
+                    if inverse is None:
+                        return
+                    pattern, value = a, mk_op(inverse, value, b)
+                elif open_names.isdisjoint(variables(a)) and op in _LEFT:
+                    value = mk_op(Alu.SUB, a, value) if op is Alu.SUB else mk_op(_LEFT[op], value, a)
+                    pattern = b
+                else:
+                    return
+            case _:
+                return
+
+
+_LEFT = {Alu.ADD: Alu.SUB, Alu.SUB: Alu.ADD, Alu.XOR: Alu.XOR}
+"""How to find the left operand from the result and the right one."""
+
+
+# -- the mirror ------------------------------------------------------------------------------------
+
+Matched = tuple[tuple[Tag, Fact], ...] | Missing
+
+
+def match_state(run: Run, post: SState, values: Mapping[int, Term]) -> tuple[Matched, list[int]]:
+    """The residual facts, and for each item of `post` the one of the run that it was matched with."""
+    want = subst_state(post, values)
+    facts: list[tuple[Tag, Fact]] = []
+    facts += ((TRoot(), fact) for fact in _equate(run.root, want.root))
+    taken: list[int] = []
+    for reg, term in want.regs:
+        if reg not in run.regs:
+            return Missing(TReg(reg)), taken
+        facts += ((TReg(reg), fact) for fact in _equate(run.regs[reg], term))
+    have: list[Item | None] = list(run.items)
+    for k, item in enumerate(want.items):
+        n = _take(item, have)
+        if n is None:
+            return Missing(TItem(k)), taken
+        have[n] = None
+        taken.append(n)
+        facts += ((TItem(k), fact) for fact in _equate(run.items[n].value, item.value))
+    code = list(run.code)
+    for k, one in enumerate(want.code):
+        if one not in code:
+            return Missing(TItem(len(want.items) + k)), taken
+        code.remove(one)
+    for k, fact in enumerate(want.facts):
+        if fact.rel is not Rel.EQ or fact.a != fact.b:
+            facts.append((TFact(k), fact))
+    return tuple(facts), taken
+
+
+def _equate(a: Term, b: Term) -> tuple[Fact, ...]:
+    return () if a == b else (Fact(Rel.EQ, a, b),)
+
+
+def _take(want: Item, have: Sequence[Item | None]) -> int | None:
+    for n, item in enumerate(have):
+        if item is not None and _same_kind(item, want) and _same_place(item, want):
+            return n
+    return None
+
+
+def _same_kind(have: Item, want: Item) -> bool:
+    """Whether shares and rights suffice."""
+    if have.share != want.share:
+        return False
+    match have, want:
+        case IVirt(), IVirt():
+            return have.writable or not want.writable
+        case IClaim(), IClaim():
+            return have.writable == want.writable
+        case IPhys(), IPhys():
+            return True
+        case _:
+            return False
+
+
+def _same_place(have: Item, want: Item) -> bool:
+    return have.addr == want.addr and _root(have) == _root(want)
+
+
+def similar_item(run: Run, want: Item) -> int | None:
+    """An item at the address of one that could not be matched: the share or the rights differ."""
+    for n, item in enumerate(run.items):
+        if type(item) is type(want) and _same_place(item, want):
+            return n
+    return None
+
+
+def subst_state(s: SState, values: Mapping[int, Term]) -> SState:
+    """A state with existentials replaced (`subst_state`)."""
+    return SState(
+        subst(s.root, values),
+        tuple((reg, subst(term, values)) for reg, term in s.regs),
+        tuple(_subst_item(item, values) for item in s.items),
+        tuple((subst(root, values), share) for root, share in s.code),
+        tuple(Fact(fact.rel, subst(fact.a, values), subst(fact.b, values)) for fact in s.facts),
+    )
+
+
+def _subst_item(item: Item, values: Mapping[int, Term]) -> Item:
+    addr, value = subst(item.addr, values), subst(item.value, values)
+    match item:
+        case IPhys():
+            return IPhys(addr, item.share, value)
+        case IVirt():
+            return IVirt(item.writable, subst(item.root, values), addr, item.share, value)
+        case IClaim():
+            return IClaim(item.writable, subst(item.root, values), addr, item.share, value)

@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prints the engine's data, and what it means, as Gallina.
+
+Every string that is returned is made of checked identifiers, numbers and the fixed text of this file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rocqgen.emit.normal import Alu, EAdd, ECst, EOp, EVar, Term
+from rocqgen.emit.symbolic import (
+    Fact,
+    FDiv,
+    FOne,
+    FVar,
+    IClaim,
+    IPhys,
+    Item,
+    IVirt,
+    Share,
+    SState,
+    Tag,
+    TFact,
+    TInstr,
+    TItem,
+    TReg,
+    TRoot,
+)
+from rocqgen.source.machine import Imm, Instr, Mem, Op, Operand, Reg
+from rocqgen.source.spec import Rel
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+WIDTH = 100
+
+
+def integer(z: int) -> str:
+    """An integer literal; hexadecimal where it is large, in parentheses where it is negative."""
+    text = f"{abs(z):#x}" if abs(z) > 0xFFFF else str(abs(z))
+    return f"(-{text})" if z < 0 else text
+
+
+# -- instructions ----------------------------------------------------------------------------------
+
+_ALU_OPS = {
+    Op.ADD: "AluAdd",
+    Op.SUB: "AluSub",
+    Op.AND: "AluAnd",
+    Op.OR: "AluOr",
+    Op.XOR: "AluXor",
+    Op.SHL: "AluShl",
+    Op.SHR: "AluShr",
+}
+_PLAIN = {Op.MOV: "Mov", Op.PUSH: "Push", Op.POP: "Pop"}
+
+
+def register(reg: Operand) -> str:
+    """A register's constructor."""
+    if not isinstance(reg, Reg):
+        raise TypeError(f"not a register: {reg}")
+    return reg.name
+
+
+def address(mem: Operand) -> str:
+    """`Addr ...`"""
+    if not isinstance(mem, Mem):
+        raise TypeError(f"not a memory operand: {mem}")
+    rip = "true" if mem.rip else "false"
+    base = "None" if mem.base is None else f"(Some {register(mem.base)})"
+    index = "None" if mem.index is None else f"(Some ({register(mem.index)}, {mem.scale}))"
+    return f"(Addr {rip} {base} {index} {integer(mem.disp)})"
+
+
+def operand(one: Operand) -> str:
+    """An operand in parentheses."""
+    match one:
+        case Reg():
+            return f"(OReg {register(one)})"
+        case Imm(value):
+            return f"(OImm {integer(value)})"
+        case Mem():
+            return f"(OMem {address(one)})"
+
+
+def instruction(instr: Instr) -> str:
+    """An instruction, without parentheses."""
+    operands = instr.operands
+    match instr.op:
+        case Op.RET:
+            return "Ret"
+        case Op.NOP:
+            return "Nop"
+        case Op.LEA:
+            return f"Lea {register(operands[0])} {address(operands[1])}"
+        case Op.MOV_TO_CR3:
+            return f"MovToCr3 {register(operands[0])}"
+        case Op.MOV_FROM_CR3:
+            return f"MovFromCr3 {register(operands[0])}"
+        case Op.CALL | Op.JMP:
+            word = "Call" if instr.op is Op.CALL else "Jmp"
+            target = operands[0]
+            if isinstance(target, Imm):
+                return f"{word} (TRel {integer(target.value)})"
+            return f"{word} (TInd {operand(target)})"
+        case Op.MOV | Op.PUSH | Op.POP:
+            return " ".join([_PLAIN[instr.op], *map(operand, operands)])
+        case _:
+            return f"Alu {_ALU_OPS[instr.op]} {operand(operands[0])} {operand(operands[1])}"
+
+
+# -- data ------------------------------------------------------------------------------------------
+
+_FACTS = {Rel.EQ: "PEq", Rel.NE: "PNe", Rel.LT: "PLt", Rel.LE: "PLe"}
+
+
+@dataclass(frozen=True, slots=True)
+class Printer:
+    """Prints terms; `words` and `fractions` are the names of variables."""
+
+    words: Mapping[int, str]
+    fractions: Mapping[int, str]
+
+    # As data; the names are abbreviations of variables there.
+
+    def data(self, term: Term) -> str:
+        """A term, in parentheses where it is an application."""
+        match term:
+            case EVar(x):
+                name = self.words.get(x)
+                return name if name is not None else f"(EVar {x})"
+            case ECst(z):
+                return f"(ECst {integer(z)})"
+            case EAdd(inner, z):
+                return f"(EAdd {self.data(inner)} {integer(z)})"
+            case EOp(op, a, b):
+                return f"(EOp {op.value} {self.data(a)} {self.data(b)})"
+
+    def closed(self) -> Printer:
+        """The same without names."""
+        return Printer({}, {n: f"(FVar {n})" for n in self.fractions})
+
+    def share_data(self, share: Share) -> str:
+        """A share."""
+        match share:
+            case FOne():
+                return "FOne"
+            case FVar(x):
+                return self.fractions[x]
+            case FDiv(n, d):
+                return f"(FDiv {n} {d})"
+
+    def item_data(self, item: Item) -> str:
+        """An item, without parentheses."""
+        addr, value = self.data(item.addr), self.data(item.value)
+        share = self.share_data(item.share)
+        if isinstance(item, IPhys):
+            return f"IPhys {addr} {share} {value}"
+        kind = "IVirt" if isinstance(item, IVirt) else "IClaim"
+        writable = "true" if item.writable else "false"
+        return f"{kind} {writable} {self.data(item.root)} {addr} {share} {value}"
+
+    def fact_data(self, fact: Fact) -> str:
+        """A fact, without parentheses."""
+        return f"{_FACTS[fact.rel]} {self.data(fact.a)} {self.data(fact.b)}"
+
+    def state_data(self, state: SState) -> dict[str, object]:
+        """The fields of a state: its root, and a list of entries for each other."""
+        return {
+            "root": self.data(state.root),
+            "regs": [f"({reg.name}, {self.data(term)})" for reg, term in state.regs],
+            "items": [self.item_data(item) for item in state.items],
+            "code": [
+                f"({self.data(root)}, {self.share_data(share)})" for root, share in state.code
+            ],
+            "facts": [self.fact_data(fact) for fact in state.facts],
+        }
+
+    # As statements.
+
+    def word(self, term: Term) -> str:
+        """The word that a term stands for, in parentheses where it is not a name."""
+        match term:
+            case EVar(x):
+                return self.words[x]
+            case ECst(z):
+                return f"(Z_to_bv 64 {integer(z)})"
+            case EAdd(inner, z):
+                return f"({self._bare(inner)} `+Z` {integer(z)})"
+            case EOp():
+                return f"({self._bare(term)})"
+
+    def _bare(self, term: Term) -> str:
+        if not isinstance(term, EOp):
+            return self.word(term)
+        function = _FUNCTIONS.get(term.op, f"alu_value {term.op.value}")
+        return f"{function} {self.word(term.a)} {self.word(term.b)}"
+
+    def share(self, share: Share) -> str:
+        """A fraction as the argument of a predicate."""
+        match share:
+            case FOne():
+                return "1"
+            case FVar(x):
+                return self.fractions[x]
+            case FDiv(n, d):
+                return f"(pos_to_Qp {n} / pos_to_Qp {d})%Qp"
+
+    def relation(self, fact: Fact) -> str:
+        """A fact as a proposition."""
+        a, b = self.word(fact.a), self.word(fact.b)
+        match fact.rel:
+            case Rel.EQ:
+                return f"{a} = {b}"
+            case Rel.NE:
+                return f"{a} ≠ {b}"
+            case Rel.LT:
+                return f"(bv_unsigned {a} < bv_unsigned {b})%Z"
+            case Rel.LE:
+                return f"(bv_unsigned {a} ≤ bv_unsigned {b})%Z"
+
+    def conjuncts(self, state: SState, base: str, code: str) -> list[str]:
+        """The separate parts of what a state denotes."""
+        parts = [f"in_space {self.word(state.root)}", "flags_any"]
+        parts += [f"{reg.name} ⇒ᵣ {self.word(term)}" for reg, term in state.regs]
+        parts += [self._item(item, state.root) for item in state.items]
+        for root, share in state.code:
+            text = f"code {base} {code} {self.share(share)}"
+            parts.append(self._tagged(text, root, state.root))
+        parts += [f"⌜{self.relation(fact)}⌝" for fact in state.facts]
+        return parts
+
+    def _item(self, item: Item, current: Term) -> str:
+        fraction = "" if isinstance(item.share, FOne) else f"{{{self.share(item.share)}}}"
+        if isinstance(item, IPhys):
+            arrow = "↦ₚ"
+        else:
+            arrow = "↦ᵥ" if isinstance(item, IVirt) else "⇝"
+            arrow += "" if item.writable else "ʳ"
+        text = f"{self.word(item.addr)} {arrow}{fraction} {self.word(item.value)}"
+        return text if isinstance(item, IPhys) else self._tagged(text, item.root, current)
+
+    def _tagged(self, text: str, root: Term, current: Term) -> str:
+        return text if root == current else f"@[{self.word(root)}] ({text})"
+
+
+_FUNCTIONS = {
+    Alu.ADD: "bv_add",
+    Alu.SUB: "bv_sub",
+    Alu.AND: "bv_and",
+    Alu.OR: "bv_or",
+    Alu.XOR: "bv_xor",
+}
+
+
+def tag(one: Tag) -> str:
+    """What a residual fact is about, without parentheses."""
+    match one:
+        case TInstr(offset):
+            return f"TInstr {integer(offset)}"
+        case TRoot():
+            return "TRoot"
+        case TReg(reg):
+            return f"TReg {reg.name}"
+        case TItem(n):
+            return f"TItem {n}"
+        case TFact(n):
+            return f"TFact {n}"
+
+
+def trie(entries: Mapping[int, str]) -> str:
+    """A `tree` literal with the entries at their positive keys."""
+    if not entries:
+        return "Tip"
+    even = {key >> 1: value for key, value in entries.items() if key > 1 and key % 2 == 0}
+    odd = {key >> 1: value for key, value in entries.items() if key > 1 and key % 2}
+    root = f"(Some {entries[1]})" if 1 in entries else "None"
+    left, right = (f"({t})" if t != "Tip" else t for t in (trie(even), trie(odd)))
+    return f"Node {left} {root} {right}"
+
+
+def fill(words: list[str], first: str, indent: str) -> str:
+    """Words in lines of at most `WIDTH` characters: behind `first`, and then behind `indent`."""
+    lines, current = [], first
+    for word in words:
+        joined = current + word if current.endswith((" ", "(")) else f"{current} {word}"
+        if len(joined) > WIDTH and current.strip():
+            lines.append(current.rstrip())
+            joined = indent + word
+        current = joined
+    return "\n".join([*lines, current])

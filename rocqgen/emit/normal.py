@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Symbolic expressions in the engine's normal form.
+
+A mirror, function by function, of `theories/auto/expr.v`: what is built here is what the engine builds,
+so that a state computed here is syntactically the state that it computes.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+WORD = 1 << 64
+HALF = 1 << 63
+
+
+class Alu(enum.Enum):
+    """The operations of `alu`, by the names of their constructors."""
+
+    ADD = "AluAdd"
+    SUB = "AluSub"
+    AND = "AluAnd"
+    OR = "AluOr"
+    XOR = "AluXor"
+    SHL = "AluShl"
+    SHR = "AluShr"
+
+
+@dataclass(frozen=True, slots=True)
+class EVar:
+    """A variable, numbered from 1."""
+
+    x: int
+
+
+@dataclass(frozen=True, slots=True)
+class ECst:
+    """A constant in [0, 2**64)."""
+
+    z: int
+
+
+@dataclass(frozen=True, slots=True)
+class EAdd:
+    """An expression and an offset in [-2**63, 2**63) that is not 0."""
+
+    e: Term
+    z: int
+
+
+@dataclass(frozen=True, slots=True)
+class EOp:
+    """An operation on two words."""
+
+    op: Alu
+    a: Term
+    b: Term
+
+
+Term = EVar | ECst | EAdd | EOp
+
+
+def uwrap(z: int) -> int:
+    """`z` modulo 2**64 in [0, 2**64)."""
+    return z % WORD
+
+
+def swrap(z: int) -> int:
+    """`z` modulo 2**64 in [-2**63, 2**63)."""
+    return (z + HALF) % WORD - HALF
+
+
+_FOLD: Mapping[Alu, Callable[[int, int], int]] = {
+    Alu.ADD: lambda a, b: a + b,
+    Alu.SUB: lambda a, b: a - b,
+    Alu.AND: lambda a, b: a & b,
+    Alu.OR: lambda a, b: a | b,
+    Alu.XOR: lambda a, b: a ^ b,
+    Alu.SHL: lambda a, b: a << b % 64,
+    Alu.SHR: lambda a, b: a >> b % 64,
+}
+
+
+def alu_value(op: Alu, a: int, b: int) -> int:
+    """The result of `op` on two words in [0, 2**64)."""
+    return _FOLD[op](a, b) % WORD
+
+
+def mk_cst(z: int) -> Term:
+    """The constant `z`."""
+    return ECst(uwrap(z))
+
+
+def mk_offset(e: Term, z: int) -> Term:
+    """`e` plus an offset that is already in range."""
+    return e if z == 0 else EAdd(e, z)
+
+
+def mk_add(e: Term, z: int) -> Term:
+    """`e` plus `z`."""
+    match e:
+        case ECst(c):
+            return mk_cst(c + z)
+        case EAdd(inner, y):
+            return mk_offset(inner, swrap(y + z))
+        case _:
+            return mk_offset(e, swrap(z))
+
+
+def mk_op(op: Alu, a: Term, b: Term) -> Term:
+    """`op` on `a` and `b`."""
+    match op, a, b:
+        case _, ECst(x), ECst(y):
+            return ECst(alu_value(op, x, y))
+        case Alu.ADD, _, ECst(y):
+            return mk_add(a, y)
+        case Alu.ADD, ECst(x), _:
+            return mk_add(b, x)
+        case Alu.SUB, _, ECst(y):
+            return mk_add(a, -y)
+        case Alu.ADD, EAdd(e, x), EAdd(f, y):
+            return mk_offset(EOp(Alu.ADD, e, f), swrap(x + y))
+        case Alu.ADD, EAdd(e, x), _:
+            return EAdd(EOp(Alu.ADD, e, b), x)
+        case Alu.ADD, _, EAdd(f, y):
+            return EAdd(EOp(Alu.ADD, a, f), y)
+        case (Alu.SUB | Alu.XOR), _, _ if a == b:
+            return ECst(0)
+        case _:
+            return EOp(op, a, b)
+
+
+_SHIFTS = {2: 1, 4: 2, 8: 3}
+
+
+def mk_scaled(e: Term, scale: int) -> Term:
+    """`e` times 1, 2, 4 or 8."""
+    return e if scale == 1 else mk_op(Alu.SHL, e, ECst(_SHIFTS[scale]))
+
+
+def size_within(limit: int, e: Term) -> bool:
+    """Whether `e` has at most `limit` nodes; takes no longer than that."""
+    stack = [e]
+    while stack:
+        limit -= 1
+        if limit < 0:
+            return False
+        match stack.pop():
+            case EAdd(inner, _):
+                stack.append(inner)
+            case EOp(_, a, b):
+                stack += (a, b)
+            case _:
+                pass
+    return True
+
+
+def subst(e: Term, values: Mapping[int, Term]) -> Term:
+    """`e` with variables replaced, in normal form again."""
+    match e:
+        case EVar(x):
+            return values.get(x, e)
+        case ECst():
+            return e
+        case EAdd(inner, z):
+            return mk_add(subst(inner, values), z)
+        case EOp(op, a, b):
+            return mk_op(op, subst(a, values), subst(b, values))
+
+
+def variables(e: Term) -> set[int]:
+    """The variables of `e`."""
+    found: set[int] = set()
+    stack = [e]
+    while stack:
+        match stack.pop():
+            case EVar(x):
+                found.add(x)
+            case EAdd(inner, _):
+                stack.append(inner)
+            case EOp(_, a, b):
+                stack += (a, b)
+            case _:
+                pass
+    return found
+
+
+def evaluate(e: Term, values: Mapping[int, int]) -> int:
+    """The value of `e`, a word in [0, 2**64)."""
+    match e:
+        case EVar(x):
+            return values[x]
+        case ECst(z):
+            return z % WORD
+        case EAdd(inner, z):
+            return (evaluate(inner, values) + z) % WORD
+        case EOp(op, a, b):
+            return alu_value(op, evaluate(a, values), evaluate(b, values))

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Renders a plan as a theory.
+
+The template gets strings that are safe already: checked names, printed data, escaped comments.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from rocqgen import __version__
+from rocqgen.emit import gallina, lemmas
+from rocqgen.emit.escape import comment, comment_lines, identifier
+from rocqgen.emit.marks import CLOSE, Marks
+from rocqgen.emit.names import Scope, binders
+from rocqgen.emit.plan import Plan, plan
+from rocqgen.emit.symbolic import Residual
+from rocqgen.emit.theory import Role, Step, Theory
+from rocqgen.resources import templates_dir
+from rocqgen.source.reserved import theory_name
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+    from rocqgen.emit.lemmas import Lemma
+    from rocqgen.source.spec import Fragment
+
+TEMPLATE = "fragment.v.j2"
+
+_LARGEST_NAT = 1000
+"""Coq reads larger literals of `nat` slowly, or refuses them."""
+
+
+def emit_theory(fragment: Fragment) -> Theory:
+    """Render `fragment` as a theory; the same fragment gives the same text.
+
+    A name of the fragment that is no identifier of Rocq is a UserError; the front end has refused it.
+    """
+    made = plan(fragment)
+    marks = Marks()
+    scope = Scope.of(fragment, made)
+    text, found = marks.strip(_template().render(_context(fragment, made, scope, marks)))
+    return Theory(
+        name=identifier(theory_name(fragment.source, fragment.name)),
+        text=text,
+        theorem=f"{scope.theory}_correct",
+        source=fragment.source,
+        digest=fragment.digest,
+        marks=found,
+        instrs=tuple(Step(one.location, one.text, one.offset) for one in fragment.instrs),
+        expect=None if fragment.expect is None else fragment.expect.location,
+    )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(templates_dir()),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701 -- Gallina, not HTML: `escape` is what keeps text out of it
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(TEMPLATE)
+
+
+def _context(fragment: Fragment, made: Plan, scope: Scope, marks: Marks) -> dict[str, object]:
+    name, printer, verdict = scope.theory, scope.printer, made.verdict
+    parts, uses = lemmas.residual_lemmas(made, scope)
+    entry = fragment.instrs[0]
+    return {
+        "version": comment(__version__),
+        "template": TEMPLATE,
+        "name": name,
+        "source": comment(fragment.source),
+        "digest": comment(fragment.digest),
+        "doc": comment_lines(fragment.doc),
+        "instrs": _code(fragment, marks),
+        "env": gallina.fill(scope.binders, f"Definition {name}_env ", "    "),
+        "words": _trie(enumerate(scope.params, start=1)),
+        "shares": _trie(enumerate(scope.shares, start=1)),
+        "at": gallina.fill(scope.binders, "    ", "    "),
+        "arguments": gallina.fill(scope.arguments, f"({name}_env ", "       ") + ")",
+        "abbreviations": _abbreviations(printer),
+        "base": scope.params[0],
+        "pre": printer.state_data(made.goal.pre),
+        "posts": [
+            {
+                "exit": printer.data(post.exit),
+                "witness": [f"({n}%positive, {printer.data(term)})" for n, term in post.witness],
+                "state": printer.state_data(post.state),
+            }
+            for post in made.goal.posts
+        ],
+        "next": made.goal.next,
+        "hints": [f"({gallina.integer(offset)}, {n}%nat)" for offset, n in made.hints],
+        "fuel": str(made.fuel) if made.fuel <= _LARGEST_NAT else f"(Z.to_nat {made.fuel})",
+        "residual": _residual(made, printer),
+        "lemmas": [_lemma(one, made, scope, marks) for one in parts],
+        "script": lemmas.script(uses, made, scope),
+        "statement": _statement(made, scope),
+        "headline": gallina.fill(scope.binders, f"Lemma {name}_correct ", "      "),
+        "mark_spec": marks.open(Role.SPEC, fragment.spec.location, name),
+        "mark_run": marks.blame(Role.BLOCK, made.block),
+        "mark_theorem": marks.open(Role.THEOREM, fragment.location, entry.text),
+        "end": CLOSE,
+    }
+
+
+def _code(fragment: Fragment, marks: Marks) -> list[str]:
+    """The entries of the code image, each with its source line."""
+    entries = [
+        f"({gallina.integer(one.offset)}, ({gallina.instruction(one)}, {one.length}))"
+        for one in fragment.instrs
+    ]
+    width = min(72, max(map(len, entries)) + 1)
+    lines = []
+    for k, (one, entry) in enumerate(zip(fragment.instrs, entries, strict=True)):
+        code = entry + (";" if k + 1 < len(entries) else "")
+        line = f"{code:{width}} (* {comment(one.text)} *)"
+        lines.append(marks.wrap(line, Role.CODE, one.location, one.text))
+    return lines
+
+
+def _trie(entries: enumerate[str]) -> str:
+    return gallina.fill(gallina.trie(dict(entries)).split(" "), "    (", "     ") + ")"
+
+
+def _abbreviations(printer: gallina.Printer) -> list[str]:
+    words = [(f"EVar {number}", name) for number, name in sorted(printer.words.items())]
+    shares = [(f"FVar {number}", name) for number, name in sorted(printer.fractions.items())]
+    return [f"Local Notation {name} := ({variable}) (only parsing)." for variable, name in words + shares]
+
+
+def _residual(made: Plan, printer: gallina.Printer) -> dict[str, object]:
+    """What the run is said to give; where it can give nothing, something that it does not give."""
+    if not isinstance(made.verdict, Residual):
+        return {"exit": 0, "defs": [], "facts": []}
+    return {
+        "exit": made.verdict.exit,
+        "defs": [f"({n}%positive, {printer.data(term)})" for n, term in made.verdict.defs],
+        "facts": [
+            f"({gallina.tag(tag)}, {printer.fact_data(fact)})" for tag, fact in made.verdict.facts
+        ],
+    }
+
+
+def _lemma(one: Lemma, made: Plan, scope: Scope, marks: Marks) -> dict[str, object]:
+    names = [scope.printer.words[x] for x in one.params]
+    return {
+        "name": one.name,
+        "headline": gallina.fill(binders(names, "word"), f"Lemma {one.name} ", "    "),
+        "lines": lemmas.lines(one, made, scope),
+        "about": comment(f"{one.blame.instr.text}  {one.blame.about}".strip()),
+        "mark": marks.blame(Role.RESIDUAL, one.blame),
+        "user": marks.blame(Role.USER, one.blame),
+    }
+
+
+def _statement(made: Plan, scope: Scope) -> dict[str, object]:
+    """The theorem: the conjuncts of the precondition, and those of each exit."""
+    printer, code = scope.printer, f"{scope.theory}_code"
+    base = scope.params[0]
+    exits = [
+        {
+            "address": printer.word(post.exit),
+            "exists": f"∃ {' '.join(bound)} : word," if bound else "",
+            "parts": printer.conjuncts(post.state, base, code),
+        }
+        for post, bound in zip(made.goal.posts, scope.bound, strict=True)
+    ]
+    return {"pre": printer.conjuncts(made.goal.pre, base, code), "exits": exits}
