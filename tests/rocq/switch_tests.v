@@ -106,11 +106,12 @@ Definition swtch_image : image := {|
   ];
 |}.
 Definition swtch_env : env :=
-  let words : list (positive * Z) := [(1%positive, 0x400000); (2%positive, 0x1000); (3%positive, 0x5000); (4%positive, 0x401000); (5%positive, 0x402000); (6%positive, 0x400200);
-                (11%positive, 1); (12%positive, 2); (13%positive, 12); (14%positive, 13); (15%positive, 14); (16%positive, 15); (17%positive, 0x7000f8);
-                (21%positive, 101); (22%positive, 102); (23%positive, 112); (24%positive, 113); (25%positive, 114); (26%positive, 115); (27%positive, 0x403ff8);
-                (38%positive, 0x99)] in
-  Env (foldr (λ x t, tree_set t x.1 (Z_to_bv 64 x.2)) Leaf words) (tree_single 1 (1/3)%Qp).
+  env_of
+    (zip [1; 2; 3; 4; 5; 6]%positive (words [0x400000; 0x1000; 0x5000; 0x401000; 0x402000; 0x400200]) ++
+     zip saved (words [1; 2; 12; 13; 14; 15; 0x7000f8]) ++
+     zip restored (words [101; 102; 112; 113; 114; 115; 0x403ff8]) ++
+     zip overwritten (words [0; 0; 0; 0; 0; 0; 0]) ++ [(38%positive, Z_to_bv 64 0x99)])
+    [(1%positive, (1/3)%Qp)].
 
 Lemma swtch_supplied : spec_supplied swtch_machine swtch_image swtch_spec swtch_env = true.
 Proof. vm_compute. reflexivity. Qed.
@@ -130,3 +131,39 @@ Print Assumptions swtch_adequate.
 Lemma swtch_runs :
   runs_to swtch_machine (spec_exits swtch_spec swtch_env) 17 (image_state swtch_image) = true.
 Proof. vm_compute. reflexivity. Qed.
+
+(** What it says, read off: wherever the machine cannot go on, it is at the return address with the new
+    space's registers, and the old context holds the old ones. *)
+Corollary swtch_outcome n σ r :
+  steps_avoiding swtch_machine (exit_reached swtch_machine (spec_exits swtch_spec swtch_env)) n
+    (image_state swtch_image) σ →
+  step swtch_machine σ r → (∀ σ', r ≠ Ok σ') →
+  bv_unsigned (st_rip σ) = 0x400200 ∧
+  st_regs σ !! CR3 = Some (Z_to_bv 64 0x5000) ∧
+  st_regs σ !! RSP = Some (Z_to_bv 64 0x404000) ∧
+  st_regs σ !! RBX = Some (Z_to_bv 64 101) ∧
+  space_read swtch_machine σ (Z_to_bv 64 0x1000) (Z_to_bv 64 0x401000) (Z_to_bv 64 1).
+Proof.
+  intros Hn Hr Hend. pose proof (adequate_end swtch_adequate _ _ _ Hn Hr Hend) as Hex.
+  split; [by rewrite (exit_reached_rip _ _ _ _ Hex)|].
+  repeat split.
+  - refine (exit_reached_has _ _ _ (RReg CR3 _) _ _ Hex). vm_compute. reflexivity.
+  - refine (exit_reached_has _ _ _ (RReg RSP _) _ _ Hex). vm_compute. reflexivity.
+  - refine (exit_reached_has _ _ _ (RReg RBX _) _ _ Hex). vm_compute. reflexivity.
+  - refine (exit_reached_has _ _ _ (RVirt true _ _ 1 _) _ _ Hex). vm_compute. reflexivity.
+Qed.
+
+(** * Where the new space does not map the code *)
+Definition swtch_image_unmapped : image := {|
+  im_rip := im_rip swtch_image; im_regs := im_regs swtch_image; im_flags := im_flags swtch_image;
+  im_tables := take 7 swtch_tables ++
+               [(0x8000, words [0; 0; 0x8000000000021003; 0x8000000000022003])];
+  im_data := im_data swtch_image;
+|}.
+Lemma swtch_not_supplied :
+  spec_supplied swtch_machine swtch_image_unmapped swtch_spec swtch_env = false.
+Proof. vm_compute. reflexivity. Qed.
+Lemma swtch_not_adequate :
+  ¬ adequate swtch_machine (image_state swtch_image_unmapped)
+      (exit_reached swtch_machine (spec_exits swtch_spec swtch_env)).
+Proof. apply (fails_before_sound _ _ 17). vm_compute. reflexivity. Qed.

@@ -33,6 +33,16 @@ Definition exit_reached (M : machine) (exits : list (word * list resource)) (σ 
 Global Instance exit_reached_dec M exits σ : Decision (exit_reached M exits σ).
 Proof. apply _. Defined.
 
+(** With one exit: where it is, and each part of what holds there. *)
+Lemma exit_reached_rip M e l σ : exit_reached M [(e, l)] σ → st_rip σ = e.
+Proof. by intros [[Hrip _]|?%Exists_nil]%Exists_cons. Qed.
+Lemma exit_reached_has M e l x σ :
+  bool_decide (x ∈ l) = true → exit_reached M [(e, l)] σ → res_holds M σ x.
+Proof.
+  intros Hx%bool_decide_eq_true [[_ H]|?%Exists_nil]%Exists_cons; [|done].
+  apply elem_of_list_lookup in Hx as [k Hk]. by eapply Forall_lookup_1 in H.
+Qed.
+
 (** Execution from the image ends well: [n] steps of the function lead to an exit, none before them does. *)
 Fixpoint runs_to (M : machine) (exits : list (word * list resource)) (n : nat) (σ : state) : bool :=
   if bool_decide (exit_reached M exits σ) then true

@@ -25,6 +25,9 @@ Proof. solve_decision. Defined.
 Global Instance instr_eq_dec : EqDecision instr.
 Proof. solve_decision. Defined.
 
+Global Instance resource_eq_dec : EqDecision resource.
+Proof. solve_decision. Defined.
+
 (** * Of a state *)
 Definition space_walker (M : machine) (σ : state) (root : word) : translator :=
   walk_translate (m_config M) (st_mem σ) root.
