@@ -22,7 +22,7 @@ _DELIMITER = re.compile(r"(?<=\()(?=\*)|(?<=\*)(?=\))")
 
 LIBRARY = frozenset(
     """
-    M e
+    M G Post s offset e
     Context Goal Proof
     SState IVirt IPhys IClaim PEq PNe PLt PLe EVar ECst EAdd EOp FOne FVar FDiv Spec Post Env Node Tip
     AluAdd AluSub AluAnd AluOr AluXor AluShl AluShr alu_value
