@@ -29,7 +29,7 @@
     .type account, @function
 account:
     movq %rsi, %rbx
-    subq 24(%rdi), %rbx             # the time that passed
+    subq 24(%rdi), %rbx             #@ expect failed
     movq %rsi, 24(%rdi)
     addq %rbx, 0(%rdi)
 
@@ -45,5 +45,5 @@ account:
     xorq %rcx, %rax
     movq %rax, 32(%rdi)
 
-    ret                             #@ expect failed
+    ret
     .size account, . - account

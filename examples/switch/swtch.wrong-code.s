@@ -46,9 +46,9 @@ swtch:
     movq %rsp, 48(%rdi)
 
     movq 56(%rsi), %rax
-    movq %rax, %cr3
+    movq %rax, %cr3                 #@ expect failed
 
-    movq 0(%rsi), %rbx              #@ expect failed
+    movq 0(%rsi), %rbx
     movq 8(%rsi), %rbp
     movq 16(%rsi), %r12
     movq 24(%rsi), %r13

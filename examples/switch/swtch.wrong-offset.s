@@ -52,10 +52,10 @@ swtch:
 
     movq 0(%rsi), %rbx
     movq 8(%rsi), %rbp
-    movq 24(%rsi), %r12
+    movq 24(%rsi), %r12             #@ expect failed
     movq 16(%rsi), %r13
     movq 32(%rsi), %r14
     movq 40(%rsi), %r15
     movq 48(%rsi), %rsp
-    ret                             #@ expect failed
+    ret
     .size swtch, . - swtch
