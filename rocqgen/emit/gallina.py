@@ -113,6 +113,7 @@ def instruction(instr: Instr) -> str:
 
 # -- data ------------------------------------------------------------------------------------------
 
+_SIGNS = {Rel.EQ: "=", Rel.NE: "≠", Rel.LT: "<", Rel.LE: "≤"}
 _FACTS = {Rel.EQ: "PEq", Rel.NE: "PNe", Rel.LT: "PLt", Rel.LE: "PLe"}
 
 
@@ -182,21 +183,21 @@ class Printer:
 
     def word(self, term: Term) -> str:
         """The word that a term stands for, in parentheses where it is not a name."""
+        text = self.bare(term)
+        return text if isinstance(term, EVar) else f"({text})"
+
+    def bare(self, term: Term) -> str:
+        """The word that a term stands for, without parentheses."""
         match term:
             case EVar(x):
                 return self.words[x]
             case ECst(z):
-                return f"(Z_to_bv 64 {integer(z)})"
+                return f"Z_to_bv 64 {integer(z)}"
             case EAdd(inner, z):
-                return f"({self._bare(inner)} `+Z` {integer(z)})"
-            case EOp():
-                return f"({self._bare(term)})"
-
-    def _bare(self, term: Term) -> str:
-        if not isinstance(term, EOp):
-            return self.word(term)
-        function = _FUNCTIONS.get(term.op, f"alu_value {term.op.value}")
-        return f"{function} {self.word(term.a)} {self.word(term.b)}"
+                return f"{self.bare(inner)} `+Z` {integer(z)}"
+            case EOp(op, a, b):
+                function = _FUNCTIONS.get(op, f"alu_value {op.value}")
+                return f"{function} {self.word(a)} {self.word(b)}"
 
     def share(self, share: Share) -> str:
         """A fraction as the argument of a predicate."""
@@ -210,16 +211,10 @@ class Printer:
 
     def relation(self, fact: Fact) -> str:
         """A fact as a proposition."""
+        if fact.rel in {Rel.EQ, Rel.NE}:
+            return f"{self.bare(fact.a)} {_SIGNS[fact.rel]} {self.bare(fact.b)}"
         a, b = self.word(fact.a), self.word(fact.b)
-        match fact.rel:
-            case Rel.EQ:
-                return f"{a} = {b}"
-            case Rel.NE:
-                return f"{a} ≠ {b}"
-            case Rel.LT:
-                return f"(bv_unsigned {a} < bv_unsigned {b})%Z"
-            case Rel.LE:
-                return f"(bv_unsigned {a} ≤ bv_unsigned {b})%Z"
+        return f"(bv_unsigned {a} {_SIGNS[fact.rel]} bv_unsigned {b})%Z"
 
     def conjuncts(self, state: SState, base: str, code: str) -> list[str]:
         """The separate parts of what a state denotes."""

@@ -76,7 +76,7 @@ def lines(lemma: Lemma, made: Plan, scope: Scope) -> list[str]:
     hypotheses = [made.pre.state.facts[n] for n in lemma.hypotheses]
     return [
         *(f"{printer.relation(one)} →" for one in hypotheses),
-        *(f"let {printer.words[n]} := {printer.word(term)} in" for n, term in lemma.defs),
+        *(f"let {printer.words[n]} := {printer.bare(term)} in" for n, term in lemma.defs),
         f"{printer.relation(lemma.fact)}.",
     ]
 
