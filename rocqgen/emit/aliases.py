@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds what an access goes to where the engine, which compares syntactically, needs a hint.
 
-Words are compared as sums of atoms with coefficients, modulo 2**64, after rewriting with the equations
-of the precondition.  That is sound by construction: a hint leaves a residual fact to be proved.
+Words are compared as sums of atoms with coefficients, modulo 2**64, after rewriting with the
+equations of the precondition.  A wrong hint does no harm: it leaves an equation that is false.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Rewriting:
         self.rules: dict[Key, Linear] = {}
 
     def equate(self, a: Term, b: Term) -> None:
-        """Use `a = b` from left to right or from right to left: from its largest atom to the rest."""
+        """Use `a = b`, solved for its largest atom."""
         difference = _add(self.linear(a), self.linear(b), -1)
         atoms = [key for key, count in difference.items() if key and count in {1, WORD - 1}]
         atoms.sort(key=lambda key: (_size(key), repr(key)), reverse=True)
@@ -104,7 +104,8 @@ def _occurs(atom: Key, key: object) -> bool:
 class Aliases:
     """Hints for the accesses of a fragment; implements `FindAlias`.
 
-    `given` has what the user wrote: the addresses for each instruction, in the order of its accesses.
+    `given` has what the user wrote: addresses by the offset of the instruction, in the order of its
+    accesses.
     """
 
     def __init__(self, pre: SState, given: Mapping[int, Sequence[Term]]) -> None:

@@ -121,9 +121,9 @@ def _solve(pattern: Term, value: Term, values: Values, open_names: set[int]) -> 
                     if inverse is None:
                         return
                     pattern, value = a, mk_op(inverse, value, b)
-                elif open_names.isdisjoint(variables(a)) and op in _LEFT:
-                    value = mk_op(Alu.SUB, a, value) if op is Alu.SUB else mk_op(_LEFT[op], value, a)
-                    pattern = b
+                elif open_names.isdisjoint(variables(a)) and op in _RIGHT:
+                    left, right = (a, value) if op is Alu.SUB else (value, a)
+                    pattern, value = b, mk_op(_RIGHT[op], left, right)
                 else:
                     return
             case _:
@@ -132,6 +132,8 @@ def _solve(pattern: Term, value: Term, values: Values, open_names: set[int]) -> 
 
 _LEFT = {Alu.ADD: Alu.SUB, Alu.SUB: Alu.ADD, Alu.XOR: Alu.XOR}
 """How to find the left operand from the result and the right one."""
+_RIGHT = {Alu.ADD: Alu.SUB, Alu.SUB: Alu.SUB, Alu.XOR: Alu.XOR}
+"""How to find the right operand from the result and the left one; from the left one for SUB."""
 
 
 # -- the mirror ------------------------------------------------------------------------------------
@@ -140,7 +142,7 @@ Matched = tuple[tuple[Tag, Fact], ...] | Missing
 
 
 def match_state(run: Run, post: SState, values: Mapping[int, Term]) -> tuple[Matched, list[int]]:
-    """The residual facts, and for each item of `post` the one of the run that it was matched with."""
+    """The residual facts, and the items of the run that those of `post` were matched with."""
     want = subst_state(post, values)
     facts: list[tuple[Tag, Fact]] = []
     facts += ((TRoot(), fact) for fact in _equate(run.root, want.root))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The boundary: no text of a user's file passes into a theory but through here.
 
-Comments are escaped so that they end where the template ends them; names are checked again, whatever
-the front end has checked, and made different from those that the theory itself uses.
+Comments are escaped so that they end where the template ends them; names are checked again,
+whatever the front end has checked, and made different from those that the theory itself uses.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LIBRARY = frozenset(
     """
     M G Post s offset e
     Context Goal Proof
-    SState IVirt IPhys IClaim PEq PNe PLt PLe EVar ECst EAdd EOp FOne FVar FDiv Spec Post Env Node Tip
+    SState IVirt IPhys IClaim PEq PNe PLt PLe EVar ECst EAdd EOp FOne FVar FDiv Spec Env Node Tip
     AluAdd AluSub AluAnd AluOr AluXor AluShl AluShr alu_value
     Mov Alu Lea Push Pop Call Ret Jmp MovToCr3 MovFromCr3 Nop OReg OImm OMem Addr TRel TInd
     TInstr TRoot TReg TItem TFact Residual Z_to_bv bv_unsigned bv_add bv_sub bv_and bv_or bv_xor

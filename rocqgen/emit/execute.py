@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs a fragment symbolically as the engine will: a mirror of `srun` in `theories/auto/symbolic.v`.
+"""Runs a fragment symbolically as the engine will: a mirror of `srun` (`theories/auto/symbolic.v`).
 
-Two things are added.  Where the engine would be stuck for want of a hint, `find_alias` may give one,
-and the run goes on as the engine's will with it.  And each part of the state remembers the
+Two things are added.  Where the engine would be stuck for want of a hint, `find_alias` may give
+one, and the run goes on as the engine's will with it.  And each part of the state remembers the
 instruction that wrote it last, for blame.
 """
 
@@ -93,7 +93,6 @@ def run(
     state = Run(pre.root, dict(pre.regs), list(pre.items), pre.code, first_name)
     by_offset = {instr.offset: instr for instr in code}
     machine = _Machine(base, state, find_alias)
-    spaces = [root for root, _ in pre.code]
     at: dict[Term, int] = {}
     for n, one in enumerate(exits):
         at.setdefault(one, n)
@@ -113,12 +112,6 @@ def run(
         offset = instr.offset
         state.steps += 1
         try:
-            if state.root not in spaces:
-                raise StuckError("the fragment's code is not mapped in the current space")
-            if instr.op is Op.MOV_TO_CR3:
-                value = machine.get(_register(instr.operands[0]))
-                if value not in spaces:
-                    raise StuckError("the fragment's code is not mapped in the new space")
             pc = machine.step(instr)
         except StuckError as error:
             state.stuck = offset, str(error)
@@ -148,9 +141,9 @@ class _Machine:
         self.instr: Instr
         self.next: Term = base
         self.hint: int | None = None
-        self.may_hint = True
         self.new_facts: list[Fact] = []
-        # Where an item lies never changes in a run, so the first match of an address is one look-up.
+        self.spaces = [root for root, _ in state.code]
+        # Where an item lies never changes in a run: the first match of an address is one look-up.
         self.virtual: dict[tuple[Term, Term], int] = {}
         self.physical: dict[Term, int] = {}
         for n, item in enumerate(state.items):
@@ -163,11 +156,25 @@ class _Machine:
         """Execute `instr`; gives where control goes."""
         self.instr, self.hint, self.new_facts = instr, None, []
         self.next = mk_add(self.base, instr.offset + instr.length)
-        pc = self._execute(instr)
+        if self.state.root not in self.spaces:
+            raise StuckError("the fragment's code is not mapped in the current space")
+        pc = self._jump(instr) if instr.op in {Op.CALL, Op.JMP, Op.RET} else None
+        if pc is None:
+            self._straight(instr)
+            pc = self.next
         self.state.facts += ((instr.offset, fact) for fact in self.new_facts)
         return pc
 
-    def _execute(self, instr: Instr) -> Term:
+    def _jump(self, instr: Instr) -> Term:
+        if instr.op is Op.RET:
+            return self._pop(hinted=True)
+        target = instr.operands[0]
+        pc = self._target(target)
+        if instr.op is Op.CALL:
+            self._push(self.next, hinted=not isinstance(target, Mem))
+        return pc
+
+    def _straight(self, instr: Instr) -> None:
         operands = instr.operands
         match instr.op:
             case Op.MOV:
@@ -180,17 +187,11 @@ class _Machine:
             case Op.POP:
                 value = self._pop(hinted=not isinstance(operands[0], Mem))
                 self._write(operands[0], value)
-            case Op.CALL:
-                pc = self._target(operands[0])
-                self._push(self.next, hinted=not isinstance(operands[0], Mem))
-                return pc
-            case Op.RET:
-                return self._pop(hinted=True)
-            case Op.JMP:
-                return self._target(operands[0])
             case Op.MOV_TO_CR3:
-                self.state.root = self.get(_register(operands[0]))
-                self.state.root_writer = instr
+                root = self.get(_register(operands[0]))
+                if root not in self.spaces:
+                    raise StuckError("the fragment's code is not mapped in the new space")
+                self.state.root, self.state.root_writer = root, instr
             case Op.MOV_FROM_CR3:
                 self.put(_register(operands[0]), self.state.root)
             case Op.NOP:
@@ -199,7 +200,6 @@ class _Machine:
                 a = self._read(operands[0], write=True)
                 b = self._read(operands[1])
                 self._write(operands[0], self._name(mk_op(_ALU[instr.op], a, b)))
-        return self.next
 
     # -- registers ---------------------------------------------------------------------------------
 
@@ -273,10 +273,9 @@ class _Machine:
     # -- operands ----------------------------------------------------------------------------------
 
     def _address(self, mem: Mem) -> Term:
-        if mem.rip:
-            base = self.next
-        else:
-            base = ECst(0) if mem.base is None else self.get(mem.base)
+        base: Term = ECst(0)
+        if mem.rip or mem.base is not None:
+            base = self.next if mem.base is None else self.get(mem.base)
         if mem.index is not None:
             base = mk_op(Alu.ADD, base, mk_scaled(self.get(mem.index), mem.scale))
         return mk_add(base, mem.disp)
@@ -328,4 +327,3 @@ def _memory(operand: Operand) -> Mem:
     if not isinstance(operand, Mem):
         raise TypeError(f"not a memory operand: {operand}")
     return operand
-

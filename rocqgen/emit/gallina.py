@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prints the engine's data, and what it means, as Gallina.
 
-Every string that is returned is made of checked identifiers, numbers and the fixed text of this file.
+Every string that is returned is made of checked identifiers, numbers and fixed text of this file.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from rocqgen.emit.symbolic import (
     FDiv,
     FOne,
     FVar,
-    IClaim,
     IPhys,
     Item,
     IVirt,
@@ -65,7 +64,7 @@ def register(reg: Operand) -> str:
 
 
 def address(mem: Operand) -> str:
-    """`Addr ...`"""
+    """An address, in parentheses."""
     if not isinstance(mem, Mem):
         raise TypeError(f"not a memory operand: {mem}")
     rip = "true" if mem.rip else "false"

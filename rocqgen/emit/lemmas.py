@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Residual facts as small lemmas over the parameters that they need, and the step that uses them."""
+"""Residual facts as small lemmas over the parameters that they need, and the step that uses them.
+
+A name that the run has given to a value is a local definition in them.
+"""
 
 from __future__ import annotations
 
@@ -109,4 +112,3 @@ def _use(lemma: Lemma | None, hypotheses: list[str], scope: Scope) -> str:
     words = [scope.printer.word(EVar(x)) for x in lemma.params]
     arguments = " ".join([lemma.name, *words, *(hypotheses[n] for n in lemma.hypotheses)])
     return f"({arguments})" if " " in arguments else arguments
-

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Remembers which part of a theory stems from which assembly line, while the template is rendered.
 
-What stems from a line is put between signs made of private characters, which no escaped text has; they
-are taken out of the finished text, and leave the marks.
+What stems from a line is put between signs made of private characters, which no escaped text has;
+they are taken out of the finished text, and leave the marks.
 """
 
 from __future__ import annotations

@@ -68,6 +68,8 @@ class Scope:
 
 def binders(names: list[str], sort: str) -> list[str]:
     """`(a b : sort)`, as words that may be broken into lines."""
-    return [f"({names[0]}", *names[1:], ":", f"{sort})"] if len(names) > 1 else [
-        f"({one} : {sort})" for one in names
-    ]
+    return (
+        [f"({names[0]}", *names[1:], ":", f"{sort})"]
+        if len(names) > 1
+        else [f"({one} : {sort})" for one in names]
+    )

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Symbolic expressions in the engine's normal form.
 
-A mirror, function by function, of `theories/auto/expr.v`: what is built here is what the engine builds,
-so that a state computed here is syntactically the state that it computes.
+A mirror, function by function, of `theories/auto/expr.v`: what is built here is what the engine
+builds, so that a state computed here is syntactically the state that it computes.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def mk_op(op: Alu, a: Term, b: Term) -> Term:
             return EAdd(EOp(Alu.ADD, e, b), x)
         case Alu.ADD, _, EAdd(f, y):
             return EAdd(EOp(Alu.ADD, a, f), y)
-        case (Alu.SUB | Alu.XOR), _, _ if a == b:
+        case ((Alu.SUB | Alu.XOR), _, _) if a == b:
             return ECst(0)
         case _:
             return EOp(op, a, b)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plans the proof of a fragment: what the engine will say, what is left to prove, and who is to blame.
+"""Plans the proof of a fragment: what the engine will say, what is left, and what is to blame.
 
 The plan does not decide anything: where it errs, the theory does not compile.
 """
@@ -34,7 +34,7 @@ from rocqgen.source.print import print_expr, print_item
 if TYPE_CHECKING:
     from rocqgen.emit.normal import Term
     from rocqgen.source.machine import Instr
-    from rocqgen.source.spec import Fragment
+    from rocqgen.source.spec import Assertion, Fragment
 
 MAX_STEPS_PER_INSTR = 4
 """Code may run an instruction several times (a local function); what runs longer does not end."""
@@ -42,7 +42,7 @@ MAX_STEPS_PER_INSTR = 4
 
 @dataclass(frozen=True, slots=True)
 class Blame:
-    """The instruction that a part of the proof stands or falls with; `about` is what it concerns."""
+    """The instruction that a part of the proof stands or falls with, and what it is `about`."""
 
     instr: Instr
     about: str = ""
@@ -53,7 +53,7 @@ class Plan:
     """The proof of a fragment.
 
     `posts` are the postconditions with the assertions that they were written as; `blames` has one
-    entry for each fact of a residual verdict; `block` is who is to blame if there is no such verdict.
+    entry for each fact of a residual verdict; `block` is to blame if there is no such verdict.
     """
 
     goal: Goal
@@ -90,8 +90,7 @@ def plan(fragment: Fragment) -> Plan:
         for item, numbers in zip(spec.exits, bound, strict=True)
     ]
     posts = tuple(
-        encode(item.post, item.space, scope)
-        for item, scope in zip(spec.exits, scopes, strict=True)
+        encode(item.post, item.space, scope) for item, scope in zip(spec.exits, scopes, strict=True)
     )
     values: list[dict[int, Term]] = [
         find_witnesses(done, post.state, numbers) if n == done.exit else {}
@@ -175,6 +174,7 @@ class _Ending:
         if self.done.exit is None:
             return ""
         post, exit_ = self.posts[self.done.exit], self.fragment.spec.exits[self.done.exit]
+        one: Assertion
         match tag:
             case TReg(reg):
                 one = next(item for item in post.regs if item.reg is reg)

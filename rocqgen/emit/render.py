@@ -37,7 +37,7 @@ _LARGEST_NAT = 1000
 def emit_theory(fragment: Fragment) -> Theory:
     """Render `fragment` as a theory; the same fragment gives the same text.
 
-    A name of the fragment that is no identifier of Rocq is a UserError; the front end has refused it.
+    A name that is no identifier of Rocq is a UserError, though the front end refuses it before.
     """
     made = plan(fragment)
     marks = Marks()
@@ -69,7 +69,7 @@ def _template() -> Template:
 
 
 def _context(fragment: Fragment, made: Plan, scope: Scope, marks: Marks) -> dict[str, object]:
-    name, printer, verdict = scope.theory, scope.printer, made.verdict
+    name, printer = scope.theory, scope.printer
     parts, uses = lemmas.residual_lemmas(made, scope)
     entry = fragment.instrs[0]
     return {
@@ -131,9 +131,9 @@ def _trie(entries: enumerate[str]) -> str:
 
 
 def _abbreviations(printer: gallina.Printer) -> list[str]:
-    words = [(f"EVar {number}", name) for number, name in sorted(printer.words.items())]
-    shares = [(f"FVar {number}", name) for number, name in sorted(printer.fractions.items())]
-    return [f"Local Notation {name} := ({variable}) (only parsing)." for variable, name in words + shares]
+    known = [(f"EVar {number}", name) for number, name in sorted(printer.words.items())]
+    known += [(f"FVar {number}", name) for number, name in sorted(printer.fractions.items())]
+    return [f"Local Notation {name} := ({term}) (only parsing)." for term, name in known]
 
 
 def _residual(made: Plan, printer: gallina.Printer) -> dict[str, object]:

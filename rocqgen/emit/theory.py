@@ -42,7 +42,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An instruction of the fragment, for messages of the engine that give its ``offset`` in bytes."""
+    """An instruction, for messages of the engine that give its ``offset`` in bytes."""
 
     location: Location
     text: str
