@@ -6,12 +6,12 @@ Local Open Scope Z_scope.
 
 (** [add], [sub], [and], [or], [xor], [shl], [shr].
 
-    The value is [alu_value], the flags are [alu_flags].  [F] is the assertion of the flags: [vflags f]
-    becomes [vflags (alu_flags op a b f)], [flags_any] stays what it is.
+    The value is [alu_value], the flags are [alu_flags].  [F] is the assertion of the flags:
+    [vflags f] becomes [vflags (alu_flags op a b f)], [flags_any] stays what it is.
 
-    A destination in memory is read with the rights of a write, so that the read of a read-modify-write
-    needs [↦ᵥ] too.  What is excluded beside the faults of the fetch: with a memory operand, the faults
-    of its access and memory that is not there. *)
+    A destination in memory is read with the rights of a write, so that the read of a
+    read-modify-write needs [↦ᵥ] too.  What is excluded beside the faults of the fetch: with a
+    memory operand, the faults of its access and memory that is not there. *)
 
 Section alu.
   Context {M : machine} `{!machGS M Σ}.
@@ -27,7 +27,8 @@ Section alu.
 
   Class AluFlags op a b F F' : Prop :=
     alu_flags_acc root : F root ⊢ ∃ f, flags_pt f ∗ (flags_pt (alu_flags op a b f) -∗ F' root).
-  Global Instance alu_flags_vflags op a b f : AluFlags op a b (vflags f) (vflags (alu_flags op a b f)).
+  Global Instance alu_flags_vflags op a b f :
+    AluFlags op a b (vflags f) (vflags (alu_flags op a b f)).
   Proof.
     intros root. rewrite /vflags monPred_at_embed. iIntros "H". iExists f. iFrame "H".
     rewrite monPred_at_embed. by iIntros.
@@ -47,7 +48,7 @@ Section alu.
     C -∗ R -∗ F -∗ (C -∗ R' -∗ F' -∗ vwp next Φ) -∗ vwp p Φ.
   Proof.
     iIntros (HC Hn Ha Hb Hd HF) "HC HR HF H".
-    iApply (wp_executes _ _ _ _ _ next (R ∗ F)%I (R' ∗ F')%I with "HC [$HR $HF]").
+    iApply (wp_executes _ _ _ _ _ next (R ∗ F) (R' ∗ F') with "HC [$HR $HF]").
     - intros σ Hrip. rewrite monPred_at_sep. iIntros "HS Hcr3 [HR HF]".
       iDestruct (alu_flags_acc with "HF") as (f) "[Hf HF]".
       iDestruct (state_interp_flags with "HS Hf") as %<-.
@@ -66,7 +67,7 @@ Section alu.
     (C -∗ d ⇒ᵣ alu_value op a b -∗ s ⇒ᵣ b -∗ F' -∗ vwp next Φ) -∗ vwp p Φ.
   Proof.
     iIntros (???) "HC Hd Hs HF H".
-    iApply (wp_alu _ _ _ _ _ _ _ a b (d ⇒ᵣ a ∗ s ⇒ᵣ b)%I with "HC [$Hd $Hs] HF").
+    iApply (wp_alu _ _ _ _ _ _ _ a b (d ⇒ᵣ a ∗ s ⇒ᵣ b) with "HC [$Hd $Hs] HF").
     iIntros "HC [Hd Hs] HF". iApply ("H" with "HC Hd Hs HF").
   Qed.
   (** The same register twice: [xor d, d]. *)
@@ -87,7 +88,7 @@ Section alu.
     (C -∗ d ⇒ᵣ alu_value op a b -∗ A -∗ V -∗ F' -∗ vwp next Φ) -∗ vwp p Φ.
   Proof.
     iIntros (?????) "HC Hd HA HV HF H".
-    iApply (wp_alu _ _ _ _ _ _ _ a b ((A ∗ d ⇒ᵣ a) ∗ V)%I with "HC [$Hd $HA $HV] HF").
+    iApply (wp_alu _ _ _ _ _ _ _ a b ((A ∗ d ⇒ᵣ a) ∗ V) with "HC [$Hd $HA $HV] HF").
     iIntros "HC [[HA Hd] HV] HF". iApply ("H" with "HC Hd HA HV HF").
   Qed.
   (** [add [m], s] *)
@@ -99,7 +100,7 @@ Section alu.
     (C -∗ s ⇒ᵣ b -∗ A -∗ V' -∗ F' -∗ vwp next Φ) -∗ vwp p Φ.
   Proof.
     iIntros (??????) "HC Hs HA HV HF H".
-    iApply (wp_alu _ _ _ _ _ _ _ a b ((A ∗ s ⇒ᵣ b) ∗ V)%I with "HC [$Hs $HA $HV] HF").
+    iApply (wp_alu _ _ _ _ _ _ _ a b ((A ∗ s ⇒ᵣ b) ∗ V) with "HC [$Hs $HA $HV] HF").
     iIntros "HC [[HA Hs] HV] HF". iApply ("H" with "HC Hs HA HV HF").
   Qed.
   (** [add [m], i] *)
@@ -110,11 +111,10 @@ Section alu.
     C -∗ A -∗ V -∗ F -∗ (C -∗ A -∗ V' -∗ F' -∗ vwp next Φ) -∗ vwp p Φ.
   Proof.
     iIntros (??????) "HC HA HV HF H".
-    iApply (wp_alu _ _ _ _ _ _ _ a _ (A ∗ V)%I with "HC [$HA $HV] HF").
+    iApply (wp_alu _ _ _ _ _ _ _ a _ (A ∗ V) with "HC [$HA $HV] HF").
     iIntros "HC [HA HV] HF". iApply ("H" with "HC HA HV HF").
   Qed.
 End alu.
 
 Global Typeclasses Opaque vflags.
 Global Hint Mode AluFlags + + + + + + ! - : typeclass_instances.
-Global Arguments AluFlags {M Σ _} op a b F%_I F'%_I.

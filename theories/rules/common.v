@@ -7,19 +7,24 @@ Local Open Scope Z_scope.
 (** What every rule is made of.
 
     A rule is stated over the resources [R : vProp] that its instruction touches, which may be any
-    separating conjunction: instruction operands often share registers ([mov rax, [rax + 8]]).  What [R]
-    has to provide is said by a few judgements, each a class whose instances search [R]:
+    separating conjunction: instruction operands often share registers ([mov rax, [rax + 8]]).
+    What [R] has to provide is said by a few judgements, each a class whose instances search [R]:
 
     - [Fetches C p i n]: by [C], the instruction at [p] is [i], of [n] bytes;
     - [HasReg R r v], [SetReg R r v R']: [R] owns the register [r], which is [v] / becomes [v];
     - [HasCell a R va v], [SetCell R va v R']: [R] has the word [v] at [va] / lets it become [v];
-    - [Addresses next R a va], [Reads a next R o v], [Writes next R o v R']: the operands made of them;
-    - [AddsTo w i w']: [w'] is the normal form of [w `+Z` i], for addresses and for the next point.
+    - [Addresses next R a va], [Reads a next R o v], [Writes next R o v R']: the operands made of
+      them;
+    - [AddsTo w i w']: [w'] is the normal form of [w `+Z` i], for addresses and for the next
+      point.
 
-    Accesses of memory go through [va ↦ᵥ v], [va ↦ᵥʳ v] (loads alone), or a claim and the frame's word,
-    [va ⇝ pa ∗ pa ↦ₚ v].  A rule excludes, by [Fetches], the page fault and the general protection of
-    the fetch and an instruction that this model does not have; by [HasCell Read], those of a load; by
-    [SetCell] and [HasCell Write], those of a store, read-only pages included. *)
+    Accesses of memory go through [va ↦ᵥ v], [va ↦ᵥʳ v] (loads alone), or a claim and the frame's
+    word, [va ⇝ pa ∗ pa ↦ₚ v].  A rule excludes, by [Fetches], the page fault and the general
+    protection of the fetch and an instruction that this model does not have; by [HasCell Read],
+    those of a load; by [SetCell] and [HasCell Write], those of a store, read-only pages included. *)
+
+(** Arguments that are assertions are read in the scope of assertions. *)
+Bind Scope bi_scope with monPred.
 
 (** * Addresses in normal form *)
 Class AddsTo (w : word) (i : Z) (w' : word) : Prop := adds_to : w `+Z` i = w'.
@@ -108,9 +113,9 @@ Section judgements.
   Implicit Types (P Q R : vProp Σ).
   #[local] Typeclasses Transparent state_interp flags_pt virt_word virt_bytes.
 
-  Lemma vreg_at r v root : (r ⇒ᵣ v)%I root ⊣⊢ r ↦ᵣ v.
+  Lemma vreg_at r v root : (r ⇒ᵣ v) root ⊣⊢ r ↦ᵣ v.
   Proof. by rewrite /vreg monPred_at_embed. Qed.
-  Lemma vphys_at pa q v root : (pa ↦ₚ{q} v)%I root ⊣⊢ phys_word pa q v.
+  Lemma vphys_at pa q v root : (pa ↦ₚ{q} v) root ⊣⊢ phys_word pa q v.
   Proof. by rewrite /vphys monPred_at_embed. Qed.
   Lemma vpt_at w va q v root : vpt w va q v root ⊣⊢ virt_word w root va q v.
   Proof. done. Qed.
@@ -136,21 +141,22 @@ Section judgements.
   Class SetReg (R : vProp Σ) (r : reg) (v : word) (R' : vProp Σ) : Prop :=
     set_reg_acc root : R root ⊢ ∃ old, r ↦ᵣ old ∗ (r ↦ᵣ v -∗ R' root).
 
-  Global Instance has_reg_here r v : HasReg (r ⇒ᵣ v)%I r v | 0.
+  Global Instance has_reg_here r v : HasReg (r ⇒ᵣ v) r v | 0.
   Proof. intros root. by rewrite vreg_at. Qed.
-  Global Instance has_reg_sep_l P Q r v : HasReg P r v → HasReg (P ∗ Q)%I r v | 1.
+  Global Instance has_reg_sep_l P Q r v : HasReg P r v → HasReg (P ∗ Q) r v | 1.
   Proof. intros HP root. rewrite monPred_at_sep (HP root). iIntros "[$ _]". Qed.
-  Global Instance has_reg_sep_r P Q r v : HasReg Q r v → HasReg (P ∗ Q)%I r v | 2.
+  Global Instance has_reg_sep_r P Q r v : HasReg Q r v → HasReg (P ∗ Q) r v | 2.
   Proof. intros HQ root. rewrite monPred_at_sep (HQ root). iIntros "[_ $]". Qed.
-  Global Instance set_reg_here r old v : SetReg (r ⇒ᵣ old)%I r v (r ⇒ᵣ v)%I | 0.
+  Global Instance set_reg_here r old v : SetReg (r ⇒ᵣ old) r v (r ⇒ᵣ v) | 0.
   Proof.
-    intros root. rewrite vreg_at. iIntros "H". iExists old. iSplitL; [done|]. rewrite vreg_at. by iIntros.
+    intros root. rewrite vreg_at. iIntros "H". iExists old. iSplitL; [done|].
+    rewrite vreg_at. by iIntros.
   Qed.
-  Global Instance set_reg_sep_l P P' Q r v : SetReg P r v P' → SetReg (P ∗ Q)%I r v (P' ∗ Q)%I | 1.
+  Global Instance set_reg_sep_l P P' Q r v : SetReg P r v P' → SetReg (P ∗ Q) r v (P' ∗ Q) | 1.
   Proof.
     intros HP root. rewrite !monPred_at_sep (HP root). iIntros "[(%old & $ & HP) $]". iExact "HP".
   Qed.
-  Global Instance set_reg_sep_r P Q Q' r v : SetReg Q r v Q' → SetReg (P ∗ Q)%I r v (P ∗ Q')%I | 2.
+  Global Instance set_reg_sep_r P Q Q' r v : SetReg Q r v Q' → SetReg (P ∗ Q) r v (P ∗ Q') | 2.
   Proof.
     intros HQ root. rewrite !monPred_at_sep (HQ root). iIntros "[$ (%old & $ & HQ)]". iExact "HQ".
   Qed.
@@ -178,7 +184,7 @@ Section judgements.
     iExists pas, q. iFrame.
   Qed.
   Lemma has_cell_phys a w va q q' pa v :
-    data_access w a → HasCell a (vclaim w va q pa ∗ pa ↦ₚ{q'} v)%I va v.
+    data_access w a → HasCell a (vclaim w va q pa ∗ pa ↦ₚ{q'} v) va v.
   Proof.
     intros Ha. apply (has_cell_claims a w _ _ _ q Ha)=> root.
     rewrite monPred_at_sep vphys_at. iIntros "[Hc Hp]".
@@ -186,46 +192,48 @@ Section judgements.
   Qed.
   Global Instance has_cell_read w va q v : HasCell Read (vpt w va q v) va v | 0.
   Proof. apply has_cell_vpt. by left. Qed.
-  Global Instance has_cell_write va q v : HasCell Write (va ↦ᵥ{q} v)%I va v | 0.
+  Global Instance has_cell_write va q v : HasCell Write (va ↦ᵥ{q} v) va v | 0.
   Proof. apply has_cell_vpt. by right. Qed.
   Global Instance has_cell_phys_read w va q q' pa v :
-    HasCell Read (vclaim w va q pa ∗ pa ↦ₚ{q'} v)%I va v | 0.
+    HasCell Read (vclaim w va q pa ∗ pa ↦ₚ{q'} v) va v | 0.
   Proof. apply has_cell_phys. by left. Qed.
   Global Instance has_cell_phys_write va q q' pa v :
-    HasCell Write (va ⇝{q} pa ∗ pa ↦ₚ{q'} v)%I va v | 0.
+    HasCell Write (va ⇝{q} pa ∗ pa ↦ₚ{q'} v) va v | 0.
   Proof. apply has_cell_phys. by right. Qed.
-  Global Instance has_cell_sep_l a P Q va v : HasCell a P va v → HasCell a (P ∗ Q)%I va v | 1.
+  Global Instance has_cell_sep_l a P Q va v : HasCell a P va v → HasCell a (P ∗ Q) va v | 1.
   Proof.
     intros HP σ. rewrite monPred_at_sep. iIntros "HS [H _]". iApply (HP with "HS H").
   Qed.
-  Global Instance has_cell_sep_r a P Q va v : HasCell a Q va v → HasCell a (P ∗ Q)%I va v | 2.
+  Global Instance has_cell_sep_r a P Q va v : HasCell a Q va v → HasCell a (P ∗ Q) va v | 2.
   Proof.
     intros HQ σ. rewrite monPred_at_sep. iIntros "HS [_ H]". iApply (HQ with "HS H").
   Qed.
 
-  Global Instance set_cell_vpt va old v : SetCell (va ↦ᵥ old)%I va v (va ↦ᵥ v)%I | 0.
+  Global Instance set_cell_vpt va old v : SetCell (va ↦ᵥ old) va v (va ↦ᵥ v) | 0.
   Proof.
     intros σ. rewrite !vpt_at. iIntros "HS (%pas & Hc & Hp)".
     iMod (store_sound _ _ _ _ _ v with "HS Hc Hp") as (m Hm) "(HS & Hc & Hp)".
     iModIntro. iExists m. iFrame "HS". iSplit; [done|]. iExists pas. iFrame.
   Qed.
   Global Instance set_cell_phys va q pa old v :
-    SetCell (va ⇝{q} pa ∗ pa ↦ₚ old)%I va v (va ⇝{q} pa ∗ pa ↦ₚ v)%I | 0.
+    SetCell (va ⇝{q} pa ∗ pa ↦ₚ old) va v (va ⇝{q} pa ∗ pa ↦ₚ v) | 0.
   Proof.
     intros σ. rewrite !monPred_at_sep !vphys_at. iIntros "HS [Hc Hp]".
     iMod (store_sound _ _ _ _ _ v with "HS Hc Hp") as (m Hm) "(HS & Hc & Hp)".
     iModIntro. iExists m.
     rewrite monPred_at_sep vphys_at. iFrame "HS". iSplit; [done|]. iSplitL "Hc"; done.
   Qed.
-  Global Instance set_cell_sep_l P P' Q va v : SetCell P va v P' → SetCell (P ∗ Q)%I va v (P' ∗ Q)%I | 1.
+  Global Instance set_cell_sep_l P P' Q va v : SetCell P va v P' → SetCell (P ∗ Q) va v (P' ∗ Q) | 1.
   Proof.
     intros HP σ. rewrite !monPred_at_sep. iIntros "HS [H HQ]".
-    iMod (HP with "HS H") as (m Hm) "(HS & H)". iModIntro. iExists m. rewrite monPred_at_sep. by iFrame "HS H HQ".
+    iMod (HP with "HS H") as (m Hm) "(HS & H)". iModIntro.
+    iExists m. rewrite monPred_at_sep. by iFrame "HS H HQ".
   Qed.
-  Global Instance set_cell_sep_r P Q Q' va v : SetCell Q va v Q' → SetCell (P ∗ Q)%I va v (P ∗ Q')%I | 2.
+  Global Instance set_cell_sep_r P Q Q' va v : SetCell Q va v Q' → SetCell (P ∗ Q) va v (P ∗ Q') | 2.
   Proof.
     intros HQ σ. rewrite !monPred_at_sep. iIntros "HS [HP H]".
-    iMod (HQ with "HS H") as (m Hm) "(HS & H)". iModIntro. iExists m. rewrite monPred_at_sep. by iFrame "HS H HP".
+    iMod (HQ with "HS H") as (m Hm) "(HS & H)". iModIntro.
+    iExists m. rewrite monPred_at_sep. by iFrame "HS H HP".
   Qed.
 
   (** * Operands *)
@@ -279,10 +287,10 @@ Section judgements.
     (∀ root, R root ⊢ P root) → Addresses next P m va → Addresses next R m va.
   Proof. intros HR HP σ Hrip. rewrite (HR (root_of σ)). by apply HP. Qed.
   Global Instance addresses_sep_l next P Q m va :
-    Addresses next P m va → Addresses next (P ∗ Q)%I m va | 100.
+    Addresses next P m va → Addresses next (P ∗ Q) m va | 100.
   Proof. apply addresses_mono=> root. rewrite monPred_at_sep. iIntros "[$ _]". Qed.
   Global Instance addresses_sep_r next P Q m va :
-    Addresses next Q m va → Addresses next (P ∗ Q)%I m va | 101.
+    Addresses next Q m va → Addresses next (P ∗ Q) m va | 101.
   Proof. apply addresses_mono=> root. rewrite monPred_at_sep. iIntros "[_ $]". Qed.
 
   Global Instance reads_reg a next R r v : HasReg R r v → Reads a next R (OReg r) v.
@@ -365,13 +373,3 @@ Global Hint Mode SetCell + + + ! - - - : typeclass_instances.
 Global Hint Mode Addresses + + + - ! ! - : typeclass_instances.
 Global Hint Mode Reads + + + + - ! ! - : typeclass_instances.
 Global Hint Mode Writes + + + - ! ! - - : typeclass_instances.
-
-(** Resources are given in the scope of assertions. *)
-Global Arguments Fetches {M Σ _} C%_I p i n.
-Global Arguments HasReg {M Σ _} R%_I r v.
-Global Arguments SetReg {M Σ _} R%_I r v R'%_I.
-Global Arguments HasCell {M Σ _} a R%_I va v.
-Global Arguments SetCell {M Σ _} R%_I va v R'%_I.
-Global Arguments Addresses {M Σ _} next R%_I m va.
-Global Arguments Reads {M Σ _} a next R%_I o v.
-Global Arguments Writes {M Σ _} next R%_I o v R'%_I.

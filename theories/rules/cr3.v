@@ -6,11 +6,12 @@ Local Open Scope Z_scope.
 
 (** [mov r, cr3] and [mov cr3, r].
 
-    [wp_mov_cr3] is the step in which the space changes: what was here is at [old] from then on, and what
-    was said at [new] is here.  It gives a goal [@[new] ...], which [iEnter from] enters: that tags every
-    hypothesis about the old space and takes [@[new]] off.  The next instruction is fetched in the new
-    space, so that the proof goes on only where the code is claimed in it; [K] is that code, or anything
-    else claimed there, and shows that [new] may be loaded.  The TLB is emptied by the step.
+    [wp_mov_cr3] is the step in which the space changes: what was here is at [old] from then on,
+    and what was said at [new] is here.  It gives a goal [@[new] ...], which [iEnter from] enters:
+    that tags every hypothesis about the old space and takes [@[new]] off.  The next instruction
+    is fetched in the new space, so that the proof goes on only where the code is claimed in it;
+    [K] is that code, or anything else claimed there, and shows that [new] may be loaded.  The TLB
+    is emptied by the step.
 
     Excluded beside the faults of the fetch: the general protection fault outside ring 0, by the
     hypothesis on the configuration, and that of reserved bits in [new], by [K]. *)
@@ -47,11 +48,11 @@ Section cr3.
     iDestruct (big_sepL2_length with "Hp") as %Hlen. rewrite word_bytes_length in Hlen.
     destruct pas as [|pa pas]; [done|]. iApply (claims_at_root_ok with "HS Hc").
   Qed.
-  Global Instance claims_root_sep_l P Q : ClaimsRoot P → ClaimsRoot (P ∗ Q)%I | 1.
+  Global Instance claims_root_sep_l P Q : ClaimsRoot P → ClaimsRoot (P ∗ Q) | 1.
   Proof using Type.
     intros HP σ root. rewrite monPred_at_sep. iIntros "HS [H _]". iApply (HP with "HS H").
   Qed.
-  Global Instance claims_root_sep_r P Q : ClaimsRoot Q → ClaimsRoot (P ∗ Q)%I | 2.
+  Global Instance claims_root_sep_r P Q : ClaimsRoot Q → ClaimsRoot (P ∗ Q) | 2.
   Proof using Type.
     intros HQ σ root. rewrite monPred_at_sep. iIntros "HS [_ H]". iApply (HQ with "HS H").
   Qed.
@@ -61,7 +62,7 @@ Section cr3.
     in_space root -∗ C -∗ d ⇒ᵣ old -∗ (C -∗ d ⇒ᵣ root -∗ vwp next Φ) -∗ vwp p Φ.
   Proof using Hkernel.
     iIntros (HC Hn) "#Hin HC Hd H".
-    iApply (wp_executes _ _ _ _ _ next (d ⇒ᵣ old ∗ in_space root)%I (d ⇒ᵣ root)%I
+    iApply (wp_executes _ _ _ _ _ next (d ⇒ᵣ old ∗ in_space root) (d ⇒ᵣ root)
       with "HC [$Hd $Hin] H").
     intros σ Hrip. rewrite monPred_at_sep in_space_at !vreg_at. iIntros "HS Hcr3 [Hd ->]".
     iDestruct (state_interp_reg with "HS Hcr3") as %Hr%get_reg_Some.
@@ -93,4 +94,3 @@ Section cr3.
 End cr3.
 
 Global Hint Mode ClaimsRoot + + + ! : typeclass_instances.
-Global Arguments ClaimsRoot {M Σ _} K%_I.

@@ -6,13 +6,14 @@ Local Open Scope Z_scope.
 
 (** [mov], [lea] and [nop].
 
-    [wp_mov] and [wp_lea] are for operands of any form, over resources [R] given as one assertion.  The
-    others are for one form each.  There [A] is what an address is made of beside the other operands:
-    [b ⇒ᵣ x], [b ⇒ᵣ x ∗ k ⇒ᵣ y], or [emp] where it is relative to [rip] or to the other operand.
+    [wp_mov] and [wp_lea] are for operands of any form, over resources [R] given as one assertion.
+    The others are for one form each.  There [A] is what an address is made of beside the other
+    operands: [b ⇒ᵣ x], [b ⇒ᵣ x ∗ k ⇒ᵣ y], or [emp] where it is relative to [rip] or to the other
+    operand.
 
-    What each excludes beside the faults of the fetch: a load, every fault of reading the eight bytes at
-    [va], and memory that is not there; a store, every fault of writing them; [lea], [nop] and moves
-    between registers cannot fault. *)
+    What each excludes beside the faults of the fetch: a load, every fault of reading the eight
+    bytes at [va], and memory that is not there; a store, every fault of writing them; [lea],
+    [nop] and moves between registers cannot fault. *)
 
 Section mov.
   Context {M : machine} `{!machGS M Σ}.
@@ -22,8 +23,8 @@ Section mov.
     Fetches C p (Mov d s) n → AddsTo p n next → Reads Read next R s v → Writes next R d v R' →
     C -∗ R -∗ (C -∗ R' -∗ vwp next Φ) -∗ vwp p Φ.
   Proof.
-    intros HC Hn Hs Hd. apply (wp_executes _ _ _ _ _ _ _ _ _ HC Hn). intros σ Hrip. iIntros "HS Hcr3 HR".
-    iDestruct (Hs with "HS HR") as %Hv; [done|].
+    intros HC Hn Hs Hd. apply (wp_executes _ _ _ _ _ _ _ _ _ HC Hn). intros σ Hrip.
+    iIntros "HS Hcr3 HR". iDestruct (Hs with "HS HR") as %Hv; [done|].
     iMod (Hd with "HS Hcr3 HR") as (σ' Hσ' Hrip') "(HS & Hcr3 & HR)"; [done|]. iModIntro.
     iExists σ'. iFrame "HS Hcr3 HR". iPureIntro. split; [|done]. intros τ Hτ.
     rewrite /= (Hv _ Hτ). by apply Hσ'.
@@ -34,7 +35,7 @@ Section mov.
     C -∗ d ⇒ᵣ old -∗ s ⇒ᵣ v -∗ (C -∗ d ⇒ᵣ v -∗ s ⇒ᵣ v -∗ vwp next Φ) -∗ vwp p Φ.
   Proof.
     iIntros (??) "HC Hd Hs H".
-    iApply (wp_mov _ _ _ _ _ _ v (d ⇒ᵣ old ∗ s ⇒ᵣ v)%I with "HC [$Hd $Hs]").
+    iApply (wp_mov _ _ _ _ _ _ v (d ⇒ᵣ old ∗ s ⇒ᵣ v) with "HC [$Hd $Hs]").
     iIntros "HC [Hd Hs]". iApply ("H" with "HC Hd Hs").
   Qed.
   Lemma wp_mov_ri C p n next d i old Φ :
@@ -49,7 +50,7 @@ Section mov.
     C -∗ d ⇒ᵣ old -∗ A -∗ V -∗ (C -∗ d ⇒ᵣ v -∗ A -∗ V -∗ vwp next Φ) -∗ vwp p Φ.
   Proof.
     iIntros (????) "HC Hd HA HV H".
-    iApply (wp_mov _ _ _ _ _ _ v ((A ∗ d ⇒ᵣ old) ∗ V)%I with "HC [$Hd $HA $HV]").
+    iApply (wp_mov _ _ _ _ _ _ v ((A ∗ d ⇒ᵣ old) ∗ V) with "HC [$Hd $HA $HV]").
     iIntros "HC [[HA Hd] HV]". iApply ("H" with "HC Hd HA HV").
   Qed.
   (** [mov [m], s] *)
@@ -59,7 +60,7 @@ Section mov.
     C -∗ s ⇒ᵣ v -∗ A -∗ V -∗ (C -∗ s ⇒ᵣ v -∗ A -∗ V' -∗ vwp next Φ) -∗ vwp p Φ.
   Proof.
     iIntros (????) "HC Hs HA HV H".
-    iApply (wp_mov _ _ _ _ _ _ v ((A ∗ s ⇒ᵣ v) ∗ V)%I with "HC [$Hs $HA $HV]").
+    iApply (wp_mov _ _ _ _ _ _ v ((A ∗ s ⇒ᵣ v) ∗ V) with "HC [$Hs $HA $HV]").
     iIntros "HC [[HA Hs] HV]". iApply ("H" with "HC Hs HA HV").
   Qed.
   (** [mov [m], i] *)
@@ -69,7 +70,7 @@ Section mov.
     C -∗ A -∗ V -∗ (C -∗ A -∗ V' -∗ vwp next Φ) -∗ vwp p Φ.
   Proof.
     iIntros (????) "HC HA HV H".
-    iApply (wp_mov _ _ _ _ _ _ _ (A ∗ V)%I with "HC [$HA $HV]").
+    iApply (wp_mov _ _ _ _ _ _ _ (A ∗ V) with "HC [$HA $HV]").
     iIntros "HC [HA HV]". iApply ("H" with "HC HA HV").
   Qed.
 
@@ -77,8 +78,8 @@ Section mov.
     Fetches C p (Lea d m) n → AddsTo p n next → Addresses next R m va → SetReg R d va R' →
     C -∗ R -∗ (C -∗ R' -∗ vwp next Φ) -∗ vwp p Φ.
   Proof.
-    intros HC Hn Ha Hd. apply (wp_executes _ _ _ _ _ _ _ _ _ HC Hn). intros σ Hrip. iIntros "HS Hcr3 HR".
-    iDestruct (Ha with "HS HR") as %Hva; [done|].
+    intros HC Hn Ha Hd. apply (wp_executes _ _ _ _ _ _ _ _ _ HC Hn). intros σ Hrip.
+    iIntros "HS Hcr3 HR". iDestruct (Ha with "HS HR") as %Hva; [done|].
     iMod (writes (o := OReg d) with "HS Hcr3 HR") as (σ' Hσ' Hrip') "(HS & Hcr3 & HR)"; [done|].
     iModIntro. iExists σ'. iFrame "HS Hcr3 HR". iPureIntro. split; [|done]. intros τ Hτ.
     rewrite /= Hva. by apply (Hσ' τ).
@@ -87,14 +88,14 @@ Section mov.
     Fetches C p (Lea d m) n → AddsTo p n next → Addresses next (A ∗ d ⇒ᵣ old) m va →
     C -∗ d ⇒ᵣ old -∗ A -∗ (C -∗ d ⇒ᵣ va -∗ A -∗ vwp next Φ) -∗ vwp p Φ.
   Proof.
-    iIntros (???) "HC Hd HA H". iApply (wp_lea _ _ _ _ _ _ va (A ∗ d ⇒ᵣ old)%I with "HC [$Hd $HA]").
+    iIntros (???) "HC Hd HA H". iApply (wp_lea _ _ _ _ _ _ va (A ∗ d ⇒ᵣ old) with "HC [$Hd $HA]").
     iIntros "HC [HA Hd]". iApply ("H" with "HC Hd HA").
   Qed.
 
   Lemma wp_nop C p n next Φ :
     Fetches C p Nop n → AddsTo p n next → C -∗ (C -∗ vwp next Φ) -∗ vwp p Φ.
   Proof.
-    iIntros (HC Hn) "HC H". iApply (wp_executes _ _ _ _ _ next emp%I emp%I with "HC [//]").
+    iIntros (HC Hn) "HC H". iApply (wp_executes _ _ _ _ _ next emp emp with "HC [//]").
     - intros σ Hrip. iIntros "HS Hcr3 _ !>". iExists σ. rewrite monPred_at_emp. by iFrame.
     - iIntros "HC _". by iApply "H".
   Qed.

@@ -6,17 +6,18 @@ Local Open Scope Z_scope.
 
 (** [push], [pop], [call], [ret] and [jmp].
 
-    [S] is the cell of the stack that is written or read, [va ↦ᵥ v] or a claim with the frame's word.
-    [R] is what the operand is made of beside it and [rsp]: [emp] where there is nothing else.
-    A step that jumps gives a [▷].
+    [S] is the cell of the stack that is written or read, [va ↦ᵥ v] or a claim with the frame's
+    word. [R] is what the operand is made of beside it and [rsp]: [emp] where there is nothing
+    else. A step that jumps gives a [▷].
 
-    What is excluded beside the faults of the fetch: the faults of the access to the stack, those of
-    the operand in memory, and memory that is not there.  A target that is not canonical is not
+    What is excluded beside the faults of the fetch: the faults of the access to the stack, those
+    of the operand in memory, and memory that is not there.  A target that is not canonical is not
     excluded here: the next fetch faults, and the rule for it wants a claim. *)
 
 Section stack.
   Context {M : machine} `{!machGS M Σ}.
-  Implicit Types (p next pc va v sp old : word) (d r : reg) (m : addr) (C R S A V : vProp Σ) (σ : state).
+  Implicit Types (p next pc va v sp old : word) (d r : reg) (m : addr) (σ : state).
+  Implicit Types (C R S A V : vProp Σ).
 
   (** * Pushing and popping *)
   Lemma push_sound σ sp sp' v S S' :
@@ -56,13 +57,13 @@ Section stack.
     C -∗ RSP ⇒ᵣ sp -∗ S -∗ R -∗ (C -∗ RSP ⇒ᵣ sp' -∗ S' -∗ R -∗ vwp next Φ) -∗ vwp p Φ.
   Proof.
     iIntros (HC Hn Hsp Ho HS) "HC Hsp HS HR H".
-    iApply (wp_executes _ _ _ _ _ next ((R ∗ RSP ⇒ᵣ sp) ∗ S)%I ((R ∗ RSP ⇒ᵣ sp') ∗ S')%I
+    iApply (wp_executes _ _ _ _ _ next ((R ∗ RSP ⇒ᵣ sp) ∗ S) ((R ∗ RSP ⇒ᵣ sp') ∗ S')
       with "HC [$HR $Hsp $HS]").
     - intros σ Hrip. iIntros "HS Hcr3 H". iDestruct (Ho with "HS H") as %Hv; [done|].
       rewrite !monPred_at_sep !vreg_at. iDestruct "H" as "[[HR Hsp] Hs]".
       iMod (push_sound _ _ _ v with "HS Hcr3 Hsp Hs") as (σ' Hσ' Hrip') "(HS & $ & Hsp & Hs)".
-      iModIntro. iExists σ'. rewrite !monPred_at_sep !vreg_at Hrip' Hrip. iFrame. iPureIntro. split; [|done].
-      intros τ Hτ. rewrite /= (Hv _ Hτ). by apply Hσ'.
+      iModIntro. iExists σ'. rewrite !monPred_at_sep !vreg_at Hrip' Hrip. iFrame. iPureIntro.
+      split; [|done]. intros τ Hτ. rewrite /= (Hv _ Hτ). by apply Hσ'.
     - iIntros "HC [[HR Hsp] HS]". iApply ("H" with "HC Hsp HS HR").
   Qed.
   Lemma wp_push_r C p n next r sp sp' v S S' Φ :
@@ -74,7 +75,7 @@ Section stack.
     SetCell S sp' (Z_to_bv 64 i) S' →
     C -∗ RSP ⇒ᵣ sp -∗ S -∗ (C -∗ RSP ⇒ᵣ sp' -∗ S' -∗ vwp next Φ) -∗ vwp p Φ.
   Proof.
-    iIntros (????) "HC Hsp HS H". iApply (wp_push _ _ _ _ _ _ _ _ _ _ emp%I with "HC Hsp HS [//]").
+    iIntros (????) "HC Hsp HS H". iApply (wp_push _ _ _ _ _ _ _ _ _ _ emp with "HC Hsp HS [//]").
     iIntros "HC Hsp HS _". iApply ("H" with "HC Hsp HS").
   Qed.
   (** [push rsp] stores the old value. *)
@@ -82,7 +83,7 @@ Section stack.
     Fetches C p (Push (OReg RSP)) n → AddsTo p n next → AddsTo sp (-8) sp' → SetCell S sp' sp S' →
     C -∗ RSP ⇒ᵣ sp -∗ S -∗ (C -∗ RSP ⇒ᵣ sp' -∗ S' -∗ vwp next Φ) -∗ vwp p Φ.
   Proof.
-    iIntros (????) "HC Hsp HS H". iApply (wp_push _ _ _ _ _ _ _ _ _ _ emp%I with "HC Hsp HS [//]").
+    iIntros (????) "HC Hsp HS H". iApply (wp_push _ _ _ _ _ _ _ _ _ _ emp with "HC Hsp HS [//]").
     iIntros "HC Hsp HS _". iApply ("H" with "HC Hsp HS").
   Qed.
   Lemma wp_push_m C p n next m va sp sp' v S S' A V Φ :
@@ -92,7 +93,7 @@ Section stack.
     (C -∗ RSP ⇒ᵣ sp' -∗ S' -∗ A -∗ V -∗ vwp next Φ) -∗ vwp p Φ.
   Proof.
     iIntros (???? HV ?) "HC Hsp HS HA HV H".
-    iApply (wp_push _ _ _ _ _ _ _ v _ _ (A ∗ V)%I with "HC Hsp HS [$HA $HV]").
+    iApply (wp_push _ _ _ _ _ _ _ v _ _ (A ∗ V) with "HC Hsp HS [$HA $HV]").
     iIntros "HC Hsp HS [HA HV]". iApply ("H" with "HC Hsp HS HA HV").
   Qed.
 
@@ -103,7 +104,7 @@ Section stack.
     C -∗ RSP ⇒ᵣ sp -∗ S -∗ R -∗ (C -∗ R' -∗ vwp next Φ) -∗ vwp p Φ.
   Proof.
     iIntros (HC Hn Hsp HS Hd) "HC Hsp HS HR H".
-    iApply (wp_executes _ _ _ _ _ next ((R ∗ RSP ⇒ᵣ sp) ∗ S)%I R' with "HC [$HR $Hsp $HS] H").
+    iApply (wp_executes _ _ _ _ _ next ((R ∗ RSP ⇒ᵣ sp) ∗ S) R' with "HC [$HR $Hsp $HS] H").
     intros σ Hrip. rewrite !monPred_at_sep vreg_at. iIntros "HS Hcr3 [[HR Hsp] Hs]".
     iMod (pop_sound with "HS Hsp Hs") as (Hpop) "(HS & Hsp & Hs)".
     assert (Hroot : root_of (set_reg RSP sp' σ) = root_of σ) by by apply root_of_set_reg.
@@ -128,7 +129,7 @@ Section stack.
     C -∗ RSP ⇒ᵣ sp -∗ S -∗ (C -∗ RSP ⇒ᵣ v -∗ S -∗ vwp next Φ) -∗ vwp p Φ.
   Proof.
     iIntros (???) "HC Hsp HS H".
-    iApply (wp_pop _ _ _ _ _ _ _ v _ emp%I with "HC Hsp HS [//]").
+    iApply (wp_pop _ _ _ _ _ _ _ v _ emp with "HC Hsp HS [//]").
     iIntros "HC [[_ Hsp] HS]". iApply ("H" with "HC Hsp HS").
   Qed.
   Lemma wp_pop_m C p n next m va sp sp' v S A V V' Φ :
@@ -138,7 +139,7 @@ Section stack.
     (C -∗ RSP ⇒ᵣ sp' -∗ S -∗ A -∗ V' -∗ vwp next Φ) -∗ vwp p Φ.
   Proof.
     iIntros (???? HA HV) "HC Hsp HS HA HV H".
-    iApply (wp_pop _ _ _ _ _ _ _ v _ (A ∗ V)%I (((A ∗ V') ∗ RSP ⇒ᵣ sp') ∗ S)%I
+    iApply (wp_pop _ _ _ _ _ _ _ v _ (A ∗ V) (((A ∗ V') ∗ RSP ⇒ᵣ sp') ∗ S)
       with "HC Hsp HS [$HA $HV]").
     iIntros "HC [[[HA HV] Hsp] HS]". iApply ("H" with "HC Hsp HS HA HV").
   Qed.
@@ -166,7 +167,7 @@ Section stack.
     Fetches C p (Jmp (TRel i)) n → AddsTo p n next → AddsTo next i pc →
     C -∗ ▷ (C -∗ vwp pc Φ) -∗ vwp p Φ.
   Proof.
-    iIntros (???) "HC H". iApply (wp_jmp _ _ _ _ _ _ emp%I with "HC [//]").
+    iIntros (???) "HC H". iApply (wp_jmp _ _ _ _ _ _ emp with "HC [//]").
     iIntros "!> HC _". iApply ("H" with "HC").
   Qed.
   Lemma wp_jmp_r C p n next r pc Φ :
@@ -178,18 +179,18 @@ Section stack.
     Addresses next A m va → HasCell Read V va pc →
     C -∗ A -∗ V -∗ ▷ (C -∗ A -∗ V -∗ vwp pc Φ) -∗ vwp p Φ.
   Proof.
-    iIntros (????) "HC HA HV H". iApply (wp_jmp _ _ _ _ _ pc (A ∗ V)%I with "HC [$HA $HV]").
+    iIntros (????) "HC HA HV H". iApply (wp_jmp _ _ _ _ _ pc (A ∗ V) with "HC [$HA $HV]").
     iIntros "!> HC [HA HV]". iApply ("H" with "HC HA HV").
   Qed.
 
   (** The operand of a call is read before the push. *)
   Lemma wp_call C p n next t pc sp sp' S S' R Φ :
     Fetches C p (Call t) n → AddsTo p n next → AddsTo sp (-8) sp' →
-    JumpsTo next ((R ∗ RSP ⇒ᵣ sp) ∗ S)%I t pc → SetCell S sp' next S' →
+    JumpsTo next ((R ∗ RSP ⇒ᵣ sp) ∗ S) t pc → SetCell S sp' next S' →
     C -∗ RSP ⇒ᵣ sp -∗ S -∗ R -∗ ▷ (C -∗ RSP ⇒ᵣ sp' -∗ S' -∗ R -∗ vwp pc Φ) -∗ vwp p Φ.
   Proof.
     iIntros (HC Hn Hsp Ht HS) "HC Hsp HS HR H".
-    iApply (wp_executes_later _ _ _ _ _ pc ((R ∗ RSP ⇒ᵣ sp) ∗ S)%I ((R ∗ RSP ⇒ᵣ sp') ∗ S')%I
+    iApply (wp_executes_later _ _ _ _ _ pc ((R ∗ RSP ⇒ᵣ sp) ∗ S) ((R ∗ RSP ⇒ᵣ sp') ∗ S')
       with "HC [$HR $Hsp $HS]").
     - intros σ Hrip. iIntros "HS Hcr3 H". iDestruct (Ht with "HS H") as %Hpc; [done|].
       rewrite !monPred_at_sep !vreg_at. iDestruct "H" as "[[HR Hsp] Hs]".
@@ -205,7 +206,7 @@ Section stack.
     C -∗ RSP ⇒ᵣ sp -∗ S -∗ ▷ (C -∗ RSP ⇒ᵣ sp' -∗ S' -∗ vwp pc Φ) -∗ vwp p Φ.
   Proof.
     iIntros (?????) "HC Hsp HS H".
-    iApply (wp_call _ _ _ _ _ _ _ _ _ _ emp%I with "HC Hsp HS [//]").
+    iApply (wp_call _ _ _ _ _ _ _ _ _ _ emp with "HC Hsp HS [//]").
     iIntros "!> HC Hsp HS _". iApply ("H" with "HC Hsp HS").
   Qed.
   Lemma wp_call_r C p n next r pc sp sp' S S' Φ :
@@ -221,7 +222,7 @@ Section stack.
     ▷ (C -∗ RSP ⇒ᵣ sp' -∗ S' -∗ A -∗ V -∗ vwp pc Φ) -∗ vwp p Φ.
   Proof.
     iIntros (??????) "HC Hsp HS HA HV H".
-    iApply (wp_call _ _ _ _ _ pc _ _ _ _ (A ∗ V)%I with "HC Hsp HS [$HA $HV]").
+    iApply (wp_call _ _ _ _ _ pc _ _ _ _ (A ∗ V) with "HC Hsp HS [$HA $HV]").
     iIntros "!> HC Hsp HS [HA HV]". iApply ("H" with "HC Hsp HS HA HV").
   Qed.
 
@@ -230,7 +231,7 @@ Section stack.
     C -∗ RSP ⇒ᵣ sp -∗ S -∗ ▷ (C -∗ RSP ⇒ᵣ sp' -∗ S -∗ vwp pc Φ) -∗ vwp p Φ.
   Proof.
     iIntros (HC Hn Hsp HS) "HC Hsp HS H".
-    iApply (wp_executes_later _ _ _ _ _ pc (RSP ⇒ᵣ sp ∗ S)%I (RSP ⇒ᵣ sp' ∗ S)%I
+    iApply (wp_executes_later _ _ _ _ _ pc (RSP ⇒ᵣ sp ∗ S) (RSP ⇒ᵣ sp' ∗ S)
       with "HC [$Hsp $HS]").
     - intros σ Hrip. rewrite monPred_at_sep vreg_at. iIntros "HS Hcr3 [Hsp Hs]".
       iMod (pop_sound with "HS Hsp Hs") as (Hpop) "(HS & Hsp & Hs)". iModIntro.
@@ -242,4 +243,3 @@ Section stack.
 End stack.
 
 Global Hint Mode JumpsTo + + + - ! ! - : typeclass_instances.
-Global Arguments JumpsTo {M Σ _} next R%_I t pc.
