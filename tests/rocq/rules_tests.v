@@ -83,6 +83,14 @@ Section examples.
     iApply (wp_ret with "HC Hsp Hs"). iIntros "!> HC Hsp Hs".
     iApply vwp_exit. by iFrame.
   Qed.
+  (** One instruction by itself. *)
+  Lemma instr_spec base q v w x :
+    base ↦ₓ{q} (Mov (OReg RAX) (OReg RBX), 3) -∗ (base `+Z` 3) ↦ₓ (Nop, 1) -∗
+    RAX ⇒ᵣ v -∗ RBX ⇒ᵣ w -∗ RCX ⇒ᵣ x -∗ vwp base (λ e, ⌜e = base `+Z` 4⌝ ∗ RAX ⇒ᵣ w ∗ RCX ⇒ᵣ x).
+  Proof using Type.
+    iIntros "H1 H2 Ha Hb Hc". iApply (wp_mov_rr with "H1 Ha Hb"). iIntros "H1 Ha Hb".
+    iApply (wp_nop with "H2"). iIntros "H2". iApply vwp_exit. by iFrame.
+  Qed.
   (** An endless loop is safe. *)
   Lemma loop_spec base : code base [(0, (Jmp (TRel (-2)), 2))] 1 -∗ vwp base (λ _, False).
   Proof using Type.

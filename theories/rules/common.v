@@ -88,9 +88,10 @@ Section code.
   Qed.
 End code.
 
-Notation "va ↦ₓ{ q } i" := (vinstr va q (fst i) (snd i))
-  (at level 20, q at level 50, format "va  ↦ₓ{ q }  i") : bi_scope.
-Notation "va ↦ₓ i" := (vinstr va 1 (fst i) (snd i)) (at level 20) : bi_scope.
+Notation "va ↦ₓ{ q } ( i , n )" := (vinstr va q i n)
+  (at level 20, q at level 50, format "va  ↦ₓ{ q }  ( i ,  n )") : bi_scope.
+Notation "va ↦ₓ ( i , n )" := (vinstr va 1 i n)
+  (at level 20, format "va  ↦ₓ  ( i ,  n )") : bi_scope.
 Global Typeclasses Opaque vinstr.
 Global Hint Mode Fetches + + + ! ! - - : typeclass_instances.
 
