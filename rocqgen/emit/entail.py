@@ -50,24 +50,24 @@ def find_witnesses(run: Run, want: SState, names: Sequence[int]) -> Values:
 
 def _from_values(run: Run, want: SState, values: Values, open_names: set[int]) -> None:
     """Read names off registers, off the values of items at known addresses, and off equations."""
-    _solve(want.root, run.root, values, open_names)
+    solve(want.root, run.root, values, open_names)
     for reg, term in want.regs:
         if reg in run.regs:
-            _solve(term, run.regs[reg], values, open_names)
+            solve(term, run.regs[reg], values, open_names)
     have: list[Item | None] = list(run.items)
     for wanted in (_subst_item(item, values) for item in want.items):
         if open_names.isdisjoint(_place_names(wanted)):
             n = _take(wanted, have)
             if n is not None:
                 have[n] = None
-                _solve(wanted.value, run.items[n].value, values, open_names)
+                solve(wanted.value, run.items[n].value, values, open_names)
     for fact in want.facts:
         if fact.rel is Rel.EQ:
             left, right = subst(fact.a, values), subst(fact.b, values)
             if open_names.isdisjoint(variables(right)):
-                _solve(left, right, values, open_names)
+                solve(left, right, values, open_names)
             elif open_names.isdisjoint(variables(left)):
-                _solve(right, left, values, open_names)
+                solve(right, left, values, open_names)
 
 
 def _from_addresses(run: Run, want: SState, values: Values, open_names: set[int]) -> bool:
@@ -86,7 +86,7 @@ def _from_addresses(run: Run, want: SState, values: Values, open_names: set[int]
                 continue
             before = len(open_names)
             if _root(candidate) == _root(item):
-                _solve(item.addr, candidate.addr, values, open_names)
+                solve(item.addr, candidate.addr, values, open_names)
             if len(open_names) < before:
                 return True
     return False
@@ -100,7 +100,7 @@ def _root(item: Item) -> Term | None:
     return None if isinstance(item, IPhys) else item.root
 
 
-def _solve(pattern: Term, value: Term, values: Values, open_names: set[int]) -> None:
+def solve(pattern: Term, value: Term, values: Values, open_names: set[int]) -> None:
     """Find values of names in `pattern` that make it `value`, where it has one such name."""
     pattern = subst(pattern, values)
     while not open_names.isdisjoint(variables(pattern)):
