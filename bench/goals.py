@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the measurements are held against."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from bench.measure import Row
+    from bench.whole import LibraryBuild, Prove
+
+MS_PER_INSTRUCTION: Final = 0.1
+SECONDS_PER_BLOCK: Final = 0.1
+FACTS: Final = 30
+TIMES_THE_SCRIPT: Final = 100
+LIBRARY_SECONDS: Final = 240
+WARM_SECONDS: Final = 10
+
+
+def judge(
+    rows: Sequence[Row], build: LibraryBuild | None, runs: Sequence[Prove]
+) -> list[tuple[str, bool]]:
+    """Each goal that was measured, with the worst figure, and whether it is reached."""
+    return [*_blocks(rows), *_whole(build, runs)]
+
+
+def _blocks(rows: Sequence[Row]) -> Iterator[tuple[str, bool]]:
+    measured = [row for row in rows if not row.engine.problem]
+    # Fewer instructions take less than the clock's step.
+    long = [row for row in measured if row.length >= 100]
+    if long:
+        worst = max(long, key=lambda row: row.engine_steps / row.length)
+        figure = 1000 * worst.engine_steps / worst.length
+        text = (
+            f"engine, run and Qed: {figure:.3f} ms per instruction at most, in blocks of 100 and "
+            f"more ({_name(worst)}); goal {MS_PER_INSTRUCTION} ms"
+        )
+        yield text, figure <= MS_PER_INSTRUCTION
+    blocks = [row for row in measured if row.facts == FACTS]
+    if blocks:
+        worst = max(blocks, key=_per_block)
+        text = (
+            f"engine, all but code and run: {_per_block(worst):.3f} s per block of {FACTS} facts "
+            f"at most ({_name(worst)}); goal {SECONDS_PER_BLOCK} s"
+        )
+        yield text, _per_block(worst) <= SECONDS_PER_BLOCK
+    ratios = [(row.ratio_steps, row) for row in measured if row.ratio_steps is not None]
+    if ratios:
+        ratio, row = min(ratios, key=lambda pair: pair[0])
+        text = (
+            f"engine and script, per instruction: {ratio:.0f} times at least ({_name(row)}); "
+            f"goal {TIMES_THE_SCRIPT} times"
+        )
+        yield text, ratio >= TIMES_THE_SCRIPT
+
+
+def _per_block(row: Row) -> float:
+    """Seconds for a block apart from its code and the run."""
+    return row.engine.total - row.engine_steps - row.engine.parts["code"]
+
+
+def _whole(build: LibraryBuild | None, runs: Sequence[Prove]) -> Iterator[tuple[str, bool]]:
+    if build is not None:
+        yield (
+            f"library: {build.seconds:.0f} s; goal {LIBRARY_SECONDS} s",
+            build.seconds <= LIBRARY_SECONDS,
+        )
+    for run in runs:
+        if run.name == "warm":
+            yield (
+                f"warm prove of all examples: {run.seconds:.1f} s; goal {WARM_SECONDS} s",
+                run.code == 0 and run.seconds <= WARM_SECONDS,
+            )
+
+
+def _name(row: Row) -> str:
+    return f"{row.kind}, {row.length} instructions, {row.facts} facts"
