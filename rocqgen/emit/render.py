@@ -51,6 +51,7 @@ def emit_theory(fragment: Fragment) -> Theory:
         digest=fragment.digest,
         marks=found,
         instrs=tuple(Step(one.location, one.text, one.offset) for one in fragment.instrs),
+        words=tuple(scope.params),
         expect=None if fragment.expect is None else fragment.expect.location,
     )
 

@@ -56,6 +56,7 @@ class Theory:
     ``name`` is the file's stem and module; ``theorem`` the headline theorem in it; ``source`` the
     path of the assembly as the user gave it and ``digest`` the SHA-256 of its bytes in hex.
     ``instrs`` has the fragment's instructions in the order of their offsets.
+    ``words`` names the engine's variables, from 1 on.
     ``expect`` is set for a wrong twin: the line at which its proof must fail.
     """
 
@@ -66,6 +67,7 @@ class Theory:
     digest: str
     marks: tuple[Mark, ...] = ()
     instrs: tuple[Step, ...] = ()
+    words: tuple[str, ...] = ()
     expect: Location | None = None
 
     def mark_at(self, offset: int) -> Mark | None:

@@ -2,8 +2,8 @@
 """From a place in a generated theory back to the assembly line that it stems from.
 
 The engine's call stands for a whole block, so its mark can only tell the block.  It fails with
-``rocqgen-stuck <index> <why>``, where the index counts the fragment's instructions from 0, and that
-instruction's own line is meant.
+``rocqgen-stuck <offset> <why>``, where the offset in bytes is that of an instruction, whose own line
+is meant; or with ``rocqgen-missing <what>``, where the final state lacks a part of the postcondition.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rocqgen.prove.explain import explain
 from rocqgen.prove.outcome import Trouble
 from rocqgen.source.location import Location
 
@@ -24,14 +25,15 @@ if TYPE_CHECKING:
 _STUCK = re.compile(
     r"rocqgen-stuck[\"']?\s*\(?\s*(\d+)\s*(?:%\w+)?\s*\)?\s*(?:%\w+)?\s*[:,;]?(.*)", re.DOTALL
 )
+_MISSING = re.compile(r"rocqgen-missing[\"']?\s*(.*)", re.DOTALL)
 _TAIL = re.compile(r"(?:\s+|\(level \d+\)|\"(?:%\w+)?|\.)+\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """The engine's message: the instruction it can't execute and the reason."""
+    """The engine's message: the offset of the instruction it can't execute, and the reason."""
 
-    index: int
+    offset: int
     why: str
 
 
@@ -52,23 +54,32 @@ def locate(theory: Theory, failure: Failure) -> Trouble:
     text = mark.text if mark else ""
     message = failure.message
     stuck = read_stuck(failure.message)
+    missing = _MISSING.search(failure.message)
     if stuck is not None:
-        message = stuck.why or "the engine cannot execute this instruction"
-        if stuck.index < len(theory.instrs):
-            step = theory.instrs[stuck.index]
+        message = explain(stuck.why, theory.words) or "the engine cannot execute this instruction"
+        step = next((one for one in theory.instrs if one.offset == stuck.offset), None)
+        if step is not None:
             location, text = step.location, step.text
         else:
-            message += f" (instruction {stuck.index} of {len(theory.instrs)})"
+            message += f" (at offset {stuck.offset})"
+    elif missing is not None:
+        message = explain(_TAIL.sub("", missing[1]), theory.words)
     return Trouble(
         message=message,
         location=location,
         text=text,
         role=mark.role.value if mark else "",
-        goal=failure.goal,
+        goal=failure.goal and first_goal(failure.goal),
         lemma=failure.lemma,
         sentence=failure.sentence,
         generated=position(theory, failure.offset),
     )
+
+
+def first_goal(text: str) -> str:
+    """Of what ``Show`` prints, the goal that is in focus, without the list of the others."""
+    shown = re.split(r"\n\s*\n\s*goal 2 is:", text)[0]
+    return re.sub(r"\A\s*\d+ goals?\s*\n(?:\s*\n)?", "", shown).rstrip()
 
 
 def position(theory: Theory, offset: int) -> Location:

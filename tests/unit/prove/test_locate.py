@@ -27,7 +27,7 @@ THEORY = Theory(
         Mark(22, 32, line(2), Role.BLOCK, "block"),
         Mark(26, 31, line(3), Role.RESIDUAL, "1 < 2"),
     ),
-    instrs=(Step(line(7), "mov %rax, %rbx"), Step(line(8), "ret")),
+    instrs=(Step(line(7), "mov %rax, %rbx"), Step(line(8), "ret", 3)),
 )
 
 
@@ -61,7 +61,7 @@ def test_without_a_mark_there_is_no_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "index", "why"),
+    ("message", "offset", "why"),
     [
         ("Tactic failure: rocqgen-stuck 3 no chunk at 8(%rsp).", 3, "no chunk at 8(%rsp)"),
         (
@@ -78,10 +78,10 @@ def test_without_a_mark_there_is_no_line() -> None:
         ("rocqgen-stuck\n1\nbad pointer (rax + 8)", 1, "bad pointer (rax + 8)"),
     ],
 )
-def test_the_message_of_the_engine(message: str, index: int, why: str) -> None:
+def test_the_message_of_the_engine(message: str, offset: int, why: str) -> None:
     stuck = read_stuck(message)
     assert stuck is not None
-    assert (stuck.index, stuck.why) == (index, why)
+    assert (stuck.offset, stuck.why) == (offset, why)
 
 
 @pytest.mark.parametrize(
@@ -98,16 +98,16 @@ def test_the_message_survives_line_breaks(index: int, words: list[str]) -> None:
         f"Tactic failure: rocqgen-stuck\n{index}\nbecause {why} yes.".replace(" ", "\n ")
     )
     assert stuck is not None
-    assert (stuck.index, stuck.why) == (index, f"because {why} yes")
+    assert (stuck.offset, stuck.why) == (index, f"because {why} yes")
 
 
-def test_the_engine_s_index_gives_the_instruction_s_line() -> None:
-    trouble = locate(THEORY, failure(22, "Tactic failure: rocqgen-stuck 1 no exit here."))
+def test_the_engine_s_offset_gives_the_instruction_s_line() -> None:
+    trouble = locate(THEORY, failure(22, "Tactic failure: rocqgen-stuck 3 no exit here."))
     assert (trouble.location, trouble.text) == (line(8), "ret")
     assert trouble.message == "no exit here"
 
 
-def test_an_index_out_of_range_stays_at_the_block() -> None:
+def test_an_offset_of_no_instruction_stays_at_the_block() -> None:
     trouble = locate(THEORY, failure(22, "Tactic failure: rocqgen-stuck 2 no exit here."))
     assert trouble.location == line(2)
-    assert trouble.message == "no exit here (instruction 2 of 2)"
+    assert trouble.message == "no exit here (at offset 2)"
