@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the engine says of a run that stopped, in words and with the annotation's names.
 
-The engine's reasons and values are terms of `theories/auto/symbolic.v` as the prover prints them, for
-example ``(NoItem (EVar 2) (EAdd (EVar 4) 8))``.
+The engine's reasons and values are terms of `theories/auto/symbolic.v` as the prover prints them,
+for example ``(NoItem (EVar 2) (EAdd (EVar 4) 8))``.
 """
 
 from __future__ import annotations
@@ -62,14 +62,14 @@ def explain(term: str, words: Sequence[str]) -> str:
 def _parse(text: str) -> Term:
     """Nested lists of words; a list of one is what it holds."""
     stack: list[list[Term]] = [[]]
-    for token in _TOKEN.findall(text):
-        if token == "(":
+    for word in _TOKEN.findall(text):
+        if word == "(":
             stack.append([])
-        elif token == ")" and len(stack) > 1:
+        elif word == ")" and len(stack) > 1:
             done = stack.pop()
             stack[-1].append(done[0] if len(done) == 1 else done)
-        elif not token.startswith("%"):
-            stack[-1].append(token)
+        elif not word.startswith("%"):
+            stack[-1].append(word)
     top = stack[0]
     return top[0] if len(top) == 1 else top
 

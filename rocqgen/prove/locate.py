@@ -2,8 +2,9 @@
 """From a place in a generated theory back to the assembly line that it stems from.
 
 The engine's call stands for a whole block, so its mark can only tell the block.  It fails with
-``rocqgen-stuck <offset> <why>``, where the offset in bytes is that of an instruction, whose own line
-is meant; or with ``rocqgen-missing <what>``, where the final state lacks a part of the postcondition.
+``rocqgen-stuck <offset> <why>``, where the offset in bytes is that of an instruction, whose own
+line is meant; or with ``rocqgen-missing <what>``, where the final state lacks a part of the
+postcondition.
 """
 
 from __future__ import annotations
