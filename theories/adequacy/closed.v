@@ -21,6 +21,7 @@ Definition image_state (I : image) : state :=
 (** Everything that is checked of an image, by [vm_compute]. *)
 Definition image_supplies (M : machine) (I : image) (pre : list resource) : bool :=
   let T := memory_of (im_tables I) in
+  code_apart M (st_mem (image_state I)) &&
   suppliesb M (image_state I) T (resource_claims M T pre) pre.
 Definition image_missing (M : machine) (I : image) (pre : list resource) : option resource :=
   let T := memory_of (im_tables I) in
@@ -98,14 +99,14 @@ Section closed.
       (∀ σ, state_interp σ -∗ Q (st_rip σ) ={⊤,∅}=∗ ⌜φ σ⌝)) →
     adequate M (image_state I) φ.
   Proof using Hcan Hpre.
-    intros Hwp. set (T := memory_of (im_tables I)).
+    intros Hwp. apply andb_true_iff in Hpre as [_ Hsupplied]. set (T := memory_of (im_tables I)).
     apply (swp_adequacy machΣ _ _ T (resource_claims M T pre)).
     - apply map_union_subseteq_l.
     - by apply claims_from_ok.
     - apply tlb_ok_nil.
     - intros G. destruct (Hwp G) as (Q & Hstart & Hpost). exists Q. split; [|done].
       iIntros "(Hr & Hf & Hm & Hc)". iApply (Hstart with "Hf").
-      iApply (supplied _ _ _ _ Hpre with "Hr Hm Hc").
+      iApply (supplied _ _ _ _ Hsupplied with "Hr Hm Hc").
   Qed.
 
   (** With resources at the exits. *)

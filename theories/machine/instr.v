@@ -6,7 +6,9 @@ From iris.prelude Require Import options.
 (** The instructions: 64-bit operand size, Intel operand order.  [rocqgen/source/machine.py] mirrors
     these types constructor by constructor. *)
 
-(** Registers that instructions name, in ModRM order, and the root of translation. *)
+(** Registers that instructions name, in ModRM order, and the root of translation.  Only [MovToCr3] and
+    [MovFromCr3] reach [CR3]: no other instruction that names it can be encoded, the decoder gives none,
+    and the logic proves nothing of one. *)
 Inductive reg :=
   | RAX | RCX | RDX | RBX | RSP | RBP | RSI | RDI
   | R8 | R9 | R10 | R11 | R12 | R13 | R14 | R15

@@ -39,3 +39,9 @@ Notation code_image := (gmap Z (instr * Z)).
 
 (** What does not change while code runs. *)
 Record machine := Machine { m_config : config; m_image : code_image }.
+
+(** A machine is real at a memory only if no byte of the image is data: a store would change code. *)
+Definition code_apart (M : machine) (m : memory) : bool :=
+  forallb (λ x : Z * (instr * Z),
+    forallb (λ k, bool_decide (m !! (x.1 + Z.of_nat k) = None)) (seq 0 (Z.to_nat x.2.2)))
+    (map_to_list (m_image M)).
