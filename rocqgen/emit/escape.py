@@ -30,7 +30,7 @@ LIBRARY = frozenset(
     TInstr TRoot TReg TItem TFact Residual Z_to_bv bv_unsigned bv_add bv_sub bv_and bv_or bv_xor
     bv_add_Z pos_to_Qp in_space flags_any code vreg vphys vpt vclaim at_root vwp vdenote vposts
     kernel_mode machine machGS gFunctors word sstate spec post env hints code_list check
-    Logic I eq_refl let Qp Prop Z N nat list
+    Logic I eq_refl stands_for solve_fact Qp Prop Z N nat list
     """.split()
 )
 """What the templates use without qualification."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Residual facts as small lemmas over the parameters that they need, and the step that uses them.
 
-A name that the run has given to a value is a local definition in them.
+A name that the run has given to a value is a variable with an equation in them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rocqgen.emit.normal import EVar, Term, variables
+from rocqgen.emit.normal import Term, variables
 from rocqgen.emit.symbolic import Fact, Residual
 from rocqgen.source.spec import Rel
 
@@ -32,6 +32,11 @@ class Lemma:
     defs: tuple[tuple[int, Term], ...]
     fact: Fact
     blame: Blame
+
+    @property
+    def over(self) -> tuple[int, ...]:
+        """All variables: parameters, then names."""
+        return (*self.params, *(number for number, _ in self.defs))
 
 
 def residual_lemmas(made: Plan, scope: Scope) -> tuple[list[Lemma], list[Lemma | None]]:
@@ -74,18 +79,20 @@ def _lemma(name: str, fact: Fact, blame: Blame, made: Plan) -> Lemma:
 
 
 def lines(lemma: Lemma, made: Plan, scope: Scope) -> list[str]:
-    """The statement, a line for each hypothesis and definition."""
+    """The statement, a line for each hypothesis and equation."""
     printer = scope.printer
     hypotheses = [made.pre.state.facts[n] for n in lemma.hypotheses]
     return [
         *(f"{printer.relation(one)} →" for one in hypotheses),
-        *(f"let {printer.words[n]} := {printer.bare(term)} in" for n, term in lemma.defs),
+        *(f"stands_for {printer.words[n]} {printer.word(term)} →" for n, term in lemma.defs),
         f"{printer.relation(lemma.fact)}.",
     ]
 
 
 def script(uses: list[Lemma | None], made: Plan, scope: Scope) -> list[str]:
     """Proves the residual facts from the facts of the precondition, both joined by `∧`."""
+    if not uses:
+        return []
     hypotheses = [scope.fresh(f"H{n + 1}") for n in range(len(made.pre.state.facts))]
     match hypotheses:
         case []:
@@ -94,9 +101,13 @@ def script(uses: list[Lemma | None], made: Plan, scope: Scope) -> list[str]:
             result = [f"intros {one}."]
         case _:
             result = [f"intros ({' & '.join(hypotheses)})."]
-    if not uses:
-        return [*result, "exact I."]
-    proofs = [_use(lemma, hypotheses, scope) for lemma in uses]
+    equations: dict[int, str] = {}
+    if isinstance(made.verdict, Residual) and made.verdict.defs:
+        for number, _ in made.verdict.defs:
+            equations[number] = scope.fresh(f"E{number}")
+        names = " ".join(f"{scope.printer.words[n]} {one}" for n, one in equations.items())
+        result.append(f"intros {names}.")
+    proofs = [_use(lemma, hypotheses, equations, scope) for lemma in uses]
     if len(proofs) == 1:
         return [*result, f"exact {proofs[0]}."]
     # Right-nested pairs, as the goal is.
@@ -106,9 +117,12 @@ def script(uses: list[Lemma | None], made: Plan, scope: Scope) -> list[str]:
     return [*result, f"      {proofs[-1]}{')' * (len(proofs) - 1)}."]
 
 
-def _use(lemma: Lemma | None, hypotheses: list[str], scope: Scope) -> str:
+def _use(
+    lemma: Lemma | None, hypotheses: list[str], equations: dict[int, str], scope: Scope
+) -> str:
     if lemma is None:
         return "eq_refl"
-    words = [scope.printer.word(EVar(x)) for x in lemma.params]
-    arguments = " ".join([lemma.name, *words, *(hypotheses[n] for n in lemma.hypotheses)])
-    return f"({arguments})" if " " in arguments else arguments
+    arguments = [scope.printer.words[x] for x in lemma.over]
+    arguments += [hypotheses[n] for n in lemma.hypotheses]
+    arguments += [equations[n] for n, _ in lemma.defs]
+    return f"({' '.join([lemma.name, *arguments])})" if arguments else lemma.name

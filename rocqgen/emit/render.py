@@ -151,7 +151,7 @@ def _residual(made: Plan, printer: gallina.Printer) -> dict[str, object]:
 
 
 def _lemma(one: Lemma, made: Plan, scope: Scope, marks: Marks) -> dict[str, object]:
-    names = [scope.printer.words[x] for x in one.params]
+    names = [scope.printer.words[x] for x in one.over]
     return {
         "name": one.name,
         "headline": gallina.fill(binders(names, "word"), f"Lemma {one.name} ", "    "),

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Python says that the engine will do, the engine does: on random fragments, in one file.
+
+Existentials in the postcondition take the values that Python found at the exit: so a residual fact
+that is not as predicted, a name, a hint, an offset or a tag that differs makes the file fail.
+"""
+
+from __future__ import annotations
+
+import random
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rocqgen.emit import emit_theory, gallina
+from rocqgen.emit.plan import plan
+from rocqgen.emit.symbolic import Missing, Residual, Stuck
+from rocqgen.source.fragment import load_fragments
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rocqgen.rocq.library import Library
+    from rocqgen.rocq.toolchain import Toolchain
+    from rocqgen.source.spec import Fragment
+
+pytestmark = pytest.mark.rocq
+
+COUNT = 60
+FREE = ("rax", "rcx", "rdx", "r8", "r9")
+"""Registers that code may change; the others hold addresses and the root of the other space."""
+FIXED = {"rdi": "p", "rsi": "c", "r10": "p + 8", "r11": "s", "rbx": "i"}
+CELLS = {"rdi": range(0, 40, 8), "rsi": (-16, -8, 0, 8, 16), "r10": range(-8, 32, 8)}
+"""Displacements at which memory is owned; rsi is an alias, by an equation."""
+
+
+class Writer:
+    """Writes one fragment with its annotation."""
+
+    def __init__(self, name: str, seed: int) -> None:
+        self.name = name
+        self.random = random.Random(seed)
+        self.other = self.random.random() < 0.3
+
+    def text(self) -> str:
+        lines = [
+            *self.spec(),
+            f"{self.name}:",
+            *self.code(),
+            f"    .size {self.name}, . - {self.name}",
+        ]
+        return "\n".join(lines) + "\n"
+
+    def spec(self) -> list[str]:
+        frac = self.random.choice(["", "{q}", "{1/2}"])
+        pre = [f"{reg} |->r {self.value(f'x_{reg}')}" for reg in FREE]
+        pre += [f"{reg} |->r {value}" for reg, value in FIXED.items()]
+        pre += ["rsp |->r sp0 + 8", "c = p + 16", "i < 4", "code{q}"]
+        cells = [f"p + {d} |->v v{d}" for d in (0, 8, 24)] + ["p + 16 ~> pf", "pf |->p v16"]
+        cells += [f"p + 32 |->v{self.random.choice(['r', frac])} v32"]
+        stack = "sp0 + 8 |->v ra * sp0 |->v _ * sp0 - 8 |->v _"
+        there = f"p |->v w0 * p + 8 ~> pf * {stack} * code{{q}}"
+        post = [f"{reg} |->r {self.random.choice(['_', '_', '_', 'p'])}" for reg in FREE]
+        post += [f"p + {d} |->v {self.random.choice(['_', '_', f'v{d}'])}" for d in (0, 8)]
+        post += [self.random.choice(["pf |->p v16", "pf |->p _", "rsp |->r sp0 + 16"])]
+        post += [self.random.choice(["i < 4", "p + 24 |->v{1/2} _", "c - 16 = p", "rbx |->r i"])]
+        exit_space = "s" if self.other else "r"
+        inside = " * ".join(post[5:7])
+        memory = f"[r] {{ {inside} }}" if self.other else inside
+        return [
+            "#@ spec",
+            "#@  forall r s : root, p c i pf sp0 ra w0 v0 v8 v16 v24 v32 : word, q : fraction,",
+            f"#@    {' '.join(f'x_{reg}' for reg in FREE)} : word",
+            "#@  space r requires",
+            f"#@    {' * '.join(pre)}",
+            f"#@    * {' * '.join(cells)} * {stack} * [s] {{ {there} }}",
+            f"#@  exit ra space {exit_space} ensures",
+            f"#@    {' * '.join(post[:5])} * {memory} * {' * '.join(post[7:])}",
+        ]
+
+    def value(self, default: str) -> str:
+        return self.random.choice([default, default, "p + 3", "5", "i << 2", "-1"])
+
+    def code(self) -> list[str]:
+        count = self.random.choice([1, 3, 8, 30])
+        body = [self.instruction() for _ in range(count)]
+        # Results that grow until they are named.
+        body += ["xorq %rax, %rcx", "addq %rcx, %rax"] * self.random.choice([0, 0, 20])
+        if self.other:
+            body.insert(self.random.randrange(len(body) + 1), "movq %r11, %cr3")
+        ending = ["ret"] if self.random.random() < 0.9 else ["jmp *%rax"]
+        return [f"    {line}" for line in (*body, *ending)]
+
+    def instruction(self) -> str:
+        pick = self.random.choice
+        a, b, memory = pick(FREE), pick((*FREE, "rbx")), self.memory()
+        op = pick(["add", "sub", "and", "or", "xor"])
+        return pick(
+            [
+                f"movq {memory}, %{a}",
+                f"movq %{b}, {memory}",
+                f"movq ${pick([0, 1, -1, 77, 2**31 - 1])}, {pick([memory, f'%{a}'])}",
+                f"movabsq ${pick([2**63, 2**64 - 1, 2**40])}, %{a}",
+                f"{op}q %{b}, %{a}",
+                f"{op}q %{b}, %{a}",
+                f"{op}q {memory}, %{a}",
+                f"{op}q %{b}, {memory}",
+                f"{op}q ${pick([1, -8, 255])}, %{a}",
+                f"{pick(['shl', 'shr'])}q ${pick([0, 1, 3, 63])}, %{a}",
+                f"{pick(['shl', 'shr'])}q %cl, %{a}",
+                f"leaq {pick([-8, 0, 24])}(%{b},%{a},{pick([1, 2, 4, 8])}), %{a}",
+                f"pushq %{a}\n    popq %{b if b in FREE else a}",
+                f"pushq {memory}\n    popq %{a}",
+                f"pushq ${pick([3, -3])}\n    popq {memory}",
+                "call 1f\n1: popq %rax",
+                "jmp 1f\n1:",
+                "movq %cr3, %rax",
+                "nop",
+            ]
+        )
+
+    def memory(self) -> str:
+        if self.random.random() < 0.03:
+            return "64(%rdi)"
+        base = self.random.choice(["rdi"] * 6 + ["r10"] * 2 + ["rsi"])
+        displacement = self.random.choice([d for d in CELLS[base] if d != 32 or base != "rdi"])
+        if self.other:
+            base, displacement = "rdi", 0
+        return f"{displacement}(%{base})"
+
+
+def fragments(folder: Path) -> tuple[Fragment, ...]:
+    file = folder / "random.s"
+    parts = [Writer(f"f{n}", n).text() for n in range(COUNT)]
+    file.write_text("    .text\n" + "\n".join(parts), encoding="utf-8")
+    return load_fragments(file)
+
+
+def vernacular(fragment: Fragment) -> str:
+    """The theory up to the run's lemma; where the run gives nothing, a lemma that says so."""
+    name, verdict = fragment.name, plan(fragment).verdict
+    text = emit_theory(fragment).text
+    head, rest = text.split(f"  Lemma {name}_run :")
+    if isinstance(verdict, Residual):
+        lemma = rest.partition("Proof.")[0] + "Proof. vm_compute. reflexivity. Qed."
+        return f"{head}  Lemma {name}_run :{lemma}\nEnd {name}_data.\n"
+    shown = {
+        Stuck: lambda: f"RunStuck z _ _ => z = {gallina.integer(verdict.offset)}",
+        Missing: lambda: f"PostMissing t _ => t = {gallina.tag(verdict.tag)}",
+    }[type(verdict)]()
+    check = f"check {plan(fragment).fuel} {name}_hints {name}_spec"
+    return (
+        f"{head}End {name}_data.\n"
+        f"Goal match {check} with {shown} | _ => False end.\nProof. vm_compute. reflexivity. Qed.\n"
+    )
+
+
+def test_random_fragments_are_many_sided(tmp_path: Path) -> None:
+    plans = [plan(fragment) for fragment in fragments(tmp_path)]
+    verdicts = [one.verdict for one in plans]
+    residual = [one for one in verdicts if isinstance(one, Residual)]
+    assert len(residual) > COUNT / 3
+    assert sum(isinstance(one, Stuck) for one in verdicts) > 3
+    assert sum(isinstance(one, Missing) for one in verdicts) > 3
+    assert any(one.hints for one in plans)
+    assert any(one.facts for one in residual)
+    assert any(
+        len(one.defs) > len(two.goal.posts[0].witness)
+        for one, two in zip(verdicts, plans, strict=True)
+        if isinstance(one, Residual)
+    )
+
+
+def test_the_engine_does_as_predicted(
+    toolchain: Toolchain, library: Library, tmp_path: Path
+) -> None:
+    file = tmp_path / "predicted.v"
+    text = "\n".join(vernacular(fragment) for fragment in fragments(tmp_path))
+    file.write_text(text, encoding="utf-8")
+    command = [str(toolchain.coqc), "-q", "-noglob", "-w", "none", *library.coqc_options, str(file)]
+    done = subprocess.run(
+        command, env=toolchain.environ(), capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]

@@ -1,0 +1,75 @@
+(* SPDX-License-Identifier: Apache-2.0 *)
+From Coq Require Import Btauto.
+From stdpp.bitvector Require Import tactics.
+From rocqgen.auto Require Export expr.
+From iris.prelude Require Import options.
+Local Open Scope Z_scope.
+
+(** [solve_fact]: facts about words from facts about words, as a run of the engine leaves them.  Linear
+    arithmetic with wrapping, comparisons, shifts by constants, and laws of the bitwise operations. *)
+
+(** Constants are computed, shifts by constants become products and quotients. *)
+Ltac fold_words :=
+  cbn [alu_value] in *;
+  repeat match goal with
+  | |- context [shift_count (Z_to_bv 64 ?z)] =>
+    let v := eval vm_compute in (shift_count (Z_to_bv 64 z)) in
+    change (shift_count (Z_to_bv 64 z)) with v
+  | |- context [bv_unsigned (Z_to_bv 64 ?z)] =>
+    let v := eval vm_compute in (bv_unsigned (Z_to_bv 64 z)) in
+    change (bv_unsigned (Z_to_bv 64 z)) with v
+  | H : context [shift_count (Z_to_bv 64 ?z)] |- _ =>
+    let v := eval vm_compute in (shift_count (Z_to_bv 64 z)) in
+    change (shift_count (Z_to_bv 64 z)) with v in H
+  | H : context [bv_unsigned (Z_to_bv 64 ?z)] |- _ =>
+    let v := eval vm_compute in (bv_unsigned (Z_to_bv 64 z)) in
+    change (bv_unsigned (Z_to_bv 64 z)) with v in H
+  end;
+  rewrite -> ?Z.shiftl_mul_pow2, ?Z.shiftr_div_pow2 in * by lia.
+
+Ltac solve_bits :=
+  apply Z.bits_inj'; intros;
+  rewrite -> ?Z.land_spec, ?Z.lor_spec, ?Z.lxor_spec; btauto.
+
+(** Where a hypothesis has to be used through the wrapping. *)
+Ltac solve_wrap :=
+  bv_simplify; bv_saturate; unfold bv_wrap in *;
+  change (bv_modulus 64) with 18446744073709551616 in *;
+  Z.div_mod_to_equations; lia.
+
+Ltac solve_fact :=
+  intros;
+  first
+    [ reflexivity
+    | assumption
+    | congruence
+    | subst; fold_words;
+      repeat match goal with H : @eq (bv _) _ _ |- _ => progress bv_simplify H end;
+      solve [ lia | bv_solve | bv_simplify; f_equal; (lia || solve_bits) | solve_wrap ]
+    | fail 1 "rocqgen-fact: not solved automatically" ].
+
+(** What it is known to do. *)
+Section tests.
+  Implicit Types (a b c i p : word).
+
+  Local Lemma solve_scaled p c i :
+    c = p `+Z` 8 → (bv_unsigned i < bv_unsigned (Z_to_bv 64 2))%Z →
+    (bv_unsigned (Z_to_bv 64 0) < bv_unsigned i)%Z →
+    bv_add c (alu_value AluShl i (Z_to_bv 64 3)) `+Z` (-8) = p `+Z` 8.
+  Proof. solve_fact. Qed.
+  Local Lemma solve_let a i : let t := bv_xor a i in t = bv_sub (bv_add t i) i.
+  Proof. solve_fact. Qed.
+  Local Lemma solve_inverse p c : bv_sub c p = Z_to_bv 64 8 → c = p `+Z` 8.
+  Proof. solve_fact. Qed.
+  Local Lemma solve_mask p a c :
+    bv_and a (Z_to_bv 64 0xfffffffffffffff8) = p → c = bv_and a (Z_to_bv 64 0xfffffffffffffff8) →
+    c `+Z` 8 = p `+Z` 8.
+  Proof. solve_fact. Qed.
+  Local Lemma solve_bitwise a b : bv_and a b = bv_and b a.
+  Proof. solve_fact. Qed.
+  Local Lemma solve_order a b c :
+    (bv_unsigned a < bv_unsigned b)%Z → (bv_unsigned b ≤ bv_unsigned c)%Z → a ≠ c.
+  Proof. solve_fact. Qed.
+  Local Lemma solve_nothing_false a b : a = b.
+  Proof. Fail solve_fact. Abort.
+End tests.
