@@ -180,7 +180,7 @@ class _Machine:
             case Op.MOV:
                 self._write(operands[0], self._read(operands[1]))
             case Op.LEA:
-                self.put(_register(operands[0]), self._address(_memory(operands[1])))
+                self.put(_register(operands[0]), self._name(self._address(_memory(operands[1]))))
             case Op.PUSH:
                 value = self._read(operands[0])
                 self._push(value, hinted=not isinstance(operands[0], Mem))

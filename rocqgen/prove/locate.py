@@ -65,6 +65,11 @@ def locate(theory: Theory, failure: Failure) -> Trouble:
             message += f" (at offset {stuck.offset})"
     elif missing is not None:
         message = explain(_TAIL.sub("", missing[1]), theory.words)
+    elif "rocqgen-fact" in failure.message:
+        message = (
+            "this fact was not found to be true; correct the code or the annotation, or prove it in"
+            " its region of the theory (rocqgen gen writes it)"
+        )
     return Trouble(
         message=message,
         location=location,

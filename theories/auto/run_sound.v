@@ -74,10 +74,12 @@ Section run_sound.
       + intros τ Hok. rewrite /= Hreada // /= Hreadb // /=. rewrite -Hv Hwrite //.
       + by rewrite /= Hrip.
     - (* lea *)
-      apply res_bind_Done in Hstep as (va & Ha & (s' & Hp & [= <-])%res_bind_Done).
+      apply res_bind_Done in Hstep as (va & Ha & Hstep). destruct (name _ ν) as [v ν'] eqn:Hname.
+      apply res_bind_Done in Hstep as (s' & Hp & [= <-]). simpl in Hnames.
+      destruct (name_sound _ _ _ _ Hname Hnames) as [Hv _].
       iDestruct (saddress_sound base code ρ σ next Hnext with "HS Hden") as %Hea; [done|].
       iMod (sput_sound with "HS Hden") as "(HS & Hden & _)"; [done|]. iModIntro.
-      iExists _. iFrame. iPureIntro. split; [|done]. intros τ _. by rewrite /= Hea.
+      iExists _. iFrame. iPureIntro. split; [|done]. intros τ _. by rewrite /= Hea Hv.
     - (* push *)
       apply res_bind_Done in Hstep as ([v f1] & Hr & ([s' f2] & Hw & [= <-])%res_bind_Done).
       simpl in Hfacts. apply Forall_app in Hfacts as [Hf1 Hf2].
@@ -137,10 +139,13 @@ Section run_sound.
   Proof using Type.
     intros H. destruct i as [d o'|op d o'|d a|o'|d|t| |t|r|d|]; simpl in H;
       try (invert_res; subst; done).
-    apply res_bind_Done in H as ([a f1] & _ & ([b f2] & _ & H)%res_bind_Done).
-    destruct (name _ ν) as [v ν'] eqn:Hname.
-    apply res_bind_Done in H as ([s' f3] & _ & [= <-]). simpl. intros Hd.
-    by destruct (name_sound _ _ _ _ Hname Hd).
+    - apply res_bind_Done in H as ([a f1] & _ & ([b f2] & _ & H)%res_bind_Done).
+      destruct (name _ ν) as [v ν'] eqn:Hname.
+      apply res_bind_Done in H as ([s' f3] & _ & [= <-]). simpl. intros Hd.
+      by destruct (name_sound _ _ _ _ Hname Hd).
+    - apply res_bind_Done in H as (va & _ & H). destruct (name _ ν) as [v ν'] eqn:Hname.
+      apply res_bind_Done in H as (s' & _ & [= <-]). simpl. intros Hd.
+      by destruct (name_sound _ _ _ _ Hname Hd).
   Qed.
 
   Lemma tagged_hold z l acc :

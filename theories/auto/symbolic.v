@@ -253,7 +253,8 @@ Definition sstep (hint : option nat) (next : expr) (i : instr) (s : sstate) (ν 
     Done (Outcome s next (f1 ++ f2 ++ f3) ν)
   | Lea d a =>
     let* va := saddress next a s in
-    let* s := sput d va s in
+    let '(v, ν) := name va ν in
+    let* s := sput d v s in
     Done (Outcome s next [] ν)
   | Push o =>
     let* (v, f1) := sread hint false next o s in

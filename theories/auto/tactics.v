@@ -1,7 +1,6 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
 From iris.proofmode Require Import proofmode.
-From stdpp.bitvector Require Import tactics.
-From rocqgen.auto Require Export fragment.
+From rocqgen.auto Require Export fragment named facts.
 From iris.prelude Require Import options.
 
 (** What generated theories call.
@@ -10,7 +9,7 @@ From iris.prelude Require Import options.
       the state there becomes the goal, readable, under [stuck_at]; [show] says how.
     - [engine_done]: closes the goal by computation, or names what stopped the run.
     - [fragment_proof run env]: the readable statement from the check, leaving the residual facts.
-    - [solve_fact]: facts about words. *)
+    - [solve_fact], of [facts]: facts about words. *)
 
 (** Processor state for which the rules of cr3 hold. *)
 Definition kernel_mode (M : machine) : Prop := cfg_user (m_config M) = false.
@@ -18,6 +17,10 @@ Definition kernel_mode (M : machine) : Prop := cfg_user (m_config M) = false.
 (** Marks the goal at which a run is stuck: the offset of the instruction, why, and the goal. *)
 Definition stuck_at (offset : Z) (w : why) (P : Prop) : Prop := P.
 Definition missing_at (t : tag) (P : Prop) : Prop := P.
+Notation "'stuck' : P" := (stuck_at _ _ P)
+  (at level 200, only printing, format "'stuck' :  '//' P").
+Notation "'missing' : P" := (missing_at _ P)
+  (at level 200, only printing, format "'missing' :  '//' P").
 
 (** Unfolds the denotation alone. *)
 Declare Reduction readable := cbv beta iota zeta delta [
@@ -26,6 +29,11 @@ Declare Reduction readable := cbv beta iota zeta delta [
   map app fst snd expr_eqb alu_eqb Pos.eqb Z.eqb
   s_root s_regs s_items s_code s_facts p_exit p_witness p_state
   sp_base sp_code sp_pre sp_posts sp_next ].
+
+(** The same for residual facts under the names of a run. *)
+Declare Reduction readable_under := cbv beta iota zeta delta [
+  under conj holds env_set env_word env_frac env_words env_fracs tree_get tree_set tree_single
+  eval feval map fst snd ].
 
 (** Replaces the executor's state on the left of a goal by its readable form. *)
 Ltac show_state wrap :=
@@ -61,29 +69,22 @@ Ltac engine_done :=
   | |- ?G => fail "engine_done: not a check:" G
   end.
 
+(** The readable statement from the check [run]; leaves, where there are any, the residual facts from the
+    facts of the precondition and the names' equations. *)
 Ltac fragment_proof run ρ :=
   let Hkernel := fresh "Hkernel" in
   intros Hkernel;
   lazymatch type of run with
   | check ?fuel ?hs ?sp = Residual ?n ?ds ?facts =>
     notypeclasses refine (fragment_sound fuel hs sp ρ n ds facts run Hkernel _);
-    let ρ' := eval hnf in ρ in
-    let pre := eval vm_compute in (s_facts (sp_pre sp)) in
-    let ds' := eval vm_compute in ds in
-    let facts' := eval vm_compute in facts in
-    let P := eval readable in (conj (map (holds ρ') pre)) in
-    let Q := eval readable in (conj (map (λ x, holds (ext ρ' ds') x.2) facts')) in
-    change (P → Q);
-    lazymatch Q with True => exact (λ _, I) | _ => idtac end
+    lazymatch facts with
+    | [] => exact (λ _, I)
+    | _ =>
+      let Q := constr:(λ ρ', conj (map (λ x : tag * fact, holds ρ' x.2) facts)) in
+      let ρ' := eval hnf in ρ in
+      let pre := eval vm_compute in (s_facts (sp_pre sp)) in
+      refine (λ H, under_ext ρ ds Q (_ H));
+      let G := eval readable_under in (conj (map (holds ρ') pre) → under ρ' ds Q) in
+      change G
+    end
   end.
-
-Ltac solve_fact :=
-  intros;
-  first
-    [ reflexivity
-    | assumption
-    | congruence
-    | by symmetry; assumption
-    | bv_solve
-    | by bv_simplify; lia
-    | fail 1 "rocqgen-fact: not solved automatically" ].
