@@ -29,7 +29,7 @@ _REASONS = {
     "NoReg": "{0} is not owned; write in requires: {0} |->r _",
     "NoItem": "nothing is known of the word at {1} in space {0}; write there: {1} |->v ...",
     "ReadOnly": "the word at {1} in space {0} cannot be written: its mapping or its share is for"
-    " reading alone; write {1} |->v ... without a fraction",
+    " reading alone; write |->v or ~> (not |->vr or ~>r), without a fraction",
     "NoFrame": "the address is claimed, but the physical word at {0} is not owned; write:"
     " {0} |->p ...",
     "CodeUnmapped": "the fragment's code is not mapped in space {0}; write: [{0}] {{ code }}",
