@@ -118,9 +118,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--limit",
         type=float,
-        default=300.0,
+        default=200.0,
         metavar="S",
-        help="seconds for one coqc; scripts that would take more are not run (default: 300)",
+        help="seconds for one coqc; scripts that would take more are not run (default: 200)",
     )
     parser.add_argument(
         "--repeats",
