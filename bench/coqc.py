@@ -84,7 +84,7 @@ def compile_file(file: Path, toolchain: Toolchain, library: Library, limit: floa
     if over.is_set():
         problem = f"not done in {limit:g} s"
     elif child.returncode != 0:
-        problem = said[said.rfind("Error") :].strip() or f"coqc: {child.returncode}"
+        problem = " ".join(said[said.rfind("Error") :].split())[:200] or f"coqc: {child.returncode}"
     sentences = _read(file.read_bytes(), said)
     return Run(sentences, seconds, used.ru_maxrss * 1024 / 1e6, problem)
 

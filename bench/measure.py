@@ -70,12 +70,12 @@ class Row:
     @property
     def ratio_steps(self) -> float | None:
         """The script's seconds per instruction over the engine's; a lower bound below 1 ms."""
-        return _ratio(self.script_steps, self.engine_steps)
+        return None if self.engine.problem else _ratio(self.script_steps, self.engine_steps)
 
     @property
     def ratio_total(self) -> float | None:
         """The same of the whole block, statements and all."""
-        return _ratio(self.script.total, self.engine.total)
+        return None if self.engine.problem else _ratio(self.script.total, self.engine.total)
 
 
 def _sum(sample: Sample, *names: str) -> float:
