@@ -67,6 +67,8 @@ def address(mem: Operand) -> str:
     """An address, in parentheses."""
     if not isinstance(mem, Mem):
         raise TypeError(f"not a memory operand: {mem}")
+    if mem.base is not None and mem.index is None and not mem.rip:
+        return f"(base_disp {register(mem.base)} {integer(mem.disp)})"
     rip = "true" if mem.rip else "false"
     base = "None" if mem.base is None else f"(Some {register(mem.base)})"
     index = "None" if mem.index is None else f"(Some ({register(mem.index)}, {mem.scale}))"

@@ -104,7 +104,7 @@ def _context(fragment: Fragment, made: Plan, scope: Scope, marks: Marks) -> dict
         "lemmas": [_lemma(one, made, scope, marks) for one in parts],
         "script": lemmas.script(uses, made, scope),
         "statement": _statement(made, scope),
-        "headline": gallina.fill(scope.binders, f"Lemma {name}_correct ", "      "),
+        "parameters": gallina.fill(scope.binders, "Context ", "    "),
         "mark_spec": marks.open(Role.SPEC, fragment.spec.location, name),
         "mark_run": marks.blame(Role.BLOCK, made.block),
         "mark_theorem": marks.open(Role.THEOREM, fragment.location, entry.text),
@@ -137,15 +137,16 @@ def _abbreviations(printer: gallina.Printer) -> list[str]:
     return [f"Local Notation {name} := ({term}) (only parsing)." for term, name in known]
 
 
-def _residual(made: Plan, printer: gallina.Printer) -> dict[str, object]:
-    """What the run is said to give; where it can give nothing, something that it does not give."""
-    if not isinstance(made.verdict, Residual):
-        return {"exit": 0, "defs": [], "facts": []}
+def _residual(made: Plan, printer: gallina.Printer) -> dict[str, object] | None:
+    """What the run is said to leave; None where it should leave nothing, and where it is stuck."""
+    verdict = made.verdict
+    if not isinstance(verdict, Residual) or not verdict.facts:
+        return None
     return {
-        "exit": made.verdict.exit,
-        "defs": [f"({n}%positive, {printer.data(term)})" for n, term in made.verdict.defs],
+        "exit": verdict.exit,
+        "defs": [f"({n}%positive, {printer.data(term)})" for n, term in verdict.defs],
         "facts": [
-            f"({gallina.tag(tag)}, {printer.fact_data(fact)})" for tag, fact in made.verdict.facts
+            f"({gallina.tag(tag)}, {printer.fact_data(fact)})" for tag, fact in verdict.facts
         ],
     }
 

@@ -228,4 +228,14 @@ Section fragment_sound.
     - clear -Hpf Hwit. simpl in Hpf. rewrite List.Forall_map in Hpf.
       eapply List.Forall_impl; [|exact Hpf]. intros f. by rewrite /= (holds_subst _ _ Hwit).
   Qed.
+
+  Corollary fragment_sound_clean fuel hs sp ρ :
+    clean (check fuel hs sp) = true →
+    cfg_user (m_config M) = false →
+    vdenote (sp_base sp) (sp_code sp) ρ (sp_pre sp) ⊢
+    vwp (eval ρ (sp_base sp)) (vposts (sp_base sp) (sp_code sp) ρ (sp_posts sp)).
+  Proof.
+    intros Hclean Hkernel. destruct (check fuel hs sp) as [n ds [|x facts]| | |] eqn:Hc; try done.
+    by apply (fragment_sound _ _ _ _ _ _ _ Hc).
+  Qed.
 End fragment_sound.

@@ -31,6 +31,9 @@ Inductive verdict :=
   | PostMissing (t : tag) (s : sstate)     (* the postcondition names what the final state does not have *)
   | IllScoped.
 
+(** The run ends at an exit and leaves nothing to prove. *)
+Definition clean (v : verdict) : bool := match v with Residual _ _ [] => true | _ => false end.
+
 (** * Scoping *)
 Section scope.
   Context (ok : positive → bool).

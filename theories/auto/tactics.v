@@ -5,8 +5,8 @@ From iris.prelude Require Import options.
 
 (** What generated theories call.
 
-    - [engine_run show]: runs the check of a goal [check _ _ _ = Residual _ _ _].  Where the run is stuck,
-      the state there becomes the goal, readable, under [stuck_at]; [show] says how.
+    - [engine_run show]: runs the check of a goal [clean (check _ _ _) = true] or [check _ _ _ = Residual
+      _ _ _].  Where the run is stuck, the state there becomes the goal, readable; [show] says how.
     - [engine_done]: closes the goal by computation, or names what stopped the run.
     - [fragment_proof run env]: the readable statement from the check, leaving the residual facts.
     - [solve_fact], of [facts]: facts about words. *)
@@ -44,16 +44,22 @@ Ltac show_state wrap :=
     change (wrap (@bi_entails PROP P W))
   end.
 
+(** Shows where the run of [check fuel hs sp] is stuck, as the goal in front. *)
+Ltac engine_show fuel hs sp show :=
+  let r := eval vm_compute in (check fuel hs sp) in
+  lazymatch r with
+  | Residual _ _ _ => idtac
+  | RunStuck ?z ?w ?s => assert (show s z); [unfold show; intros; show_state (stuck_at z w)|]
+  | PostMissing ?t ?s => assert (show s 0%Z); [unfold show; intros; show_state (missing_at t)|]
+  | ?v => fail 1 "rocqgen-error: the specification is not well scoped:" v
+  end.
+
 Ltac engine_run show :=
   lazymatch goal with
-  | |- check ?fuel ?hs ?sp = _ =>
-    let r := eval vm_compute in (check fuel hs sp) in
-    lazymatch r with
-    | Residual _ _ _ => idtac
-    | RunStuck ?z ?w ?s => assert (show s z); [unfold show; intros; show_state (stuck_at z w)|]
-    | PostMissing ?t ?s => assert (show s 0%Z); [unfold show; intros; show_state (missing_at t)|]
-    | ?v => fail 1 "rocqgen-error: the specification is not well scoped:" v
-    end
+  | |- clean (check ?fuel ?hs ?sp) = true =>
+    let b := eval vm_compute in (clean (check fuel hs sp)) in
+    lazymatch b with true => idtac | false => engine_show fuel hs sp show end
+  | |- check ?fuel ?hs ?sp = _ => engine_show fuel hs sp show
   | |- ?G => fail "engine_run: not a check:" G
   end.
 
@@ -61,6 +67,12 @@ Ltac engine_done :=
   lazymatch goal with
   | |- stuck_at ?z ?w _ => fail "rocqgen-stuck" z w
   | |- missing_at ?t _ => fail "rocqgen-missing" t
+  | |- clean ?v = true =>
+    let b := eval vm_compute in (clean v) in
+    lazymatch b with
+    | true => vm_cast_no_check (@eq_refl bool true)
+    | false => let r := eval vm_compute in v in fail "rocqgen-differs: the run gives" r
+    end
   | |- check ?fuel ?hs ?sp = ?v =>
     let r := eval vm_compute in (check fuel hs sp) in
     let v' := eval vm_compute in v in
@@ -75,6 +87,8 @@ Ltac fragment_proof run ρ :=
   let Hkernel := fresh "Hkernel" in
   intros Hkernel;
   lazymatch type of run with
+  | clean (check ?fuel ?hs ?sp) = true =>
+    notypeclasses refine (fragment_sound_clean fuel hs sp ρ run Hkernel)
   | check ?fuel ?hs ?sp = Residual ?n ?ds ?facts =>
     notypeclasses refine (fragment_sound fuel hs sp ρ n ds facts run Hkernel _);
     lazymatch facts with

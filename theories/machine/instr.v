@@ -52,6 +52,9 @@ Record addr := Addr {
   a_disp : Z;
 }.
 
+(** [disp(base)]. *)
+Definition base_disp (b : reg) (d : Z) : addr := Addr false (Some b) None d.
+
 (** Immediates are given sign-extended. *)
 Inductive operand :=
   | OReg (r : reg)
