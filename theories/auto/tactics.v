@@ -94,7 +94,7 @@ Ltac fragment_proof run ρ :=
     lazymatch facts with
     | [] => exact (λ _, I)
     | _ =>
-      let Q := constr:(λ ρ', conj (map (λ x : tag * fact, holds ρ' x.2) facts)) in
+      let Q := constr:(λ ρ', conj (map (λ x : tag * symbolic.fact, holds ρ' x.2) facts)) in
       let ρ' := eval hnf in ρ in
       let pre := eval vm_compute in (s_facts (sp_pre sp)) in
       refine (λ H, under_ext ρ ds Q (_ H));
