@@ -39,13 +39,19 @@ def _blocks(rows: Sequence[Row]) -> Iterator[tuple[str, bool]]:
         )
         yield text, figure <= MS_PER_INSTRUCTION
     blocks = [row for row in measured if row.facts == FACTS]
-    if blocks:
-        worst = max(blocks, key=_per_block)
-        text = (
-            f"engine, all but code and run: {_per_block(worst):.3f} s per block of {FACTS} facts "
-            f"at most ({_name(worst)}); goal {SECONDS_PER_BLOCK} s"
-        )
-        yield text, _per_block(worst) <= SECONDS_PER_BLOCK
+    for what, left_out in (
+        ("run, statement, proof and their Qed", ("code", "data")),
+        ("the same with the specification as data", ("code",)),
+    ):
+        if blocks:
+            seconds, worst = max(
+                ((_without(row, left_out), row) for row in blocks), key=lambda pair: pair[0]
+            )
+            text = (
+                f"engine, {what}: {seconds:.3f} s per block of {FACTS} facts at most "
+                f"({_name(worst)}); goal {SECONDS_PER_BLOCK} s"
+            )
+            yield text, seconds <= SECONDS_PER_BLOCK
     ratios = [(row.ratio_steps, row) for row in measured if row.ratio_steps is not None]
     if ratios:
         ratio, row = min(ratios, key=lambda pair: pair[0])
@@ -56,9 +62,9 @@ def _blocks(rows: Sequence[Row]) -> Iterator[tuple[str, bool]]:
         yield text, ratio >= TIMES_THE_SCRIPT
 
 
-def _per_block(row: Row) -> float:
-    """Seconds for a block apart from its code and the run."""
-    return row.engine.total - row.engine_steps - row.engine.parts["code"]
+def _without(row: Row, parts: Sequence[str]) -> float:
+    """Seconds for a block apart from some of its parts."""
+    return row.engine.total - sum(row.engine.parts[part] for part in parts)
 
 
 def _whole(build: LibraryBuild | None, runs: Sequence[Prove]) -> Iterator[tuple[str, bool]]:
