@@ -35,13 +35,33 @@ Declare Reduction readable_under := cbv beta iota zeta delta [
   under conj holds env_set env_word env_frac env_words env_fracs tree_get tree_set tree_single
   eval feval map fst snd ].
 
-(** Replaces the executor's state on the left of a goal by its readable form. *)
-Ltac show_state wrap :=
+(** The names among [x], [x + 1], ... [x + n - 1] that occur in a state. *)
+Definition names_in (s : sstate) (x : positive) (n : nat) : list positive :=
+  List.filter (λ y, negb (state_scoped (λ z, negb (Pos.eqb y z)) s))
+    (map (λ k, Pos.of_nat (Pos.to_nat x + k)) (seq 0 n)).
+
+(** An environment in which each name that a run gave is a variable. *)
+Ltac with_names ρ xs k :=
+  lazymatch xs with
+  | [] => k ρ
+  | ?x :: ?xs =>
+    let t := fresh "t" in
+    assert (t : word) by exact (Z_to_bv 64 0);
+    lazymatch ρ with
+    | Env ?ws ?qs =>
+      let ws := eval cbv [tree_set tree_single] in (tree_set ws x t) in with_names (Env ws qs) xs k
+    end
+  end.
+
+(** Asserts the goal with the executor's state on its left in readable form: it is shown first. *)
+Ltac show_state wrap x n :=
   lazymatch goal with
   | |- @bi_entails ?PROP (@vdenote ?M ?Σ ?H ?b ?c ?ρ ?s) ?W =>
     let ρ := eval hnf in ρ in
-    let P := eval readable in (@vdenote M Σ H b c ρ s) in
-    change (wrap (@bi_entails PROP P W))
+    let xs := eval vm_compute in (names_in s x n) in
+    with_names ρ xs ltac:(fun ρ =>
+      let P := eval readable in (@vdenote M Σ H b c ρ s) in
+      assert (wrap (@bi_entails PROP P W)))
   end.
 
 (** Shows where the run of [check fuel hs sp] is stuck, as the goal in front. *)
@@ -49,8 +69,10 @@ Ltac engine_show fuel hs sp show :=
   let r := eval vm_compute in (check fuel hs sp) in
   lazymatch r with
   | Residual _ _ _ => idtac
-  | RunStuck ?z ?w ?s => assert (show s z); [unfold show; intros; show_state (stuck_at z w)|]
-  | PostMissing ?t ?s => assert (show s 0%Z); [unfold show; intros; show_state (missing_at t)|]
+  | RunStuck ?z ?w ?s =>
+    assert (show s z); [unfold show; intros; show_state (stuck_at z w) (sp_next sp) fuel|]
+  | PostMissing ?t ?s =>
+    assert (show s 0%Z); [unfold show; intros; show_state (missing_at t) (sp_next sp) fuel|]
   | ?v => fail 1 "rocqgen-error: the specification is not well scoped:" v
   end.
 
