@@ -31,8 +31,10 @@ def write_theories(
     """Write each theory to ``folder/<name>.v``, or below the stem of its source where names clash.
 
     UserError, before anything is written, where a file was changed by hand since and ``force`` is
-    not given, and where the folder cannot be written.
+    not given, and where the folder cannot be written.  Without theories nothing is written.
     """
+    if not theories:
+        return ()
     targets = _targets(theories, folder)
     try:
         manifest = _read(folder / _MANIFEST)

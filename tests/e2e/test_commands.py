@@ -29,11 +29,16 @@ def test_an_empty_folder_is_nothing_found(
 
 @pytest.mark.parametrize("command", ["prove", "gen"])
 def test_a_path_that_is_not_there_is_wrong_input(
-    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    command: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     missing = tmp_path / "missing.s"
+    monkeypatch.chdir(tmp_path)
     assert main([command, str(missing)]) == 4
     assert f"{missing}: error: no such file or folder" in capsys.readouterr().err
+    assert not list(tmp_path.glob(".rocqgen*")), "where nothing is generated, nothing is written"
 
 
 @pytest.mark.parametrize(
