@@ -48,13 +48,6 @@ Section translation.
   Context {M : machine} `{!machGS M Σ}.
   #[local] Typeclasses Transparent state_interp claim reg_pt phys_byte.
 
-  Lemma state_interp_tables σ :
-    state_interp σ -∗ ⌜∃ T Θ, T ⊆ st_mem σ ∧ claims_ok (m_config M) T Θ⌝.
-  Proof.
-    iIntros "(%T & %Θ & _ & _ & Hm & HT & _ & %Hc & _)".
-    iDestruct (ghost_map_lookup_big with "Hm HT") as %Hsub. iPureIntro. eauto.
-  Qed.
-
   Lemma state_interp_tlb σ t :
     tlb_evolves (cfg_mode (m_config M)) (st_mem σ) (root_of σ) (st_tlb σ) t →
     state_interp σ -∗ state_interp (set_tlb t σ).
