@@ -15,6 +15,7 @@ from rocqgen.emit.encode import BASE, Encoded, Numbering, encode
 from rocqgen.emit.entail import find_witnesses, match_state, similar_item, subst_state
 from rocqgen.emit.execute import Run, run
 from rocqgen.emit.normal import ECst
+from rocqgen.emit.support import refuse_unsupported
 from rocqgen.emit.symbolic import (
     Goal,
     Missing,
@@ -68,8 +69,9 @@ class Plan:
 
 
 def plan(fragment: Fragment) -> Plan:
-    """Plan the proof of `fragment`."""
+    """Plan the proof of `fragment`; a UserError where the prover has no rule for an instruction."""
     spec, instrs = fragment.spec, fragment.instrs
+    refuse_unsupported(instrs)
     names = Numbering.of(spec.params)
     pre = encode(spec.pre, spec.space, names)
     exits = [names.term(item.address) for item in spec.exits]

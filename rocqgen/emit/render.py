@@ -37,7 +37,8 @@ _LARGEST_NAT = 1000
 def emit_theory(fragment: Fragment) -> Theory:
     """Render `fragment` as a theory; the same fragment gives the same text.
 
-    A name that is no identifier of Rocq is a UserError, though the front end refuses it before.
+    An instruction that the prover has no rule for is a UserError; so is a name that is no
+    identifier of Rocq, though the front end refuses that before.
     """
     made = plan(fragment)
     marks = Marks()
