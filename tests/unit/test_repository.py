@@ -19,7 +19,7 @@ LAYERS = (
     ("errors", "exits", "locking", "progress", "resources", "userdirs"),
     ("source",),
     ("models",),
-    ("mmu",),
+    ("mmu", "cpu"),
     ("check",),
     ("emit",),
     ("rocq",),

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What instructions do that change how addresses are translated: control registers, INVLPG.
+
+The mode of paging is constant (`theories/machine/paging.v`, `config`): a load of `%cr0` or `%cr4`
+that would change it is outside the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from rocqgen.cpu.outcome import GeneralProtection, Unmodelled
+from rocqgen.cpu.processor import EndedError, Processor, stuck
+from rocqgen.source.machine import Instr, Mem, Op, Reg
+
+CR0_PAGING: Final = 1 << 31 | 1 << 16 | 1 << 0
+"""PG, WP and PE: SDM vol. 3, 2.5 and 4.1."""
+
+CR4_PAGING: Final = (
+    1 << 4 | 1 << 5 | 1 << 7 | 1 << 12 | 1 << 17 | 1 << 20 | 1 << 21 | 1 << 22 | 1 << 23 | 1 << 24
+)
+"""PSE, PAE, PGE, LA57, PCIDE, SMEP, SMAP, PKE, CET and PKS: SDM vol. 3, 2.5 and 4.1."""
+
+
+def _register(instr: Instr) -> Reg:
+    operand = instr.operands[0]
+    if not isinstance(operand, Reg):
+        raise stuck(Unmodelled.BAD_OPERAND)
+    return operand
+
+
+def _mov_to_cr3(instr: Instr, cpu: Processor) -> None:
+    value = cpu.register(_register(instr))
+    if cpu.config.user or not cpu.config.root_ok(value):
+        raise EndedError(GeneralProtection())
+    cpu.state.cr3 = value
+    cpu.state.tlb = []
+
+
+def _mov_from_cr3(instr: Instr, cpu: Processor) -> None:
+    cpu.privileged()
+    cpu.set_register(_register(instr), cpu.state.cr3)
+
+
+def _mov_to_cr0(instr: Instr, cpu: Processor) -> None:
+    value = cpu.register(_register(instr))
+    cpu.privileged()
+    if (value ^ cpu.state.cr0) & CR0_PAGING:
+        raise stuck(Unmodelled.CONFIGURATION)
+    cpu.state.cr0 = value
+
+
+def _mov_from_cr0(instr: Instr, cpu: Processor) -> None:
+    cpu.privileged()
+    cpu.set_register(_register(instr), cpu.state.cr0)
+
+
+def _mov_to_cr4(instr: Instr, cpu: Processor) -> None:
+    value = cpu.register(_register(instr))
+    cpu.privileged()
+    if (value ^ cpu.state.cr4) & CR4_PAGING:
+        raise stuck(Unmodelled.CONFIGURATION)
+    cpu.state.cr4 = value
+
+
+def _mov_from_cr4(instr: Instr, cpu: Processor) -> None:
+    cpu.privileged()
+    cpu.set_register(_register(instr), cpu.state.cr4)
+
+
+def _invlpg(instr: Instr, cpu: Processor) -> None:
+    operand = instr.operands[0]
+    if not isinstance(operand, Mem):
+        raise stuck(Unmodelled.BAD_OPERAND)
+    cpu.privileged()
+    va = cpu.address(operand)
+    cpu.state.tlb = [entry for entry in cpu.state.tlb if not entry.covers(va)]
+
+
+CONTROL: Final[dict[Op, Callable[[Instr, Processor], None]]] = {
+    Op.MOV_TO_CR0: _mov_to_cr0,
+    Op.MOV_FROM_CR0: _mov_from_cr0,
+    Op.MOV_TO_CR3: _mov_to_cr3,
+    Op.MOV_FROM_CR3: _mov_from_cr3,
+    Op.MOV_TO_CR4: _mov_to_cr4,
+    Op.MOV_FROM_CR4: _mov_from_cr4,
+    Op.INVLPG: _invlpg,
+}
