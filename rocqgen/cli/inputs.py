@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rocqgen.emit.theory import Theory
 
-SUFFIXES = (".s", ".S")
+SUFFIXES = (".s", ".S", ".spec")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ class Inputs:
 def read_inputs(paths: Sequence[Path]) -> Inputs:
     """Read every annotated fragment below ``paths``.
 
-    A folder is searched for `*.s` and `*.S`; files in it without annotations are passed over.  One
-    that is named itself must have some.
+    A folder is searched for `*.s`, `*.S` and `*.spec`; files in it without annotations are passed
+    over.  One that is named itself must have some.
     """
     theories: list[Theory] = []
     errors: list[UserError] = []
@@ -39,7 +39,9 @@ def read_inputs(paths: Sequence[Path]) -> Inputs:
         if not path.exists():
             errors.append(
                 UserError(
-                    "no such file or folder", file=path, expected="an assembly file or a folder"
+                    "no such file or folder",
+                    file=path,
+                    expected="an assembly file, a .spec file or a folder",
                 )
             )
         elif path.is_dir():
@@ -51,7 +53,7 @@ def read_inputs(paths: Sequence[Path]) -> Inputs:
 
 
 def find_sources(folder: Path) -> Iterable[Path]:
-    """The assembly files below ``folder``, sorted, hidden folders left out."""
+    """The annotated files below ``folder``, sorted, hidden folders left out."""
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):

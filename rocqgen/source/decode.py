@@ -249,6 +249,11 @@ def _signed(value: int) -> int:
     return value - (1 << 64) if value >> 63 else value
 
 
+def disassemble(data: bytes, offset: int) -> str:
+    """The first instruction of `data` in AT&T syntax; branch targets count like `offset`."""
+    return _att(Decoder(64, data, ip=offset).decode())
+
+
 def _att(raw: Instruction) -> str:
     """The instruction in AT&T syntax, as an assembler prints it."""
     return " ".join(Formatter(FormatterSyntax.GAS).format(raw).split())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads what the assembler made: the bytes of `.text`, symbols, lines and relocations.
+"""Reads ELF files with code: the bytes of a section, symbols, lines and relocations.
 
 DWARF 5, section 6.2 (line tables); x86-64 psABI, section 4.4 (relocations).
 """
@@ -27,7 +27,7 @@ _RELATIVE = frozenset({"R_X86_64_PC32", "R_X86_64_PLT32"})
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """A symbol of `.text`: `size` is 0 unless the source has `.size`."""
+    """A symbol of a section, at `offset` in it: `size` is 0 where nothing tells it."""
 
     name: str
     offset: int
@@ -36,7 +36,7 @@ class Symbol:
 
 @dataclass(frozen=True, slots=True)
 class Relocation:
-    """A field of `.text` that only the linker can fill: `symbol` is as it is named to a reader."""
+    """A field that only the linker can fill: `symbol` is as it is named to a reader."""
 
     offset: int
     kind: str
@@ -55,10 +55,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class ObjectCode:
-    """The `.text` section of one object.
+    """One section with code: `.text`, in what the assembler makes.
 
-    `relocations` are those that are left: references that stay inside `.text` have been filled
-    into `text` already.
+    Offsets count from its beginning.  `relocations` are those that are left: references that stay
+    inside the section have been filled into `text` already.
     """
 
     text: bytes
@@ -74,7 +74,7 @@ class ObjectCode:
 
 
 def read_object(data: bytes, path: str) -> ObjectCode:
-    """Read the object `data` that was assembled from `path`.
+    """The `.text` of the object `data`, which was assembled from `path`.
 
     Code outside `.text` is a `UserError` at the line where it begins.
     """
@@ -84,12 +84,70 @@ def read_object(data: bytes, path: str) -> ObjectCode:
         index = names.index(".text")
         rows = _rows(elf, index, path)
         _refuse_other_code(elf, index, rows, path)
-        text = bytearray(elf.get_section(index).data())
-        symbols, elsewhere = _symbols(elf, index)
-        left = tuple(_resolve(elf, index, text, names))
+        return _code(elf, index, names, tuple(rows.get(index, ())))
     except (ELFError, ValueError) as err:
         raise UserError(f"the assembler's object cannot be read: {err}", file=path) from err
-    return ObjectCode(bytes(text), symbols, elsewhere, tuple(rows.get(index, ())), left)
+
+
+def read_program(data: bytes, path: str) -> dict[str, ObjectCode]:
+    """The code behind each symbol of an ELF file that a compiler or a linker made.
+
+    A name that several sections or places define is left out: it names no one piece of code.  What
+    is not an ELF file for x86-64 with symbols is a `UserError`.
+    """
+    try:
+        elf = ELFFile(io.BytesIO(data))
+        if elf["e_machine"] != "EM_X86_64" or elf["e_type"] not in {"ET_REL", "ET_EXEC", "ET_DYN"}:
+            raise _no_program(f"it is {elf['e_type']} for {elf['e_machine']}", path)
+        names = [section.name for section in elf.iter_sections()]
+        code = [
+            index
+            for index, section in enumerate(elf.iter_sections())
+            if section["sh_flags"] & _EXECUTABLE and section["sh_type"] == "SHT_PROGBITS"
+        ]
+        if elf.get_section_by_name(".symtab") is None:
+            raise _no_program("it has no symbols (it was stripped)", path)
+        rows = _rows(elf, code[0], path) if code else {}
+        found = [_code(elf, index, names, tuple(rows.get(index, ()))) for index in code]
+    except UserError:
+        raise
+    # pyelftools stumbles over broken files in many ways, assertions and its parser's own errors
+    # among them; each means the same to the user.
+    except Exception as err:  # noqa: BLE001
+        raise _no_program(f"it cannot be read ({type(err).__name__}: {err})", path) from err
+    owners: dict[str, ObjectCode] = {}
+    twice = set()
+    for section_code in found:
+        for name in section_code.symbols:
+            if name in owners:
+                twice.add(name)
+            owners[name] = section_code
+    return {name: owner for name, owner in owners.items() if name not in twice}
+
+
+def _no_program(why: str, path: str) -> UserError:
+    return UserError(
+        f"this is no code to verify: {why}",
+        file=path,
+        expected="an ELF object, executable or shared object for x86-64 with a symbol table",
+    )
+
+
+def _code(elf: Any, index: int, names: list[str], rows: tuple[Row, ...]) -> ObjectCode:
+    text = bytearray(elf.get_section(index).data())
+    symbols, elsewhere = _symbols(elf, index)
+    left = tuple(_resolve(elf, index, text, names)) if _is_object(elf) else ()
+    return ObjectCode(bytes(text), symbols, elsewhere, rows, left)
+
+
+def _is_object(elf: Any) -> bool:
+    """Whether it is still to be linked: addresses count from the beginning of each section."""
+    return bool(elf["e_type"] == "ET_REL")
+
+
+def _start(elf: Any, index: int) -> int:
+    """What addresses of section `index` are counted from."""
+    return 0 if _is_object(elf) else int(elf.get_section(index)["sh_addr"])
 
 
 def _symbols(elf: Any, index: int) -> tuple[dict[str, Symbol], frozenset[str]]:
@@ -101,14 +159,15 @@ def _symbols(elf: Any, index: int) -> tuple[dict[str, Symbol], frozenset[str]]:
         if not symbol.name or symbol["st_info"]["type"] in {"STT_SECTION", "STT_FILE"}:
             continue
         if symbol["st_shndx"] == index:
-            inside[symbol.name] = Symbol(symbol.name, symbol["st_value"], symbol["st_size"])
+            offset = symbol["st_value"] - _start(elf, index)
+            inside[symbol.name] = Symbol(symbol.name, offset, symbol["st_size"])
         else:
             outside.add(symbol.name)
     return inside, frozenset(outside)
 
 
 def _resolve(elf: Any, index: int, text: bytearray, names: list[str]) -> Iterator[Relocation]:
-    """Fill in the references that stay in `.text`; yield the others."""
+    """Fill in the references that stay in the section; yield the others."""
     for section, entry in _relocations(elf, index):
         table = elf.get_section(section["sh_link"])
         symbol = table.get_symbol(entry["r_info_sym"])
@@ -137,11 +196,13 @@ def _rows(elf: Any, text: int, path: str) -> dict[int, list[Row]]:
     """The line table, by the index of the section that each part of it describes.
 
     Every section of an object starts at address 0, so the section of a sequence is taken from the
-    relocation of the address that it starts with; both come in the same order.
+    relocation of the address that it starts with; both come in the same order.  In a linked file
+    the address itself tells the section.
     """
     owners = _sequence_sections(elf)
     tables: dict[int, list[Row]] = {}
     current: list[Row] | None = None
+    start = 0
     dwarf = elf.get_dwarf_info()
     for unit in dwarf.iter_CUs():
         program = dwarf.line_program_for_CU(unit)
@@ -152,14 +213,26 @@ def _rows(elf: Any, text: int, path: str) -> dict[int, list[Row]]:
             if state is None:
                 continue
             if current is None:
-                current = tables.setdefault(next(owners, text), [])
+                section = next(owners, text) if _is_object(elf) else _section_at(elf, state.address)
+                current, start = tables.setdefault(section, []), _start(elf, section)
             if state.end_sequence:
                 current = None
             else:
-                current.append(Row(state.address, _file(program, state.file, path), state.line))
+                file = _file(program, state.file, path)
+                current.append(Row(state.address - start, file, state.line))
     for rows in tables.values():
         rows.sort(key=lambda row: row.offset)
     return tables
+
+
+def _section_at(elf: Any, address: int) -> int:
+    """The index of the section of a linked file that holds `address`; 0, the null one, if none."""
+    for index, section in enumerate(elf.iter_sections()):
+        if section["sh_flags"] & _EXECUTABLE and (
+            section["sh_addr"] <= address < section["sh_addr"] + section["sh_size"]
+        ):
+            return index
+    return 0
 
 
 def _sequence_sections(elf: Any) -> Iterator[int]:

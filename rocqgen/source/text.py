@@ -55,6 +55,12 @@ class SourceText:
 
 def read_source(path: str | Path) -> SourceText:
     """Read `path`; a file that cannot be read or is not UTF-8 is a `UserError`."""
+    data, text = read_text(path, expected="a GNU as source file with annotations")
+    return split_text(str(path), text, hashlib.sha256(data).hexdigest())
+
+
+def read_text(path: str | Path, *, expected: str) -> tuple[bytes, str]:
+    """The bytes of a file and their text; what is not text in UTF-8 is a `UserError`."""
     name = str(path)
     try:
         data = Path(path).read_bytes()
@@ -62,11 +68,11 @@ def read_source(path: str | Path) -> SourceText:
         raise UserError(
             f"cannot read the file: {err.strerror or err}",
             file=name,
-            expected="a GNU as source file with annotations",
+            expected=expected,
             exit_code=ExitCode.USAGE,
         ) from err
     try:
-        text = data.decode()
+        return data, data.decode()
     except UnicodeDecodeError as err:
         before = data[: err.start]
         raise UserError(
@@ -74,10 +80,9 @@ def read_source(path: str | Path) -> SourceText:
             file=name,
             line=before.count(b"\n") + 1,
             column=len(before) - (before.rfind(b"\n") + 1) + 1,
-            expected="assembly text in UTF-8 (not an object file)",
+            expected="text in UTF-8; for an object file, name the .spec file that describes it",
             exit_code=ExitCode.USAGE,
         ) from err
-    return split_text(name, text, hashlib.sha256(data).hexdigest())
 
 
 def split_text(path: str, text: str, digest: str = "") -> SourceText:

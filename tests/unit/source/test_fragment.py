@@ -10,7 +10,8 @@ import pytest
 
 from rocqgen.errors import UserError
 from rocqgen.exits import ExitCode
-from rocqgen.source.fragment import accesses, load_fragments
+from rocqgen.source.build import accesses
+from rocqgen.source.fragment import load_fragments
 from rocqgen.source.machine import Op
 from rocqgen.source.spec import Fragment, Label, Lit, RegPt, Sort, Var, VirtPt
 
