@@ -96,33 +96,37 @@ def read_program(data: bytes, path: str) -> dict[str, ObjectCode]:
     is not an ELF file for x86-64 with symbols is a `UserError`.
     """
     try:
-        elf = ELFFile(io.BytesIO(data))
-        if elf["e_machine"] != "EM_X86_64" or elf["e_type"] not in {"ET_REL", "ET_EXEC", "ET_DYN"}:
-            raise _no_program(f"it is {elf['e_type']} for {elf['e_machine']}", path)
-        names = [section.name for section in elf.iter_sections()]
-        code = [
-            index
-            for index, section in enumerate(elf.iter_sections())
-            if section["sh_flags"] & _EXECUTABLE and section["sh_type"] == "SHT_PROGBITS"
-        ]
-        if elf.get_section_by_name(".symtab") is None:
-            raise _no_program("it has no symbols (it was stripped)", path)
-        rows = _rows(elf, code[0], path) if code else {}
-        found = [_code(elf, index, names, tuple(rows.get(index, ()))) for index in code]
+        found = _sections_with_code(data, path)
     except UserError:
         raise
     # pyelftools stumbles over broken files in many ways, assertions and its parser's own errors
     # among them; each means the same to the user.
-    except Exception as err:  # noqa: BLE001
+    except Exception as err:
         raise _no_program(f"it cannot be read ({type(err).__name__}: {err})", path) from err
     owners: dict[str, ObjectCode] = {}
     twice = set()
-    for section_code in found:
-        for name in section_code.symbols:
+    for code in found:
+        for name in code.symbols:
             if name in owners:
                 twice.add(name)
-            owners[name] = section_code
+            owners[name] = code
     return {name: owner for name, owner in owners.items() if name not in twice}
+
+
+def _sections_with_code(data: bytes, path: str) -> list[ObjectCode]:
+    elf = ELFFile(io.BytesIO(data))
+    if elf["e_machine"] != "EM_X86_64" or elf["e_type"] not in {"ET_REL", "ET_EXEC", "ET_DYN"}:
+        raise _no_program(f"it is {elf['e_type']} for {elf['e_machine']}", path)
+    if elf.get_section_by_name(".symtab") is None:
+        raise _no_program("it has no symbols (it was stripped)", path)
+    names = [section.name for section in elf.iter_sections()]
+    code = [
+        index
+        for index, section in enumerate(elf.iter_sections())
+        if section["sh_flags"] & _EXECUTABLE and section["sh_type"] == "SHT_PROGBITS"
+    ]
+    rows = _rows(elf, code[0], path) if code else {}
+    return [_code(elf, index, names, tuple(rows.get(index, ()))) for index in code]
 
 
 def _no_program(why: str, path: str) -> UserError:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import contextlib
 import subprocess
 from pathlib import Path
 
@@ -113,7 +114,7 @@ ERRORS = {
     "two marks": (HEAD + SPEC + "+0: at t + 8\n+0x0: at t + 8\n", 13, "second mark"),
     "text behind marks": (HEAD + SPEC + "+0: at t + 8\n  ensures emp\n", 13, "unexpected"),
     "syntax in a block": (HEAD + SPEC.replace("space r", "space"), 7, "unexpected `requires`"),
-    "no exit": (HEAD + SPEC.split("  exit")[0], 8, "no exit"),
+    "no exit": (HEAD + SPEC.split("  exit", maxsplit=1)[0], 8, "no exit"),
     "data of another section": (HEAD + SPEC.replace("second", "counted"), 4, "refers to"),
 }
 
@@ -153,7 +154,6 @@ def test_broken_objects_are_refused_or_read(
     for place, value in changes:
         whole[place % len(whole)] = value
     end = data.draw(st.one_of(st.just(len(whole)), st.integers(0, len(whole))))
-    try:
-        read_program(bytes(whole[:end]), "code.o")
-    except UserError as error:
-        assert "no code to verify" in str(error)
+    with contextlib.suppress(UserError):
+        program = read_program(bytes(whole[:end]), "code.o")
+        assert all(name in code.symbols for name, code in program.items())
