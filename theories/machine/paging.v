@@ -1,5 +1,5 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
-From stdpp Require Import gmap list.
+From stdpp Require Import gmap list strings.
 From rocqgen.base Require Export words.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
@@ -15,11 +15,16 @@ Definition read_bytes (m : memory) (pa : Z) (n : nat) : option (list byte) :=
 Definition read_word (m : memory) (pa : Z) : option word :=
   bytes_word <$> read_bytes m pa 8.
 
-(** What a translation permits, combined over the levels. *)
-Record rights := Rights { r_write : bool; r_user : bool; r_exec : bool }.
-Definition all_rights : rights := Rights true true true.
+(** What a translation permits, combined over the levels.  Execution has two rights, since there are
+    architectures that grant it to the supervisor and to user code apart. *)
+Record rights := Rights {
+  r_read : bool; r_write : bool;
+  r_user : bool;                          (* the page is the user's *)
+  r_exec : bool; r_user_exec : bool }.
+Definition all_rights : rights := Rights true true true true true.
 Definition rights_meet (r s : rights) : rights :=
-  Rights (r_write r && r_write s) (r_user r && r_user s) (r_exec r && r_exec s).
+  Rights (r_read r && r_read s) (r_write r && r_write s) (r_user r && r_user s)
+    (r_exec r && r_exec s) (r_user_exec r && r_user_exec s).
 
 (** A leaf maps [2 ^ leaf_shift] bytes at the physical address [leaf_frame]. *)
 Record leaf := Leaf { leaf_frame : Z; leaf_shift : Z; leaf_rights : rights }.
@@ -44,13 +49,30 @@ Fixpoint levels_wf (ls : list level) : bool :=
   | l :: ls => (0 <=? lv_shift l) && forallb (λ l', lv_shift l' <=? lv_shift l) ls && levels_wf ls
   end.
 
+(** Entries of tables are four or eight bytes wide. *)
+Inductive entry_width := Entry4 | Entry8.
+Definition entry_bytes (w : entry_width) : Z := match w with Entry4 => 4 | Entry8 => 8 end.
+Definition read_entry (w : entry_width) (m : memory) (pa : Z) : option Z :=
+  match w with
+  | Entry4 => little_endian_to_bv 8 <$> read_bytes m pa 4
+  | Entry8 => bv_unsigned <$> read_word m pa
+  end.
+
+Inductive access := Read | Write | Fetch.
+
+(** The bits of control registers that decide about accesses, by their names in lower case. *)
+Notation controls := (string → bool).
+
 Record paging_mode := PagingMode {
   pm_levels : list level;                 (* from the root down *)
   pm_levels_wf : levels_wf pm_levels = true;
-  pm_decode : level → Z → entry;          (* an entry's 64 bits *)
+  pm_decode : level → Z → entry;          (* an entry's bits *)
   pm_canonical : word → bool;
   pm_root_ok : word → bool;               (* may be loaded into the root register *)
   pm_root : word → Z;                     (* the root table's address *)
+  pm_width : entry_width;
+  (* whether rights admit an access, of user code or not *)
+  pm_access : controls → bool → rights → access → bool;
 }.
 
 Definition lv_index (l : level) (va : word) : Z :=
@@ -67,10 +89,10 @@ Fixpoint walk_levels (mode : paging_mode) (m : memory) (ls : list level) (table 
   match ls with
   | [] => Unbacked
   | l :: ls =>
-    match read_word m (table + 8 * lv_index l va) with
+    match read_entry (pm_width mode) m (table + entry_bytes (pm_width mode) * lv_index l va) with
     | None => Unbacked
     | Some e =>
-      match pm_decode mode l (bv_unsigned e) with
+      match pm_decode mode l e with
       | Absent => NotPresent
       | Reserved => ReservedBit
       | Table next r' => walk_levels mode m ls next (rights_meet r r') va
@@ -80,9 +102,6 @@ Fixpoint walk_levels (mode : paging_mode) (m : memory) (ls : list level) (table 
   end.
 Definition walk (mode : paging_mode) (m : memory) (root va : word) : walk_result :=
   walk_levels mode m (pm_levels mode) (pm_root mode root) all_rights va.
-
-(** Accesses, and whether rights admit them. *)
-Inductive access := Read | Write | Fetch.
 
 (** What is constant while code runs: CPL, CR0.WP, CR4.SMEP, CR4.SMAP, EFER.NXE and the mode.  EFLAGS.AC
     is 0, CR4.PCIDE and CR4.PGE are 0. *)
@@ -95,16 +114,16 @@ Record config := Config {
   cfg_nxe : bool;
 }.
 
-(** SDM vol. 3, 4.6.1. *)
+Definition cfg_controls (c : config) : controls := λ name,
+  if String.eqb name "wp" then cfg_wp c
+  else if String.eqb name "smep" then cfg_smep c
+  else if String.eqb name "smap" then cfg_smap c
+  else if String.eqb name "nxe" then cfg_nxe c
+  else false.
+
+(** Whether rights admit an access: the mode says it. *)
 Definition access_ok (c : config) (r : rights) (a : access) : bool :=
-  if cfg_user c then
-    r_user r && match a with Read => true | Write => r_write r | Fetch => r_exec r end
-  else
-    match a with
-    | Read => negb (r_user r && cfg_smap c)
-    | Write => negb (r_user r && cfg_smap c) && (r_write r || negb (cfg_wp c))
-    | Fetch => r_exec r && negb (r_user r && cfg_smep c)
-    end.
+  pm_access (cfg_mode c) (cfg_controls c) (cfg_user c) r a.
 
 (** Faults carry what the processor reports: SDM vol. 3, 4.7 for the error code's bits. *)
 Record fault_code := FaultCode {

@@ -23,12 +23,20 @@ Proof.
   by rewrite (read_bytes_mono _ _ _ _ _ Hsub Hbs).
 Qed.
 
+Lemma read_entry_mono w (T m : memory) pa e :
+  T ⊆ m → read_entry w T pa = Some e → read_entry w m pa = Some e.
+Proof.
+  intros Hsub. destruct w; simpl.
+  - intros (bs & Hbs & ->)%fmap_Some. by rewrite (read_bytes_mono _ _ _ _ _ Hsub Hbs).
+  - intros (v & Hv & ->)%fmap_Some. by rewrite (read_word_mono _ _ _ _ Hsub Hv).
+Qed.
+
 Lemma walk_levels_mono mode (T m : memory) ls table r va l :
   T ⊆ m → walk_levels mode T ls table r va = Walked l → walk_levels mode m ls table r va = Walked l.
 Proof.
   intros Hsub. revert table r. induction ls as [|lv ls IH]; intros table r; [done|]. simpl.
-  destruct (read_word T _) as [e|] eqn:He; [|done].
-  rewrite (read_word_mono _ _ _ _ Hsub He). destruct (pm_decode _ _ _); [done..|apply IH|done].
+  destruct (read_entry _ T _) as [e|] eqn:He; [|done].
+  rewrite (read_entry_mono _ _ _ _ _ Hsub He). destruct (pm_decode _ _ _); [done..|apply IH|done].
 Qed.
 Lemma walk_mono mode (T m : memory) root va l :
   T ⊆ m → walk mode T root va = Walked l → walk mode m root va = Walked l.
@@ -46,7 +54,7 @@ Lemma walk_levels_shift mode m ls table r va l :
 Proof.
   revert table r. induction ls as [|lv ls IH]; intros table r; [done|]. simpl.
   intros [[Hlv _]%andb_true_iff Hls]%andb_true_iff.
-  destruct (read_word m _) as [e|]; [|done]. destruct (pm_decode _ _ _); [done..| |].
+  destruct (read_entry _ m _) as [e|]; [|done]. destruct (pm_decode _ _ _); [done..| |].
   - intros Hw. destruct (IH _ _ Hls Hw) as (? & lv' & ? & ?). split; [done|].
     exists lv'. split; [by right|done].
   - intros [= <-]. simpl. split; [lia|]. exists lv. split; [by left|done].
@@ -65,7 +73,7 @@ Proof.
     apply Z.leb_le. rewrite forallb_forall in Hle. by apply Hle, elem_of_list_In. }
   assert (lv_index lv va' = lv_index lv va) as ->.
   { rewrite /lv_index. f_equal. by apply (shiftr_le_eq _ _ (leaf_shift l)). }
-  destruct (read_word m _) as [e|]; [|done]. destruct (pm_decode _ _ _); [done..| |done].
+  destruct (read_entry _ m _) as [e|]; [|done]. destruct (pm_decode _ _ _); [done..| |done].
   by apply IH.
 Qed.
 Lemma walk_page mode m root va va' l :

@@ -1,5 +1,5 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
-From stdpp Require Import list.
+From stdpp Require Import list strings.
 From rocqgen.machine Require Export paging.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
@@ -10,7 +10,7 @@ Local Open Scope Z_scope.
 Definition bits (e lo hi : Z) : Z := (e ≫ lo) `mod` 2 ^ (hi - lo).
 
 Definition x86_rights (nxe : bool) (e : Z) : rights :=
-  Rights (Z.testbit e 1) (Z.testbit e 2) (negb (nxe && Z.testbit e 63)).
+  let x := negb (nxe && Z.testbit e 63) in Rights true (Z.testbit e 1) (Z.testbit e 2) x x.
 
 (** Bit 7 is reserved where no leaf can be; a leaf above 4K has bit 12 for PAT and reserved bits from
     there to its size. *)
@@ -37,6 +37,17 @@ Definition x86_root_ok (maxphyaddr : Z) (root : word) : bool :=
   bits (bv_unsigned root) maxphyaddr 64 =? 0.
 Definition x86_root (root : word) : Z := bits (bv_unsigned root) 12 52 ≪ 12.
 
+(** SDM vol. 3, 4.6.1. *)
+Definition x86_access (on : controls) (user : bool) (r : rights) (a : access) : bool :=
+  if user then
+    r_user r && match a with Read => true | Write => r_write r | Fetch => r_user_exec r end
+  else
+    match a with
+    | Read => negb (r_user r && on "smap")
+    | Write => negb (r_user r && on "smap") && (r_write r || negb (on "wp"))
+    | Fetch => r_exec r && negb (r_user r && on "smep")
+    end.
+
 Definition level_pt := Level 12 9 LeafAlways.
 Definition level_pd := Level 21 9 (LeafIf 7).
 Definition level_pdpt := Level 30 9 (LeafIf 7).
@@ -46,7 +57,7 @@ Definition level_pml5 := Level 48 9 LeafNever.
 Definition x86_mode (levels : list level) (wf : levels_wf levels = true) (width : Z) (nxe : bool)
     (maxphyaddr : Z) : paging_mode :=
   PagingMode levels wf (x86_decode nxe maxphyaddr) (x86_canonical width) (x86_root_ok maxphyaddr)
-    x86_root.
+    x86_root Entry8 x86_access.
 Definition x86_4level := x86_mode [level_pml4; level_pdpt; level_pd; level_pt] eq_refl 48.
 Definition x86_5level :=
   x86_mode [level_pml5; level_pml4; level_pdpt; level_pd; level_pt] eq_refl 57.
