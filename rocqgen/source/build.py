@@ -149,12 +149,15 @@ def _check_exits(spec: Spec, instrs: tuple[Instr, ...]) -> None:
                 )
 
 
+_IMPLICIT = {Op.PUSH, Op.POP, Op.CALL, Op.RET, Op.LEAVE, Op.REP_STOSQ}
+
+
 def accesses(instr: Instr) -> int:
     """How many times an instruction accesses memory, fetches aside; a read-modify-write is one."""
     memory = sum(isinstance(operand, Mem) for operand in instr.operands)
-    if instr.op in {Op.LEA, Op.NOP}:
+    if instr.op in {Op.LEA, Op.INVLPG, Op.NOP}:
         return 0
-    return memory + (instr.op in {Op.PUSH, Op.POP, Op.CALL, Op.RET})
+    return memory + (instr.op in _IMPLICIT)
 
 
 def _hints(item: raw.RawHint, here: list[Instr], spec: Spec, scope: Labels) -> tuple[Hint, ...]:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Decodes machine code into the instructions that the logic supports; refuses the rest by name.
 
-The decoder is iced-x86; the table below is keyed by its `Code`, which names one encoding of one
-operation with its operand sizes, so that nothing is supported by accident.
+The decoder is iced-x86; what is supported is the table of `forms.py`.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 from iced_x86 import (
@@ -17,82 +17,61 @@ from iced_x86 import (
     Instruction,
     OpKind,
     Register,
-    Register_,
 )
 
 from rocqgen.errors import UserError
+from rocqgen.source.forms import CODES, Form
 from rocqgen.source.location import Location
-from rocqgen.source.machine import Imm, Instr, Mem, Op, Operand, Reg
+from rocqgen.source.machine import Imm, Instr, Mem, Op, Operand, Reg, Width
 from rocqgen.source.object import ObjectCode, Relocation
 
 SUPPORTED = (
-    "mov, add, sub, and, or, xor, shl, shr, lea, push, pop, call, ret, jmp, nop on 64-bit "
-    "operands, and mov to and from %cr3 (docs/annotations.md, 'Supported instructions')"
+    "mov, movzx, movsx, lea, add, adc, sub, sbb, and, or, xor, cmp, test, inc, dec, neg, not, "
+    "imul, shl, shr, sar, rol, ror, bt, bts, btr, btc, xchg, cmpxchg, xadd, setcc and cmovcc on "
+    "8 to 64 bits; push, pop, call, ret, jmp, jcc, leave, rep stosq, nop; invlpg, and mov to and "
+    "from %cr0, %cr3 and %cr4 (docs/annotations.md, 'Supported instructions')"
 )
 """What to tell someone whose instruction is refused."""
 
-_ALU = {"ADD": Op.ADD, "SUB": Op.SUB, "AND": Op.AND, "OR": Op.OR, "XOR": Op.XOR}
-_ALU_FORMS = ("RM64_R64", "R64_RM64", "RM64_IMM32", "RM64_IMM8", "RAX_IMM32")
-_SHIFT_FORMS = ("RM64_1", "RM64_IMM8", "RM64_CL")
+
+def _register_names(reg: Reg) -> tuple[str, str, str, str]:
+    """iced-x86's names of the register in 64, 32, 16 and 8 bits."""
+    name, letters = reg.name, reg.name[1:]
+    if letters.isdigit():
+        return name, f"{name}D", f"{name}W", f"{name}L"
+    return name, f"E{letters}", letters, f"{letters.removesuffix('X')}L"
 
 
-def _codes() -> dict[int, Op]:
-    table: dict[int, Op] = {
-        Code.MOV_RM64_R64: Op.MOV,
-        Code.MOV_R64_RM64: Op.MOV,
-        Code.MOV_RM64_IMM32: Op.MOV,
-        Code.MOV_R64_IMM64: Op.MOV,
-        Code.MOV_CR_R64: Op.MOV_TO_CR3,
-        Code.MOV_R64_CR: Op.MOV_FROM_CR3,
-        Code.LEA_R64_M: Op.LEA,
-        Code.PUSH_R64: Op.PUSH,
-        Code.PUSH_RM64: Op.PUSH,
-        Code.PUSHQ_IMM8: Op.PUSH,
-        Code.PUSHQ_IMM32: Op.PUSH,
-        Code.POP_R64: Op.POP,
-        Code.POP_RM64: Op.POP,
-        Code.CALL_REL32_64: Op.CALL,
-        Code.CALL_RM64: Op.CALL,
-        Code.RETNQ: Op.RET,
-        Code.JMP_REL8_64: Op.JMP,
-        Code.JMP_REL32_64: Op.JMP,
-        Code.JMP_RM64: Op.JMP,
-        Code.NOPD: Op.NOP,
-        Code.NOPW: Op.NOP,
-        Code.NOPQ: Op.NOP,
-        Code.NOP_RM16: Op.NOP,
-        Code.NOP_RM32: Op.NOP,
-        Code.NOP_RM64: Op.NOP,
-        Code.ENDBR64: Op.NOP,
-    }
-    for name, op in _ALU.items():
-        table |= {getattr(Code, f"{name}_{form}"): op for form in _ALU_FORMS}
-    for name, op in (("SHL", Op.SHL), ("SHR", Op.SHR)):
-        table |= {getattr(Code, f"{name}_{form}"): op for form in _SHIFT_FORMS}
-    return table
-
-
-CODES: dict[int, Op] = _codes()
-"""The supported encodings, by iced-x86's `Code`."""
-
-CODE_NAMES = {
-    value: name
-    for name in dir(Code)
-    if name.isupper() and isinstance(value := getattr(Code, name), int)
+_REGISTERS: dict[int, Reg] = {
+    getattr(Register, name): reg for reg in Reg for name in _register_names(reg)
 }
-_REGISTERS: dict[int, Reg] = {getattr(Register, reg.name): reg for reg in Reg}
-# The 64-bit register that a hint names instead; %cl is the count of a shift in either size.
-_WIDE: dict[int, Register_] = {
-    getattr(Register, f"{reg.name}D" if reg.name[1:].isdigit() else f"E{reg.name[1:]}"): getattr(
-        Register, reg.name
-    )
-    for reg in Reg
-} | {Register.CL: Register.CL}
-_SIGNED = {
+_WIDE: dict[int, Reg] = {getattr(Register, reg.name): reg for reg in Reg}
+_HIGH_BYTES: dict[int, str] = {
+    Register.AH: "ah",
+    Register.CH: "ch",
+    Register.DH: "dh",
+    Register.BH: "bh",
+}
+_CONTROL: dict[tuple[Op, int], Op] = {
+    (Op.MOV_TO_CR3, Register.CR0): Op.MOV_TO_CR0,
+    (Op.MOV_TO_CR3, Register.CR3): Op.MOV_TO_CR3,
+    (Op.MOV_TO_CR3, Register.CR4): Op.MOV_TO_CR4,
+    (Op.MOV_FROM_CR3, Register.CR0): Op.MOV_FROM_CR0,
+    (Op.MOV_FROM_CR3, Register.CR3): Op.MOV_FROM_CR3,
+    (Op.MOV_FROM_CR3, Register.CR4): Op.MOV_FROM_CR4,
+}
+_IMMEDIATES = {
+    OpKind.IMMEDIATE8,
+    OpKind.IMMEDIATE16,
+    OpKind.IMMEDIATE32,
+    OpKind.IMMEDIATE64,
+    OpKind.IMMEDIATE8TO16,
+    OpKind.IMMEDIATE8TO32,
     OpKind.IMMEDIATE8TO64,
     OpKind.IMMEDIATE32TO64,
-    OpKind.IMMEDIATE64,
 }
+_SHIFTS = {Op.SHL, Op.SHR, Op.SAR, Op.ROL, Op.ROR}
+_BITS = {Op.BT, Op.BTS, Op.BTR, Op.BTC}
 # Operand-size, lock, repeat and segment prefixes, and the address size.
 _PREFIXES = {
     0x66: "operand-size",
@@ -142,8 +121,21 @@ def decode(
             )
         _refuse_relocations(code, offset, raw.len, location, text)
         encoding = code.text[offset : offset + raw.len]
-        op, operands = _instruction(raw, encoding, location)
-        instrs.append(Instr(op, operands, offset - start, raw.len, encoding, location, text))
+        form, operands = _instruction(raw, encoding, location)
+        instrs.append(
+            Instr(
+                form.op,
+                operands,
+                offset - start,
+                raw.len,
+                encoding,
+                location,
+                text,
+                form.width,
+                form.source_width,
+                form.cond,
+            )
+        )
     return tuple(instrs)
 
 
@@ -189,64 +181,113 @@ def _why(entry: Relocation, code: ObjectCode) -> str:
 
 def _instruction(
     raw: Instruction, encoding: bytes, location: Location
-) -> tuple[Op, tuple[Operand, ...]]:
-    op = CODES.get(raw.code)
+) -> tuple[Form, tuple[Operand, ...]]:
+    form = CODES.get(raw.code)
+    if form is None:
+        raise _unsupported(raw, location)
+    if form.op is Op.NOP:
+        return form, ()
+    _refuse_prefixes(raw, form, encoding, location)
+    if form.op in {Op.MOV_TO_CR3, Op.MOV_FROM_CR3}:
+        return _control(raw, form, location)
+    return form, _operands(raw, form, location)
+
+
+def _control(raw: Instruction, form: Form, location: Location) -> tuple[Form, tuple[Operand, ...]]:
+    """A `mov` to or from a control register."""
+    control, general = (0, 1) if form.op is Op.MOV_TO_CR3 else (1, 0)
+    op = _CONTROL.get((form.op, raw.op_register(control)))
     if op is None:
         raise _unsupported(raw, location)
-    if op is Op.NOP:
-        return op, ()
-    if encoding[0] in _PREFIXES:
+    return Form(op), (_REGISTERS[raw.op_register(general)],)
+
+
+def _operands(raw: Instruction, form: Form, location: Location) -> tuple[Operand, ...]:
+    if form.op is Op.REP_STOSQ:
+        if not raw.has_rep_prefix:
+            raise _unsupported(raw, location)
+        return ()
+    if form.op is Op.MOVSX and raw.op_count == 0:
+        return Reg.RAX, Reg.RAX
+    if raw.op_count == 1 and raw.op_kind(0) == OpKind.NEAR_BRANCH64:
+        return (Imm(signed(raw.near_branch_target - raw.next_ip)),)
+    operands = tuple(_operand(raw, k, form, location) for k in range(raw.op_count))
+    if form.op is Op.IMUL and len(operands) == 2:
+        return operands[0], *operands
+    if form.op in _BITS and isinstance(operands[0], Mem) and isinstance(operands[1], Reg):
         raise _refuse(
             location,
-            f"the {_PREFIXES[encoding[0]]} prefix of `{_att(raw)}` is not supported",
-            expected="the plain 64-bit form of the instruction",
+            f"`{_att(raw)}` may reach a bit far from its memory operand, which is not supported",
+            expected="a bit's number that is a constant, or a register as the other operand",
         )
-    if op in {Op.MOV_TO_CR3, Op.MOV_FROM_CR3}:
-        control, general = (0, 1) if op is Op.MOV_TO_CR3 else (1, 0)
-        if raw.op_register(control) != Register.CR3:
-            raise _unsupported(raw, location)
-        return op, (_REGISTERS[raw.op_register(general)],)
-    if op in {Op.CALL, Op.JMP} and raw.op_kind(0) == OpKind.NEAR_BRANCH64:
-        return op, (Imm(_signed(raw.near_branch_target - raw.next_ip)),)
-    operands = tuple(_operand(raw, k, location) for k in range(raw.op_count))
-    if op in {Op.SHL, Op.SHR} and isinstance(count := operands[1], Imm):
-        # The processor uses the low six bits of the count (SDM vol. 2, SAL/SAR/SHL/SHR).
-        operands = (operands[0], Imm(count.value & 63))
-    return op, operands
+    return operands
 
 
-def _operand(raw: Instruction, index: int, location: Location) -> Operand:
+def _refuse_prefixes(raw: Instruction, form: Form, encoding: bytes, location: Location) -> None:
+    """Refuse each prefix but those that the form has, and `lock` where the SDM allows it."""
+    for byte in itertools.takewhile(_PREFIXES.__contains__, encoding):
+        if byte == 0x66 and form.width is Width.W16:
+            continue
+        if byte == 0xF3 and form.op is Op.REP_STOSQ:
+            continue
+        if byte == 0xF0 and raw.has_lock_prefix:
+            continue
+        raise _refuse(
+            location,
+            f"the {_PREFIXES[byte]} prefix of `{_att(raw)}` is not supported",
+            expected="the instruction without it",
+        )
+
+
+def _operand(raw: Instruction, index: int, form: Form, location: Location) -> Operand:
     kind = raw.op_kind(index)
     if kind == OpKind.REGISTER:
-        register = raw.op_register(index)
-        if register == Register.CL:
-            return Reg.RCX
-        return _REGISTERS[register]
+        return _register(raw, raw.op_register(index), location)
     if kind == OpKind.MEMORY:
         return _memory(raw, location)
-    if kind in _SIGNED or kind in {OpKind.IMMEDIATE8, OpKind.IMMEDIATE8_2ND}:
-        return Imm(_signed(raw.immediate(index)))
-    raise _unsupported(raw, location)
+    if kind not in _IMMEDIATES:
+        raise _unsupported(raw, location)
+    value = raw.immediate(index)
+    if form.op in _SHIFTS:
+        # The processor uses the low bits of the count (SDM vol. 2, SAL/SAR/SHL/SHR and RCL/...).
+        return Imm(value & (63 if form.width is Width.W64 else 31))
+    if form.op in _BITS:
+        return Imm(value & (form.width - 1))
+    return Imm(signed(value, form.width))
+
+
+def _register(raw: Instruction, register: int, location: Location) -> Reg:
+    found = _REGISTERS.get(register)
+    if found is None and register in _HIGH_BYTES:
+        raise _refuse(
+            location,
+            f"the register %{_HIGH_BYTES[register]} of `{_att(raw)}` is not supported",
+            expected="of the 8-bit registers those that are the lowest byte of a 64-bit one",
+            hint=f"shift the value into another register, or use %{_HIGH_BYTES[register][0]}l",
+        )
+    if found is None:
+        raise _unsupported(raw, location)
+    return found
 
 
 def _memory(raw: Instruction, location: Location) -> Mem:
     if raw.is_ip_rel_memory_operand:
-        return Mem(None, None, 1, _signed(raw.ip_rel_memory_address - raw.next_ip), rip=True)
+        return Mem(None, None, 1, signed(raw.ip_rel_memory_address - raw.next_ip), rip=True)
     base, index = int(raw.memory_base), int(raw.memory_index)
-    if not {base, index} <= {int(Register.NONE), *_REGISTERS}:
+    if not {base, index} <= {int(Register.NONE), *_WIDE}:
         raise _unsupported(raw, location)
     return Mem(
-        _REGISTERS.get(base),
-        _REGISTERS.get(index),
-        raw.memory_index_scale if index in _REGISTERS else 1,
-        _signed(raw.memory_displacement),
+        _WIDE.get(base),
+        _WIDE.get(index),
+        raw.memory_index_scale if index in _WIDE else 1,
+        signed(raw.memory_displacement),
     )
 
 
-def _signed(value: int) -> int:
-    """`value` modulo 2**64, as a signed number."""
-    value &= (1 << 64) - 1
-    return value - (1 << 64) if value >> 63 else value
+def signed(value: int, width: int = 64) -> int:
+    """`value` modulo 2**width, as a signed number."""
+    value &= (1 << width) - 1
+    return value - (1 << width) if value >> (width - 1) else value
 
 
 def disassemble(data: bytes, offset: int) -> str:
@@ -262,38 +303,4 @@ def _att(raw: Instruction) -> str:
 def _unsupported(raw: Instruction, location: Location) -> UserError:
     branch = raw.op_count > 0 and raw.op_kind(0) == OpKind.NEAR_BRANCH64
     shown = Formatter(FormatterSyntax.GAS).format_mnemonic(raw) if branch else _att(raw)
-    return _refuse(
-        location,
-        f"the instruction `{shown}` is not supported",
-        expected=SUPPORTED,
-        hint=_wider(raw),
-    )
-
-
-def _wider(raw: Instruction) -> str | None:
-    """The 64-bit form of a narrow instruction, where it is supported and means nearly the same."""
-    name = CODE_NAMES.get(raw.code, "")
-    wide = (
-        name.replace("EAX_", "RAX_")
-        .replace("R32", "R64")
-        .replace("RM32", "RM64")
-        .replace("_M32", "_M64")
-    )
-    if wide == "MOV_R64_IMM32":
-        wide = "MOV_RM64_IMM32"
-    code = getattr(Code, wide, None)
-    if wide == name or code not in CODES:
-        return None
-    copy = raw.copy()
-    copy.code = code
-    for index in range(copy.op_count):
-        if copy.op_kind(index) == OpKind.REGISTER:
-            register = _WIDE.get(copy.op_register(index))
-            if register is None:
-                return None
-            copy.set_op_register(index, register)
-        elif copy.op_kind(index) == OpKind.IMMEDIATE8TO32:
-            copy.set_op_kind(index, OpKind.IMMEDIATE8TO64)
-        elif copy.op_kind(index) == OpKind.IMMEDIATE32:
-            copy.set_op_kind(index, OpKind.IMMEDIATE32TO64)
-    return _att(copy)
+    return _refuse(location, f"the instruction `{shown}` is not supported", expected=SUPPORTED)

@@ -220,7 +220,10 @@ BAD = {
     "hint alone": "    nop  #@ at p\n",
     "unannotated": "f: ret\n",
     "assembler": edited(("movq %rbx, 8(%rdi)", "movq %rbx")),
-    "unsupported": edited(("movq %rbx, 8(%rdi)", "movl %ebx, %edi   ")),
+    "unsupported": edited(("movq %rbx, 8(%rdi)", "cqto")),
+    "high byte": edited(("movq %rbx, 8(%rdi)", "movb %bh, 8(%rdi)")),
+    "bit string": edited(("movq %rbx, 8(%rdi)", "btsq %rbx, 8(%rdi)")),
+    "prefix": edited(("movq %rbx, 8(%rdi)", "movq %rbx, %fs:8(%rdi)")),
     "external call": edited(("ret  ", "call g")),
     "code elsewhere": edited(("    .globl f", '    .section .init,"ax"')),
     "crossing an entry": edited(
