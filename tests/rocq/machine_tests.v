@@ -46,7 +46,7 @@ Definition tables : memory := words
   ].
 Definition mode := x86_4level true 46.
 Definition walk1 := walk mode tables (w64 0x1000).
-Definition rwux w u x := Rights true w u x x.
+Definition rwux w u x := Rights true w u x true.
 
 (** ** Leaves of each size *)
 Example walk_4k : walk1 (va4 0 0 0 0 0x123) = Walked (Leaf 0x10000 12 (rwux true true true)).
@@ -87,16 +87,18 @@ Example walk_absent : (walk1 (va4 0 0 0 6 0), walk1 (va4 5 0 0 0 0)) = (NotPrese
 Proof. vm_compute. reflexivity. Qed.
 Example walk_unbacked : walk1 (va4 0 0 0 7 0) = Unbacked.
 Proof. vm_compute. reflexivity. Qed.
-Example walk_ps_pml4 : walk1 (va4 1 0 0 0 0) = ReservedBit.
+Example walk_ps_pml4 : walk1 (va4 1 0 0 0 0) = BadEntry ReservedBit.
 Proof. vm_compute. reflexivity. Qed.
-Example walk_maxphyaddr : (walk1 (va4 6 0 0 0 0), walk1 (va4 0 0 0 4 0)) = (ReservedBit, ReservedBit).
+Example walk_maxphyaddr :
+  (walk1 (va4 6 0 0 0 0), walk1 (va4 0 0 0 4 0)) = (BadEntry ReservedBit, BadEntry ReservedBit).
 Proof. vm_compute. reflexivity. Qed.
-Example walk_reserved_2m : walk1 (va4 0 0 4 0 0) = ReservedBit.
+Example walk_reserved_2m : walk1 (va4 0 0 4 0 0) = BadEntry ReservedBit.
 Proof. vm_compute. reflexivity. Qed.
-Example walk_reserved_1g : walk1 (va4 0 2 0 0 0) = ReservedBit.
+Example walk_reserved_1g : walk1 (va4 0 2 0 0 0) = BadEntry ReservedBit.
 Proof. vm_compute. reflexivity. Qed.
 (** Bit 63 is reserved where NXE is 0. *)
-Example walk_nxe : walk (x86_4level false 46) tables (w64 0x1000) (va4 0 0 0 3 0) = ReservedBit.
+Example walk_nxe :
+  walk (x86_4level false 46) tables (w64 0x1000) (va4 0 0 0 3 0) = BadEntry ReservedBit.
 Proof. vm_compute. reflexivity. Qed.
 (** MAXPHYADDR at its most leaves no such bit. *)
 Example walk_maxphyaddr_52 :

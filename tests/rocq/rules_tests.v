@@ -220,7 +220,8 @@ Qed.
 
 (** An entry with a reserved bit: the walk says so, an access faults, and no claim is consistent. *)
 Example reserved_walk :
-  walk (cfg_mode (x86_kernel 46)) tables (Z_to_bv 64 0x1000) (Z_to_bv 64 0x3008) = ReservedBit.
+  walk (cfg_mode (x86_kernel 46)) tables (Z_to_bv 64 0x1000) (Z_to_bv 64 0x3008)
+    = BadEntry ReservedBit.
 Proof. vm_compute. reflexivity. Qed.
 Example reserved_fault :
   page_fault_at (step_fun machine1 (start 3 0x3000))

@@ -16,7 +16,8 @@ Definition read_word (m : memory) (pa : Z) : option word :=
   bytes_word <$> read_bytes m pa 8.
 
 (** What a translation permits, combined over the levels.  Execution has two rights, since there are
-    architectures that grant it to the supervisor and to user code apart. *)
+    architectures that grant it to the supervisor and to user code apart.  What an architecture has no
+    right for is granted. *)
 Record rights := Rights {
   r_read : bool; r_write : bool;
   r_user : bool;                          (* the page is the user's *)
@@ -32,13 +33,20 @@ Definition leaf_pa (l : leaf) (va : word) : Z :=
   leaf_frame l + bv_unsigned va `mod` 2 ^ leaf_shift l.
 
 (** One level: the index is [lv_bits] bits of the virtual address from bit [lv_shift] on. *)
-Inductive leaf_kind := LeafNever | LeafIf (bit : Z) | LeafAlways.
+Inductive leaf_kind := LeafNever | LeafSome | LeafAlways.
 Record level := Level { lv_shift : Z; lv_bits : Z; lv_leaf : leaf_kind }.
+
+(** What is wrong with an entry that is present. *)
+Inductive defect :=
+  | ReservedBit
+  | HighAddress     (* more bits than the implementation's physical addresses have *)
+  | Unaccessed      (* software keeps the accessed bit, and it is clear *)
+  | BadRegister.    (* a reserved bit in an entry that is loaded with the root *)
 
 (** An entry as a mode reads it. *)
 Inductive entry :=
   | Absent
-  | Reserved
+  | Invalid (why : defect)
   | Table (next : Z) (r : rights)
   | Page (frame : Z) (r : rights).
 
@@ -81,7 +89,7 @@ Definition lv_index (l : level) (va : word) : Z :=
 Inductive walk_result :=
   | Walked (l : leaf)
   | NotPresent
-  | ReservedBit
+  | BadEntry (why : defect)
   | Unbacked.       (* a table that is not in memory, or levels without a leaf *)
 
 Fixpoint walk_levels (mode : paging_mode) (m : memory) (ls : list level) (table : Z) (r : rights)
@@ -94,7 +102,7 @@ Fixpoint walk_levels (mode : paging_mode) (m : memory) (ls : list level) (table 
     | Some e =>
       match pm_decode mode l e with
       | Absent => NotPresent
-      | Reserved => ReservedBit
+      | Invalid why => BadEntry why
       | Table next r' => walk_levels mode m ls next (rights_meet r r') va
       | Page frame r' => Walked (Leaf frame (lv_shift l) (rights_meet r r'))
       end
@@ -176,7 +184,8 @@ Definition walk_translate (c : config) (m : memory) (root : word) (a : access) (
     match walk (cfg_mode c) m root va with
     | Walked l => leaf_translate c a va l
     | NotPresent => Fault (page_fault c a false false va)
-    | ReservedBit => Fault (page_fault c a true true va)
+    | BadEntry ReservedBit => Fault (page_fault c a true true va)
+    | BadEntry _ => Fault GeneralProtection   (* x86-64 has none of them *)
     | Unbacked => Stuck (UnbackedTable va)
     end
   else Fault GeneralProtection.

@@ -10,7 +10,7 @@ Local Open Scope Z_scope.
 Definition bits (e lo hi : Z) : Z := (e ≫ lo) `mod` 2 ^ (hi - lo).
 
 Definition x86_rights (nxe : bool) (e : Z) : rights :=
-  let x := negb (nxe && Z.testbit e 63) in Rights true (Z.testbit e 1) (Z.testbit e 2) x x.
+  Rights true (Z.testbit e 1) (Z.testbit e 2) (negb (nxe && Z.testbit e 63)) true.
 
 (** Bit 7 is reserved where no leaf can be; a leaf above 4K has bit 12 for PAT and reserved bits from
     there to its size. *)
@@ -18,14 +18,15 @@ Definition x86_decode (nxe : bool) (maxphyaddr : Z) (l : level) (e : Z) : entry 
   let r := x86_rights nxe e in
   let frame lo := bits e lo 52 ≪ lo in
   if negb (Z.testbit e 0) then Absent
-  else if (Z.testbit e 63 && negb nxe) || negb (bits e maxphyaddr 52 =? 0) then Reserved
+  else if (Z.testbit e 63 && negb nxe) || negb (bits e maxphyaddr 52 =? 0) then Invalid ReservedBit
   else
     match lv_leaf l with
     | LeafAlways => Page (frame (lv_shift l)) r
-    | LeafNever => if Z.testbit e 7 then Reserved else Table (frame 12) r
-    | LeafIf bit =>
-      if Z.testbit e bit then
-        if bits e 13 (lv_shift l) =? 0 then Page (frame (lv_shift l)) r else Reserved
+    | LeafNever => if Z.testbit e 7 then Invalid ReservedBit else Table (frame 12) r
+    | LeafSome =>
+      if Z.testbit e 7 then
+        if bits e 13 (lv_shift l) =? 0 then Page (frame (lv_shift l)) r
+        else Invalid ReservedBit
       else Table (frame 12) r
     end.
 
@@ -40,7 +41,7 @@ Definition x86_root (root : word) : Z := bits (bv_unsigned root) 12 52 ≪ 12.
 (** SDM vol. 3, 4.6.1. *)
 Definition x86_access (on : controls) (user : bool) (r : rights) (a : access) : bool :=
   if user then
-    r_user r && match a with Read => true | Write => r_write r | Fetch => r_user_exec r end
+    r_user r && match a with Read => true | Write => r_write r | Fetch => r_exec r end
   else
     match a with
     | Read => negb (r_user r && on "smap")
@@ -49,8 +50,8 @@ Definition x86_access (on : controls) (user : bool) (r : rights) (a : access) : 
     end.
 
 Definition level_pt := Level 12 9 LeafAlways.
-Definition level_pd := Level 21 9 (LeafIf 7).
-Definition level_pdpt := Level 30 9 (LeafIf 7).
+Definition level_pd := Level 21 9 LeafSome.
+Definition level_pdpt := Level 30 9 LeafSome.
 Definition level_pml4 := Level 39 9 LeafNever.
 Definition level_pml5 := Level 48 9 LeafNever.
 
