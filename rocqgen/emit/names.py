@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from rocqgen.emit.plan import Plan
     from rocqgen.source.spec import Fragment
 
-_CONSTANTS = "code pre posts spec hints env at run correct data".split()
+_CONSTANTS = (
+    "code pre posts spec hints env at run correct data "
+    "closed machine image values supplied adequate results runs"
+).split()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +26,14 @@ class Scope:
     """Names, and the printer that uses them.
 
     `params` and `shares` are the parameters of sort word, the entry first, and of sort fraction;
-    `bound` has the existentials of each exit.
+    `bound` has the existentials of each exit, `written` the same as the annotation calls them.
     """
 
     theory: str
     params: list[str]
     shares: list[str]
     bound: list[list[str]]
+    written: list[list[str]]
     printer: Printer
     fresh: Fresh
 
@@ -53,7 +57,9 @@ class Scope:
             bound.append(idents)
         defs = made.verdict.defs if isinstance(made.verdict, Residual) else ()
         shown |= {number: fresh(f"t{number}") for number, _ in defs if number not in shown}
-        return Scope(name, params, [*shares.values()], bound, Printer(shown, shares), fresh)
+        written = [[one.ident for one in item.exists] for item in fragment.spec.exits]
+        printer = Printer(shown, shares)
+        return Scope(name, params, [*shares.values()], bound, written, printer, fresh)
 
     @property
     def arguments(self) -> list[str]:

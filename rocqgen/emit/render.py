@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from rocqgen import __version__
 from rocqgen.emit import gallina, lemmas
 from rocqgen.emit.escape import comment, comment_lines, identifier
+from rocqgen.emit.instance import render_instance
 from rocqgen.emit.marks import CLOSE, Marks
 from rocqgen.emit.names import Scope, binders
 from rocqgen.emit.plan import Plan, plan
@@ -25,6 +26,7 @@ from rocqgen.source.reserved import theory_name
 if TYPE_CHECKING:
     from jinja2 import Template
 
+    from rocqgen.emit.instance import Instance
     from rocqgen.emit.lemmas import Lemma
     from rocqgen.source.spec import Fragment
 
@@ -34,8 +36,11 @@ _LARGEST_NAT = 1000
 """Coq reads larger literals of `nat` slowly, or refuses them."""
 
 
-def emit_theory(fragment: Fragment) -> Theory:
+def emit_theory(fragment: Fragment, instance: Instance | None = None) -> Theory:
     """Render `fragment` as a theory; the same fragment gives the same text.
+
+    With an `instance`, a state that satisfies the precondition, the theorem is closed there: the
+    theory then says what the bare machine does from it.
 
     An instruction that the prover has no rule for is a UserError; so is a name that is no
     identifier of Rocq, though the front end refuses that before.
@@ -43,7 +48,7 @@ def emit_theory(fragment: Fragment) -> Theory:
     made = plan(fragment)
     marks = Marks()
     scope = Scope.of(fragment, made)
-    text, found = marks.strip(_template().render(_context(fragment, made, scope, marks)))
+    text, found = marks.strip(_template().render(_context(fragment, made, scope, marks, instance)))
     return Theory(
         name=identifier(theory_name(fragment.source, fragment.name)),
         text=text,
@@ -70,7 +75,9 @@ def _template() -> Template:
     return environment.get_template(TEMPLATE)
 
 
-def _context(fragment: Fragment, made: Plan, scope: Scope, marks: Marks) -> dict[str, object]:
+def _context(
+    fragment: Fragment, made: Plan, scope: Scope, marks: Marks, instance: Instance | None
+) -> dict[str, object]:
     name, printer = scope.theory, scope.printer
     parts, uses = lemmas.residual_lemmas(made, scope)
     entry = fragment.instrs[0]
@@ -109,6 +116,8 @@ def _context(fragment: Fragment, made: Plan, scope: Scope, marks: Marks) -> dict
         "mark_spec": marks.open(Role.SPEC, fragment.spec.location, name),
         "mark_run": marks.blame(Role.BLOCK, made.block),
         "mark_theorem": marks.open(Role.THEOREM, fragment.location, entry.text),
+        "mark_closed": marks.open(Role.CLOSED, fragment.spec.location, name),
+        "instance": instance and render_instance(instance, made, scope),
         "end": CLOSE,
     }
 

@@ -23,6 +23,7 @@ class Role(StrEnum):
     BLOCK = "block"
     RESIDUAL = "residual"
     THEOREM = "theorem"
+    CLOSED = "closed"
     USER = "user"
 
 

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A concrete state that satisfies a precondition, and how it is printed as an image of Rocq.
+
+`theories/adequacy/closed.v` says what an image is; `theories/adequacy/engine.v` how the theorem of
+a fragment is closed at one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rocqgen.emit.gallina import fill
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from fractions import Fraction
+
+    from rocqgen.emit.names import Scope
+    from rocqgen.emit.plan import Plan
+    from rocqgen.source.machine import Reg
+
+_WORD = (1 << 64) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A state of the bare machine in which the precondition of a fragment holds.
+
+    `words` and `fractions` are the values of the parameters; `entry` is the address of the code and
+    `frame` the physical address of its first byte, with the rest behind it.  `tables` and `data`
+    are physical memory: 64-bit words at and behind an address.  After `steps` steps the machine is
+    at an exit, where the names that it binds have the values `bound`.
+    """
+
+    entry: int
+    frame: int
+    words: Mapping[str, int]
+    fractions: Mapping[str, Fraction]
+    registers: Mapping[Reg, int]
+    root: int
+    tables: tuple[tuple[int, tuple[int, ...]], ...]
+    data: tuple[tuple[int, tuple[int, ...]], ...]
+    max_physical: int
+    steps: int
+    bound: Mapping[str, int]
+
+
+def render_instance(one: Instance, made: Plan, scope: Scope) -> dict[str, object]:
+    """What the template needs of an instance."""
+    names = made.names
+    words = {number: one.words[ident] for ident, number in names.words.items()}
+    values = [f"({word(value)})" for value in (one.entry, *(words[n] for n in sorted(words)))]
+    shares = [_share(one.fractions[ident]) for ident in names.fractions]
+    registers = [
+        *(f"({reg.name}, {word(value)})" for reg, value in one.registers.items()),
+        f"(CR3, {word(one.root)})",
+    ]
+    bound = [
+        (number, one.bound.get(ident, 0))
+        for post, idents in zip(made.goal.posts, scope.written, strict=True)
+        for (number, _), ident in zip(post.witness, idents, strict=True)
+    ]
+    return {
+        "frame": f"{one.frame:#x}",
+        "max_physical": one.max_physical,
+        "entry": word(one.entry),
+        "registers": registers,
+        "tables": [_words(*entry) for entry in one.tables],
+        "data": [_words(*entry) for entry in one.data],
+        "arguments": fill([*values, *shares], "", "      ").strip(),
+        "bound": [f"({number}%positive, {word(value)})" for number, value in bound],
+        "steps": one.steps,
+    }
+
+
+def word(value: int) -> str:
+    """A 64-bit word, without parentheses."""
+    value &= _WORD
+    return f"w {value:#x}" if value > 9 else f"w {value}"
+
+
+def _words(address: int, values: Iterable[int]) -> str:
+    return f"({address:#x}, [{'; '.join(map(word, values))}])"
+
+
+def _share(value: Fraction) -> str:
+    return f"({value.numerator} / {value.denominator})%Qp" if value != 1 else "1%Qp"
