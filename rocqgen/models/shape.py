@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turns what pydantic says about a spec into sentences."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import BaseModel
+
+from rocqgen.models.bits import SpecError
+from rocqgen.models.schema import PagingModel
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
+
+    from rocqgen.models.lines import Path
+
+_WANTED = {
+    "string_type": "a string",
+    "int_type": "a whole number",
+    "bool_type": "`true` or `false`",
+    "tuple_type": "an array such as `[...]`",
+    "mapping_type": "a table of keys and values",
+    "model_type": "a table",
+}
+
+
+def explain_shape(error: ValidationError, data: Mapping[str, Any]) -> list[tuple[Path, SpecError]]:
+    """The path and the sentence of each error."""
+    return [_explain(one, data) for one in error.errors(include_url=False, include_input=False)]
+
+
+def _explain(error: ErrorDetails, data: Mapping[str, Any]) -> tuple[Path, SpecError]:
+    kind = error["type"]
+    context = error.get("ctx", {})
+    path = tuple(part for part in error["loc"] if part != "[key]")
+    given = context.get("error")
+    if isinstance(given, SpecError):
+        return path, given
+    if kind == "missing":
+        return path, SpecError("this key is missing", expected=_what(path))
+    if kind == "extra_forbidden":
+        return path, _unknown(path)
+    value = _at(data, path)
+    if "[key]" in error["loc"]:
+        return path, SpecError(
+            f"`{path[-1]}` is not a name that can stand here",
+            expected=_expected(kind, context),
+        )
+    shown = f"{_shown(value)} is not what stands here"
+    if kind in _WANTED:
+        shown = f"{_shown(value)} is not {_WANTED[kind]}"
+    return path, SpecError(shown, expected=_expected(kind, context))
+
+
+def _expected(kind: str, context: Mapping[str, Any]) -> str:
+    if kind in {"literal_error", "enum"}:
+        return str(context["expected"]).replace("'", "`")
+    if kind == "greater_than_equal":
+        return f"at least {context['ge']}"
+    if kind == "less_than_equal":
+        return f"at most {context['le']}"
+    if kind == "less_than":
+        return f"less than {context['lt']}"
+    if kind == "too_short":
+        return "at least one element"
+    if kind == "too_long":
+        return f"at most {context['max_length']} elements"
+    if kind == "string_too_long":
+        return f"at most {context['max_length']} characters"
+    if kind == "string_pattern_mismatch":
+        return {
+            "^[A-Za-z_]": "a letter, then letters, digits, `_` and `-`",
+            "^[a-z0-9]": "lower-case letters and digits, in parts joined by `-`",
+        }.get(str(context["pattern"])[:11].rstrip("["), "text of one line")
+    return _WANTED.get(kind, "another value")
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, str):
+        return f'`"{value[:40]}"`' if value else "the empty string"
+    if isinstance(value, int | float):
+        return f"`{value}`" if abs(value) < 1e20 else "so large a number"
+    if isinstance(value, Mapping):
+        return "a table"
+    if isinstance(value, Sequence):
+        return "an array"
+    return "this value"
+
+
+def _at(data: object, path: Path) -> object:
+    for part in path:
+        if isinstance(data, Mapping | list):
+            try:
+                data = data[part]  # type: ignore[index]
+            except (KeyError, IndexError, TypeError):
+                return None
+    return data
+
+
+def _part(path: Path) -> type[BaseModel] | None:
+    """The class whose keys stand at `path`."""
+    found: Any = PagingModel
+    for part in path:
+        if isinstance(part, int) or not isinstance(found, type):
+            continue
+        if not issubclass(found, BaseModel):
+            continue
+        fields = {field.alias or name: field for name, field in found.model_fields.items()}
+        if str(part) not in fields:
+            continue
+        found = next(iter(_models(fields[str(part)].annotation)), None)
+    return found if isinstance(found, type) and issubclass(found, BaseModel) else None
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """The classes of parts that an annotation mentions."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for argument in get_args(annotation) for found in _models(argument)]
+
+
+def _what(path: Path) -> str | None:
+    """What a missing key holds: the first sentence of its class's docstring."""
+    part = _part(path[:-1])
+    name = str(path[-1])
+    if part is None:
+        return None
+    for field_name, field in part.model_fields.items():
+        if (field.alias or field_name) == name:
+            inner = _models(field.annotation)
+            keys = ", ".join(_keys(inner[0])) if inner else ""
+            return f"`{name}`, with the keys {keys}" if keys else f"`{name} = ...`"
+    return None
+
+
+def _keys(part: type[BaseModel]) -> list[str]:
+    return [f"`{field.alias or name}`" for name, field in part.model_fields.items()]
+
+
+def _unknown(path: Path) -> SpecError:
+    part = _part(path[:-1])
+    if part is None:
+        return SpecError(f"there is no key `{path[-1]}`")
+    keys = [key.strip("`") for key in _keys(part)]
+    near = difflib.get_close_matches(str(path[-1]), keys, n=1)
+    return SpecError(
+        f"there is no key `{path[-1]}` here",
+        expected=", ".join(f"`{key}`" for key in keys),
+        hint=near[0] if near else None,
+    )
