@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from rocqgen.errors import UserError
 from rocqgen.mmu.outcome import EntryWrite, Faulted, Step, Unbacked, Walked
 from rocqgen.models.cases import matches
 from rocqgen.models.resolve import Rules, resolve
@@ -35,9 +36,12 @@ def walk(
 
     With `Rules` instead of a model, their controls and physical addresses hold. Nothing is written:
     `Walked.updates` tells what the processor would write. A fault sets no accessed bits here, which
-    x86 leaves open (SDM vol. 3A, 4.8).
+    x86 leaves open (SDM vol. 3A, 4.8). `UserError` if `va` has more bits than a pointer.
     """
     rules = model if isinstance(model, Rules) else resolve(model, controls, max_physical)
+    pointer = rules.model.address.pointer
+    if not 0 <= va < 1 << pointer:
+        raise UserError(f"the address {va:#x} does not fit in {pointer} bits")
     return _Walk(rules, access, privilege, pkru, va).run(memory, root)
 
 
