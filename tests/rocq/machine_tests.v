@@ -46,7 +46,7 @@ Definition tables : memory := words
   ].
 Definition mode := x86_4level true 46.
 Definition walk1 := walk mode tables (w64 0x1000).
-Definition rwux w u x := Rights true w u x true.
+Definition rwux w u x := Rights true w u x true true.
 
 (** ** Leaves of each size *)
 Example walk_4k : walk1 (va4 0 0 0 0 0x123) = Walked (Leaf 0x10000 12 (rwux true true true)).

@@ -21,11 +21,12 @@ Definition read_word (m : memory) (pa : Z) : option word :=
 Record rights := Rights {
   r_read : bool; r_write : bool;
   r_user : bool;                          (* the page is the user's *)
-  r_exec : bool; r_user_exec : bool }.
-Definition all_rights : rights := Rights true true true true true.
+  r_exec : bool; r_user_exec : bool;
+  r_dirty : bool }.                       (* no write waits for software to set a dirty bit *)
+Definition all_rights : rights := Rights true true true true true true.
 Definition rights_meet (r s : rights) : rights :=
   Rights (r_read r && r_read s) (r_write r && r_write s) (r_user r && r_user s)
-    (r_exec r && r_exec s) (r_user_exec r && r_user_exec s).
+    (r_exec r && r_exec s) (r_user_exec r && r_user_exec s) (r_dirty r && r_dirty s).
 
 (** A leaf maps [2 ^ leaf_shift] bytes at the physical address [leaf_frame]. *)
 Record leaf := Leaf { leaf_frame : Z; leaf_shift : Z; leaf_rights : rights }.

@@ -10,7 +10,7 @@ Local Open Scope Z_scope.
 Definition bits (e lo hi : Z) : Z := (e ≫ lo) `mod` 2 ^ (hi - lo).
 
 Definition x86_rights (nxe : bool) (e : Z) : rights :=
-  Rights true (Z.testbit e 1) (Z.testbit e 2) (negb (nxe && Z.testbit e 63)) true.
+  Rights true (Z.testbit e 1) (Z.testbit e 2) (negb (nxe && Z.testbit e 63)) true true.
 
 (** Bit 7 is reserved where no leaf can be; a leaf above 4K has bit 12 for PAT and reserved bits from
     there to its size. *)
