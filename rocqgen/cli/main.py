@@ -12,7 +12,7 @@ import traceback
 from typing import TYPE_CHECKING, Protocol
 
 from rocqgen import __version__
-from rocqgen.cli import doctor, gen, library, prove, status, toolchain
+from rocqgen.cli import doctor, gen, library, prove, status, toolchain, walk
 from rocqgen.cli.parser import Parser
 from rocqgen.errors import UserError
 from rocqgen.exits import ExitCode
@@ -42,6 +42,7 @@ COMMANDS: tuple[Command, ...] = (
     status,
     toolchain,
     library,
+    walk,
     doctor,
 )
 """In the order in which ``rocqgen --help`` lists them."""
