@@ -51,6 +51,11 @@ class Bits:
         """Some bit belongs to both."""
         return self.low <= other.high and other.low <= self.high
 
+    @property
+    def text(self) -> str:
+        """As a sentence says it: `bit 5`, `bits 51:12`."""
+        return f"bit{'s' if self.width > 1 else ''} {self}"
+
     def __str__(self) -> str:
         return str(self.low) if self.high == self.low else f"{self.high}:{self.low}"
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from rocqgen.models.bits import Bits, SpecError
 from rocqgen.models.conditions import And, Constant, Field, Named, Not, Or, Term
 
-_MOST = 512
+_MOST = 256
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -84,12 +84,13 @@ def _product(parts: tuple[Term, ...], *, wanted: bool) -> list[Match]:
 
 
 def _bounded(cases: list[Match]) -> list[Match]:
-    kept = list(_simplified(cases))
-    if len(kept) > _MOST:
-        raise SpecError(
-            "this condition has too many alternatives", expected=f"{_MOST} alternatives at most"
-        )
-    return kept
+    if len(cases) <= 8 * _MOST:
+        kept = list(_simplified(cases))
+        if len(kept) <= _MOST:
+            return kept
+    raise SpecError(
+        "this condition has too many alternatives", expected=f"{_MOST} alternatives at most"
+    )
 
 
 def _simplified(cases: list[Match]) -> Cases:

@@ -99,6 +99,18 @@ def names_of(term: Term) -> Iterator[Named]:
                 yield from names_of(part)
 
 
+def fields_of(term: Term) -> Iterator[Field]:
+    """The bits that a term writes by number, from left to right."""
+    match term:
+        case Field():
+            yield term
+        case Not(of):
+            yield from fields_of(of)
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from fields_of(part)
+
+
 def map_term(term: Term, name: Callable[[Named], Term]) -> Term:
     """The term with every name replaced by what `name` gives for it."""
     match term:
@@ -234,7 +246,11 @@ class _Parser:
                 if text in {"always", "never"}:
                     return Constant(text == "always")
                 return self.comparison(lambda equals: Named(text, equals), None)
-            raise self.complaint(f"unexpected `{text}` in a condition")
+            before = self.tokens[self.next - 2][1] if self.next > 1 else ""
+            raise self.complaint(
+                f"unexpected `{text}` in a condition",
+                f"one `{text}`" if text == before and text in "&|" else None,
+            )
         raise self.complaint("the condition ends too early")
 
     def comparison(self, make: Callable[[int | None], Term], bits: Bits | None) -> Term:
@@ -243,7 +259,7 @@ class _Parser:
             return make(None)
         value = self.number("a number")
         if bits is not None and value.bit_length() > bits.width:
-            raise self.complaint(f"{value} does not fit in bits {bits}")
+            raise self.complaint(f"{value} does not fit in {bits.text}")
         return make(value) if op == "==" else Not(make(value))
 
 

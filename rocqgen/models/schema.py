@@ -17,8 +17,11 @@ from rocqgen.models.bits import BitRange
 from rocqgen.models.conditions import ALWAYS, NEVER, ConditionText
 from rocqgen.models.vocabulary import Reason, Right
 
-Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=200)]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$", max_length=40)]
+TEXT_PATTERN = r"^[^\x00-\x1f\x7f]*$"
+NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_-]*$"
+MODEL_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+Line = Annotated[str, StringConstraints(pattern=TEXT_PATTERN, max_length=200)]
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=40)]
 Conditions = tuple[ConditionText, ...]
 Named = Mapping[Name, BitRange]
 
@@ -224,9 +227,7 @@ class PagingModel(Part):
     """A memory model of `kind = "paging"`: one mode of one architecture."""
 
     kind: Literal["paging"]
-    name: Annotated[
-        str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9]*(-[a-z0-9]+)*$", max_length=60)
-    ]
+    name: Annotated[str, StringConstraints(pattern=MODEL_PATTERN, max_length=60)]
     title: Line
     source: Annotated[tuple[Line, ...], Field(min_length=1)]
     """The manual and its sections."""

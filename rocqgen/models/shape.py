@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import BaseModel
 
 from rocqgen.models.bits import SpecError
-from rocqgen.models.schema import PagingModel
+from rocqgen.models.schema import MODEL_PATTERN, NAME_PATTERN, TEXT_PATTERN, PagingModel
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -28,9 +28,52 @@ _WANTED = {
 }
 
 
+_PATTERNS = {
+    TEXT_PATTERN: "text of one line",
+    NAME_PATTERN: "a letter, then letters, digits, `_` and `-`",
+    MODEL_PATTERN: "lower-case letters and digits, in parts joined by `-`",
+}
+_EXAMPLES = {
+    "above-physical": '"reserved"',
+    "bits": '"51:12"',
+    "bytes": "8",
+    "code": "[]",
+    "default": "false",
+    "entries": '["table", "leaf"]',
+    "fetch": '"user & exec"',
+    "index": '"47:39"',
+    "kind": '"paging"',
+    "leaf": '"A"',
+    "leaf-if": '"PS"',
+    "low": "12",
+    "name": '"my-model"',
+    "physical": "52",
+    "pointer": "64",
+    "present": '"P"',
+    "read": '"user"',
+    "reasons": '["absent"]',
+    "register-name": '"PKRU"',
+    "rights": '{ write = { leaf = "RW" } }',
+    "source": '["the manual and its section"]',
+    "title": '"my model"',
+    "value": "1",
+    "virtual": "48",
+    "write": '"user & write"',
+}
+
+
 def explain_shape(error: ValidationError, data: Mapping[str, Any]) -> list[tuple[Path, SpecError]]:
     """The path and the sentence of each error."""
-    return [_explain(one, data) for one in error.errors(include_url=False, include_input=False)]
+    errors = error.errors(include_url=False, include_input=False)
+    return [_explain(one, data) for one in errors if not _follows(one, errors)]
+
+
+def _follows(error: ErrorDetails, errors: list[ErrorDetails]) -> bool:
+    """An array is too short only because of elements that were refused."""
+    place = error["loc"]
+    return error["type"] == "too_short" and any(
+        other["loc"][: len(place)] == place and len(other["loc"]) > len(place) for other in errors
+    )
 
 
 def _explain(error: ErrorDetails, data: Mapping[str, Any]) -> tuple[Path, SpecError]:
@@ -41,7 +84,7 @@ def _explain(error: ErrorDetails, data: Mapping[str, Any]) -> tuple[Path, SpecEr
     if isinstance(given, SpecError):
         return path, given
     if kind == "missing":
-        return path, SpecError("this key is missing", expected=_what(path))
+        return path, _missing(path)
     if kind == "extra_forbidden":
         return path, _unknown(path)
     value = _at(data, path)
@@ -50,7 +93,7 @@ def _explain(error: ErrorDetails, data: Mapping[str, Any]) -> tuple[Path, SpecEr
             f"`{path[-1]}` is not a name that can stand here",
             expected=_expected(kind, context),
         )
-    shown = f"{_shown(value)} is not what stands here"
+    shown = f"{_shown(value)} cannot stand here"
     if kind in _WANTED:
         shown = f"{_shown(value)} is not {_WANTED[kind]}"
     return path, SpecError(shown, expected=_expected(kind, context))
@@ -72,10 +115,7 @@ def _expected(kind: str, context: Mapping[str, Any]) -> str:
     if kind == "string_too_long":
         return f"at most {context['max_length']} characters"
     if kind == "string_pattern_mismatch":
-        return {
-            "^[A-Za-z_]": "a letter, then letters, digits, `_` and `-`",
-            "^[a-z0-9]": "lower-case letters and digits, in parts joined by `-`",
-        }.get(str(context["pattern"])[:11].rstrip("["), "text of one line")
+        return _PATTERNS[str(context["pattern"])]
     return _WANTED.get(kind, "another value")
 
 
@@ -125,18 +165,22 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
     return [found for argument in get_args(annotation) for found in _models(argument)]
 
 
-def _what(path: Path) -> str | None:
-    """What a missing key holds: the first sentence of its class's docstring."""
-    part = _part(path[:-1])
+def _missing(path: Path) -> SpecError:
+    """What to write for a key that is not there: its keys if it is a section, or an example."""
     name = str(path[-1])
-    if part is None:
-        return None
-    for field_name, field in part.model_fields.items():
-        if (field.alias or field_name) == name:
+    part = _part(path[:-1])
+    if part is not None:
+        for field_name, field in part.model_fields.items():
             inner = _models(field.annotation)
-            keys = ", ".join(_keys(inner[0])) if inner else ""
-            return f"`{name}`, with the keys {keys}" if keys else f"`{name} = ...`"
-    return None
+            if (field.alias or field_name) == name and inner:
+                return SpecError(
+                    "this part is missing",
+                    expected=f"`{name}`, with the keys " + ", ".join(_keys(inner[0])),
+                )
+    example = _EXAMPLES.get(name)
+    return SpecError(
+        "this key is missing", hint=None if example is None else f"{name} = {example}, for example"
+    )
 
 
 def _keys(part: type[BaseModel]) -> list[str]:
