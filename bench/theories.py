@@ -6,7 +6,8 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from rocqgen.emit import emit_theory, gallina
+from rocqgen.emit import emit_theory
+from rocqgen.emit.instruction import instruction
 from rocqgen.source import load_fragments
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def script_theory(block: Block, fragment: Fragment) -> str:
     binder = f"∃ {' '.join(opened)} : word, " if opened else ""
     return _SCRIPT.format(
         code=";\n  ".join(
-            f"({one.offset}, ({gallina.instruction(one)}, {one.length}))" for one in fragment.instrs
+            f"({one.offset}, ({instruction(one)}, {one.length}))" for one in fragment.instrs
         ),
         words=" ".join(["entry", *spaces, *block.params]),
         pre=" -∗\n  ".join(text for _, text in pre),

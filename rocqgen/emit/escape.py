@@ -25,8 +25,13 @@ LIBRARY = frozenset(
     M G Post s offset e
     Context Goal Proof
     SState IVirt IPhys IClaim PEq PNe PLt PLe EVar ECst EAdd EOp FOne FVar FDiv Spec Env Node Tip
-    AluAdd AluSub AluAnd AluOr AluXor AluShl AluShr alu_value
-    Mov Alu Lea Push Pop Call Ret Jmp MovToCr3 MovFromCr3 Nop OReg OImm OMem Addr TRel TInd
+    AluAdd AluSub AluAnd AluOr AluXor AluShl AluShr AluSar AluRol AluRor AluMul alu_value
+    W8 W16 W32 W64 UnInc UnDec UnNeg UnNot BitTest BitSet BitReset BitComplement
+    CondO CondNO CondB CondAE CondE CondNE CondBE CondA
+    CondS CondNS CondP CondNP CondL CondGE CondLE CondG
+    Mov Movzx Movsx Lea Alu Adc Sbb Cmp Test Unary Imul Bit Xchg Cmpxchg Xadd Setcc Cmovcc Jcc
+    Push Pop Call Ret Jmp Leave RepStosq Invlpg MovToCr3 MovFromCr3 MovToCr0 MovFromCr0
+    MovToCr4 MovFromCr4 Nop OReg OImm OMem Addr TRel TInd
     TInstr TRoot TReg TItem TFact Residual Z_to_bv bv_unsigned bv_add bv_sub bv_and bv_or bv_xor
     bv_add_Z pos_to_Qp in_space flags_any code vreg vphys vpt vclaim at_root vwp vdenote vposts
     kernel_mode machine machGS gFunctors word sstate spec post env hints code_list check

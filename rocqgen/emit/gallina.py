@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rocqgen.emit.instruction import integer
 from rocqgen.emit.normal import Alu, EAdd, ECst, EOp, EVar, Term
 from rocqgen.emit.symbolic import (
     Fact,
@@ -27,89 +28,12 @@ from rocqgen.emit.symbolic import (
     TReg,
     TRoot,
 )
-from rocqgen.source.machine import Imm, Instr, Mem, Op, Operand, Reg
 from rocqgen.source.spec import Rel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 WIDTH = 100
-
-
-def integer(z: int) -> str:
-    """An integer literal; hexadecimal where it is large, in parentheses where it is negative."""
-    text = f"{abs(z):#x}" if abs(z) > 0xFFFF else str(abs(z))
-    return f"(-{text})" if z < 0 else text
-
-
-# -- instructions ----------------------------------------------------------------------------------
-
-_ALU_OPS = {
-    Op.ADD: "AluAdd",
-    Op.SUB: "AluSub",
-    Op.AND: "AluAnd",
-    Op.OR: "AluOr",
-    Op.XOR: "AluXor",
-    Op.SHL: "AluShl",
-    Op.SHR: "AluShr",
-}
-_PLAIN = {Op.MOV: "Mov", Op.PUSH: "Push", Op.POP: "Pop"}
-
-
-def register(reg: Operand) -> str:
-    """A register's constructor."""
-    if not isinstance(reg, Reg):
-        raise TypeError(f"not a register: {reg}")
-    return reg.name
-
-
-def address(mem: Operand) -> str:
-    """An address, in parentheses."""
-    if not isinstance(mem, Mem):
-        raise TypeError(f"not a memory operand: {mem}")
-    if mem.base is not None and mem.index is None and not mem.rip:
-        return f"(base_disp {register(mem.base)} {integer(mem.disp)})"
-    rip = "true" if mem.rip else "false"
-    base = "None" if mem.base is None else f"(Some {register(mem.base)})"
-    index = "None" if mem.index is None else f"(Some ({register(mem.index)}, {mem.scale}))"
-    return f"(Addr {rip} {base} {index} {integer(mem.disp)})"
-
-
-def operand(one: Operand) -> str:
-    """An operand in parentheses."""
-    match one:
-        case Reg():
-            return f"(OReg {register(one)})"
-        case Imm(value):
-            return f"(OImm {integer(value)})"
-        case Mem():
-            return f"(OMem {address(one)})"
-
-
-def instruction(instr: Instr) -> str:
-    """An instruction, without parentheses."""
-    operands = instr.operands
-    match instr.op:
-        case Op.RET:
-            return "Ret"
-        case Op.NOP:
-            return "Nop"
-        case Op.LEA:
-            return f"Lea {register(operands[0])} {address(operands[1])}"
-        case Op.MOV_TO_CR3:
-            return f"MovToCr3 {register(operands[0])}"
-        case Op.MOV_FROM_CR3:
-            return f"MovFromCr3 {register(operands[0])}"
-        case Op.CALL | Op.JMP:
-            word = "Call" if instr.op is Op.CALL else "Jmp"
-            target = operands[0]
-            if isinstance(target, Imm):
-                return f"{word} (TRel {integer(target.value)})"
-            return f"{word} (TInd {operand(target)})"
-        case Op.MOV | Op.PUSH | Op.POP:
-            return " ".join([_PLAIN[instr.op], *map(operand, operands)])
-        case _:
-            return f"Alu {_ALU_OPS[instr.op]} {operand(operands[0])} {operand(operands[1])}"
 
 
 # -- data ------------------------------------------------------------------------------------------

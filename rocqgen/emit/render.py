@@ -15,6 +15,7 @@ from rocqgen import __version__
 from rocqgen.emit import gallina, lemmas
 from rocqgen.emit.escape import comment, comment_lines, identifier
 from rocqgen.emit.instance import render_instance
+from rocqgen.emit.instruction import instruction, integer
 from rocqgen.emit.marks import CLOSE, Marks
 from rocqgen.emit.names import Scope, binders
 from rocqgen.emit.plan import Plan, plan
@@ -106,7 +107,7 @@ def _context(
             for post in made.goal.posts
         ],
         "next": made.goal.next,
-        "hints": [f"({gallina.integer(offset)}, {n}%nat)" for offset, n in made.hints],
+        "hints": [f"({integer(offset)}, {n}%nat)" for offset, n in made.hints],
         "fuel": str(made.fuel) if made.fuel <= _LARGEST_NAT else f"(Z.to_nat {made.fuel})",
         "residual": _residual(made, printer),
         "lemmas": [_lemma(one, made, scope, marks) for one in parts],
@@ -125,8 +126,7 @@ def _context(
 def _code(fragment: Fragment, marks: Marks) -> list[str]:
     """The entries of the code image, each with its source line."""
     entries = [
-        f"({gallina.integer(one.offset)}, ({gallina.instruction(one)}, {one.length}))"
-        for one in fragment.instrs
+        f"({integer(one.offset)}, ({instruction(one)}, {one.length}))" for one in fragment.instrs
     ]
     width = min(72, max(map(len, entries)) + 1)
     lines = []

@@ -31,9 +31,9 @@ Definition at_reg (r : reg) (d : Z) : addr := Addr false (Some r) None d.
 
 (** * Load, add, store *)
 Definition sum_code : list (Z * (instr * Z)) := [
-  (0, (Mov (OReg RAX) (OMem (at_reg RDI 8)), 4));
-  (4, (Alu AluAdd (OReg RAX) (OReg RCX), 3));
-  (7, (Mov (OMem (at_reg RDI 0)) (OReg RAX), 3))
+  (0, (Mov W64 (OReg RAX) (OMem (at_reg RDI 8)), 4));
+  (4, (Alu AluAdd W64 (OReg RAX) (OReg RCX), 3));
+  (7, (Mov W64 (OMem (at_reg RDI 0)) (OReg RAX), 3))
 ].
 Definition loaded (l : list (Z * (instr * Z))) : machine :=
   Machine (x86_kernel 40) (list_to_map ((λ x, (0x10000 + x.1, x.2)) <$> l)).
@@ -97,7 +97,7 @@ Proof. vm_compute. reflexivity. Qed.
 
 (** * The same, then a change of space and a load at the same address there *)
 Definition switch_code : list (Z * (instr * Z)) :=
-  sum_code ++ [(10, (MovToCr3 RBX, 3)); (13, (Mov (OReg RDX) (OMem (at_reg RDI 0)), 3))].
+  sum_code ++ [(10, (MovToCr3 RBX, 3)); (13, (Mov W64 (OReg RDX) (OMem (at_reg RDI 0)), 3))].
 Definition switch_machine : machine := loaded switch_code.
 Definition switch_image (tables : list (Z * list word)) : image :=
   Image entry [(CR3, root_a); (RDI, data); (RAX, w 0); (RCX, w 3); (RBX, root_b); (RDX, w 0)]

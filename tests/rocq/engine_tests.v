@@ -5,12 +5,12 @@ From rocqgen.auto Require Import tactics.
 Local Open Scope Z_scope.
 
 Definition demo_code : code_list := [
-  (0, (Mov (OMem (Addr false (Some RDI) None 0)) (OReg RBX), 3));
+  (0, (Mov W64 (OMem (Addr false (Some RDI) None 0)) (OReg RBX), 3));
   (3, (MovFromCr3 RAX, 3));
-  (6, (Mov (OMem (Addr false (Some RDI) None 8)) (OReg RAX), 4));
+  (6, (Mov W64 (OMem (Addr false (Some RDI) None 8)) (OReg RAX), 4));
   (10, (MovToCr3 RDX, 3));
-  (13, (Mov (OReg RBX) (OMem (Addr false (Some RSI) None 0)), 3));
-  (16, (Mov (OReg RSP) (OMem (Addr false (Some RSI) None 16)), 4));
+  (13, (Mov W64 (OReg RBX) (OMem (Addr false (Some RSI) None 0)), 3));
+  (16, (Mov W64 (OReg RSP) (OMem (Addr false (Some RSI) None 16)), 4));
   (20, (Ret, 1)) ].
 
 (** Variables: 1 base, 2 old, 3 new, 4 po, 5 pn, 6 b0, 7 b1, 8 sp1, 9 ra, 10 a0, 11 o0, 12 o1, 13 sp0. *)

@@ -206,49 +206,49 @@ Definition flags_of (x : result state) : option flags :=
 Definition base_disp (r : reg) (d : Z) : operand := OMem (Addr false (Some r) None d).
 
 (** ** mov, lea, nop *)
-Example mov_rr : reg_of RAX (do (Mov (OReg RAX) (OReg RBX)) [(RAX, 1); (RBX, 2)] []) = Some 2.
+Example mov_rr : reg_of RAX (do (Mov W64 (OReg RAX) (OReg RBX)) [(RAX, 1); (RBX, 2)] []) = Some 2.
 Proof. vm_compute. reflexivity. Qed.
-Example mov_ri : reg_of RAX (do (Mov (OReg RAX) (OImm (-1))) [(RAX, 1)] []) = Some (2 ^ 64 - 1).
+Example mov_ri : reg_of RAX (do (Mov W64 (OReg RAX) (OImm (-1))) [(RAX, 1)] []) = Some (2 ^ 64 - 1).
 Proof. vm_compute. reflexivity. Qed.
 Example mov_rm :
-  reg_of RAX (do (Mov (OReg RAX) (base_disp RBX 8)) [(RAX, 1); (RBX, 0x100)] [(0x108, 77)]) = Some 77.
+  reg_of RAX (do (Mov W64 (OReg RAX) (base_disp RBX 8)) [(RAX, 1); (RBX, 0x100)] [(0x108, 77)]) = Some 77.
 Proof. vm_compute. reflexivity. Qed.
 Example mov_rm_self :
-  reg_of RAX (do (Mov (OReg RAX) (base_disp RAX (-8))) [(RAX, 0x110)] [(0x108, 77)]) = Some 77.
+  reg_of RAX (do (Mov W64 (OReg RAX) (base_disp RAX (-8))) [(RAX, 0x110)] [(0x108, 77)]) = Some 77.
 Proof. vm_compute. reflexivity. Qed.
 Example mov_mr :
-  let x := do (Mov (base_disp RBX 0) (OReg RAX)) [(RAX, 5); (RBX, 0x100)] [(0x100, 1); (0x108, 77)] in
+  let x := do (Mov W64 (base_disp RBX 0) (OReg RAX)) [(RAX, 5); (RBX, 0x100)] [(0x100, 1); (0x108, 77)] in
   (mem_of 0x100 x, mem_of 0x108 x) = (Some 5, Some 77).
 Proof. vm_compute. reflexivity. Qed.
-Example mov_mi : mem_of 0x100 (do (Mov (base_disp RBX 0) (OImm (-2))) [(RBX, 0x100)] [(0x100, 1)])
+Example mov_mi : mem_of 0x100 (do (Mov W64 (base_disp RBX 0) (OImm (-2))) [(RBX, 0x100)] [(0x100, 1)])
   = Some (2 ^ 64 - 2).
 Proof. vm_compute. reflexivity. Qed.
 Example mov_keeps_flags :
-  flags_of (do (Mov (OReg RAX) (OImm 0)) [(RAX, 1)] []) = Some old_flags.
+  flags_of (do (Mov W64 (OReg RAX) (OImm 0)) [(RAX, 1)] []) = Some old_flags.
 Proof. vm_compute. reflexivity. Qed.
-Example mov_to_immediate : do (Mov (OImm 0) (OImm 0)) [] [] = Stuck BadOperand.
+Example mov_to_immediate : do (Mov W64 (OImm 0) (OImm 0)) [] [] = Stuck BadOperand.
 Proof. vm_compute. reflexivity. Qed.
 Example little_endian : read_bytes (words [(0, 0x0807060504030201)]) 0 8
   = Some (Z_to_bv 8 <$> [1; 2; 3; 4; 5; 6; 7; 8]).
 Proof. vm_compute. reflexivity. Qed.
-Example lea_rip : reg_of RAX (do (Lea RAX (Addr true None None (-16))) [(RAX, 1)] []) = Some 0x4ff0.
+Example lea_rip : reg_of RAX (do (Lea W64 RAX (Addr true None None (-16))) [(RAX, 1)] []) = Some 0x4ff0.
 Proof. vm_compute. reflexivity. Qed.
 Example lea_index :
-  reg_of RAX (do (Lea RAX (Addr false (Some RBX) (Some (RCX, 8)) 3)) [(RBX, 0x100); (RCX, 2)] [])
+  reg_of RAX (do (Lea W64 RAX (Addr false (Some RBX) (Some (RCX, 8)) 3)) [(RBX, 0x100); (RCX, 2)] [])
     = Some 0x113.
 Proof. vm_compute. reflexivity. Qed.
 Example lea_index_alone :
-  reg_of RAX (do (Lea RAX (Addr false None (Some (RCX, 4)) 0)) [(RCX, 2)] []) = Some 8.
+  reg_of RAX (do (Lea W64 RAX (Addr false None (Some (RCX, 4)) 0)) [(RCX, 2)] []) = Some 8.
 Proof. vm_compute. reflexivity. Qed.
 Example lea_wraps :
-  reg_of RAX (do (Lea RAX (Addr false (Some RBX) None 2)) [(RBX, 2 ^ 64 - 1)] []) = Some 1.
+  reg_of RAX (do (Lea W64 RAX (Addr false (Some RBX) None 2)) [(RBX, 2 ^ 64 - 1)] []) = Some 1.
 Proof. vm_compute. reflexivity. Qed.
 Example nop : do Nop [] [] = Ok (start [] []).
 Proof. vm_compute. reflexivity. Qed.
 
 (** ** Arithmetic: the value, then CF, PF, ZF, SF, OF *)
 Definition alu_test (op : alu) (a b : Z) : option (Z * flags) :=
-  let x := do (Alu op (OReg RAX) (OReg RBX)) [(RAX, a); (RBX, b)] [] in
+  let x := do (Alu op W64 (OReg RAX) (OReg RBX)) [(RAX, a); (RBX, b)] [] in
   v ← reg_of RAX x; f ← flags_of x; Some (v, f).
 Definition fl (cf pf zf sf ovf : bool) : flags :=
   Flags (Some cf) (Some pf) (Some zf) (Some sf) (Some ovf).
@@ -278,7 +278,7 @@ Proof. vm_compute. reflexivity. Qed.
 Example or_flags : alu_test AluOr top 3 = Some (top + 3, fl false true false true false).
 Proof. vm_compute. reflexivity. Qed.
 Example xor_self :
-  flags_of (do (Alu AluXor (OReg RAX) (OReg RAX)) [(RAX, 9)] []) = Some (fl false true true false false).
+  flags_of (do (Alu AluXor W64 (OReg RAX) (OReg RAX)) [(RAX, 9)] []) = Some (fl false true true false false).
 Proof. vm_compute. reflexivity. Qed.
 (** Parity is of the low byte alone. *)
 Example parity_low_byte : alu_test AluOr 0x100 0 = Some (0x100, fl false true false false false).
@@ -309,14 +309,14 @@ Example shr_64 : alu_test AluShr 7 64 = Some (7, old_flags).
 Proof. vm_compute. reflexivity. Qed.
 
 Example alu_rm :
-  reg_of RAX (do (Alu AluAdd (OReg RAX) (base_disp RAX 0)) [(RAX, 0x100)] [(0x100, 1)]) = Some 0x101.
+  reg_of RAX (do (Alu AluAdd W64 (OReg RAX) (base_disp RAX 0)) [(RAX, 0x100)] [(0x100, 1)]) = Some 0x101.
 Proof. vm_compute. reflexivity. Qed.
 Example alu_mr :
-  mem_of 0x100 (do (Alu AluSub (base_disp RBX 0) (OReg RAX)) [(RAX, 1); (RBX, 0x100)] [(0x100, 5)])
+  mem_of 0x100 (do (Alu AluSub W64 (base_disp RBX 0) (OReg RAX)) [(RAX, 1); (RBX, 0x100)] [(0x100, 5)])
     = Some 4.
 Proof. vm_compute. reflexivity. Qed.
 Example alu_mi :
-  mem_of 0x100 (do (Alu AluAnd (base_disp RBX 0) (OImm (-16))) [(RBX, 0x100)] [(0x100, 0x123)])
+  mem_of 0x100 (do (Alu AluAnd W64 (base_disp RBX 0) (OImm (-16))) [(RBX, 0x100)] [(0x100, 0x123)])
     = Some 0x120.
 Proof. vm_compute. reflexivity. Qed.
 
@@ -380,11 +380,11 @@ Proof. vm_compute. reflexivity. Qed.
 (** * Through translation *)
 (** Code at the read-only page of the kernel; data by other pages. *)
 Definition image : code_image := list_to_map
-  [ (0x11000, (Mov (OReg RAX) (base_disp RBX 0), 3));
-    (0x11003, (Mov (base_disp RBX 0) (OReg RAX), 3));
+  [ (0x11000, (Mov W64 (OReg RAX) (base_disp RBX 0), 3));
+    (0x11003, (Mov W64 (base_disp RBX 0) (OReg RAX), 3));
     (0x11006, (MovToCr3 RCX, 3));
     (0x11009, (Nop, 1));
-    (0x11ffe, (Lea RAX (Addr false (Some RBX) None 8), 4)) ].
+    (0x11ffe, (Lea W64 RAX (Addr false (Some RBX) None 8), 4)) ].
 (** Without SMAP, so that the pages of the user serve as data. *)
 Definition M := Machine (Config mode false true true false true) image.
 Definition run1 (ip : Z) (regs : list (reg * Z)) (t : tlb) (mem : list (Z * Z)) : state :=
@@ -458,9 +458,10 @@ Proof.
   pose proof stale_step_fun as Hf. by rewrite Ht' in Hf.
 Qed.
 (** A write to the table is not seen by a cached entry, nor does it drop one. *)
-Example store_keeps_tlb c τ d s σ σ' : exec c τ (Mov d s) σ = Ok σ' → st_tlb σ' = st_tlb σ.
+Example store_keeps_tlb c τ w d s σ σ' : exec c τ (Mov w d s) σ = Ok σ' → st_tlb σ' = st_tlb σ.
 Proof.
-  intros [v [_ Hw]]%result_bind_Ok. destruct d as [r|i|a]; simplify_eq/=; [done|].
+  intros [v [_ Hw]]%result_bind_Ok. destruct d as [r|i|a]; simplify_eq/=.
+  { destruct w; simplify_eq/=; try done; by apply result_bind_Ok in Hw as (old & _ & [= <-]). }
   apply result_bind_Ok in Hw as (va & _ & Hw). apply result_bind_Ok in Hw as (m & _ & Hw).
   by simplify_eq/=.
 Qed.

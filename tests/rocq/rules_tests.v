@@ -19,11 +19,11 @@ Section examples.
   (** A load, arithmetic and a store; then a change of space, and a store there.  The code is mapped in
       both spaces. *)
   Definition block : list (Z * (instr * Z)) :=
-    [ (0, (Mov (OReg RAX) (OMem (at_disp RBX 8)), 4));
-      (4, (Alu AluAdd (OReg RAX) (OImm 1), 4));
-      (8, (Mov (OMem (at_disp RBX 16)) (OReg RAX), 4));
+    [ (0, (Mov W64 (OReg RAX) (OMem (at_disp RBX 8)), 4));
+      (4, (Alu AluAdd W64 (OReg RAX) (OImm 1), 4));
+      (8, (Mov W64 (OMem (at_disp RBX 16)) (OReg RAX), 4));
       (12, (MovToCr3 RCX, 3));
-      (15, (Mov (OMem (at_disp RDX 0)) (OReg RAX), 3)) ].
+      (15, (Mov W64 (OMem (at_disp RDX 0)) (OReg RAX), 3)) ].
 
   Lemma block_spec base old new b d v w u x :
     in_space old -∗ code base block 1 -∗ @[new] code base block 1 -∗
@@ -45,8 +45,8 @@ Section examples.
 
   (** The flags, exactly. *)
   Lemma flags_spec base v f :
-    code base [(0, (Alu AluSub (OReg RAX) (OReg RAX), 3))] 1 -∗ RAX ⇒ᵣ v -∗ vflags f -∗
-    vwp base (λ e, ⌜e = base `+Z` 3⌝ ∗ RAX ⇒ᵣ bv_sub v v ∗ vflags (alu_flags AluSub v v f)).
+    code base [(0, (Alu AluSub W64 (OReg RAX) (OReg RAX), 3))] 1 -∗ RAX ⇒ᵣ v -∗ vflags f -∗
+    vwp base (λ e, ⌜e = base `+Z` 3⌝ ∗ RAX ⇒ᵣ bv_sub v v ∗ vflags (alu_flags W64 AluSub v v f)).
   Proof using Type.
     iIntros "HC Ha Hf". iApply (wp_alu_self with "HC Ha Hf"). iIntros "HC Ha Hf".
     iApply vwp_exit. by iFrame.
@@ -54,10 +54,10 @@ Section examples.
 
   (** A load through a claim and the frame's word; operands that share registers. *)
   Definition block2 : list (Z * (instr * Z)) :=
-    [ (0, (Mov (OReg RAX) (OMem (at_disp RAX 0)), 3));
-      (3, (Mov (OMem (Addr false (Some RBX) (Some (RBX, 8)) 0)) (OReg RBX), 4));
-      (7, (Alu AluXor (OMem (at_disp RBX 0)) (OReg RAX), 3));
-      (10, (Lea RAX (Addr true None None (-13)), 7)) ].
+    [ (0, (Mov W64 (OReg RAX) (OMem (at_disp RAX 0)), 3));
+      (3, (Mov W64 (OMem (Addr false (Some RBX) (Some (RBX, 8)) 0)) (OReg RBX), 4));
+      (7, (Alu AluXor W64 (OMem (at_disp RBX 0)) (OReg RAX), 3));
+      (10, (Lea W64 RAX (Addr true None None (-13)), 7)) ].
   Lemma block2_spec base a b v w x pa q pb :
     code base block2 q -∗ RAX ⇒ᵣ a -∗ RBX ⇒ᵣ b -∗ flags_any -∗
     a ⇝ʳ{q} pa -∗ pa ↦ₚ{q} v -∗ (bv_add b (scaled b 8)) ↦ᵥ w -∗ b ⇝{q} pb -∗ pb ↦ₚ x -∗
@@ -85,7 +85,7 @@ Section examples.
   Qed.
   (** One instruction by itself. *)
   Lemma instr_spec base q v w x :
-    base ↦ₓ{q} (Mov (OReg RAX) (OReg RBX), 3) -∗ (base `+Z` 3) ↦ₓ (Nop, 1) -∗
+    base ↦ₓ{q} (Mov W64 (OReg RAX) (OReg RBX), 3) -∗ (base `+Z` 3) ↦ₓ (Nop, 1) -∗
     RAX ⇒ᵣ v -∗ RBX ⇒ᵣ w -∗ RCX ⇒ᵣ x -∗ vwp base (λ e, ⌜e = base `+Z` 4⌝ ∗ RAX ⇒ᵣ w ∗ RCX ⇒ᵣ x).
   Proof using Type.
     iIntros "H1 H2 Ha Hb Hc". iApply (wp_mov_rr with "H1 Ha Hb"). iIntros "H1 Ha Hb".
@@ -160,7 +160,7 @@ Definition tables : memory := words
     (0x8000, 0); (0x8008, 0x10003) ].
 Definition image : code_image := list_to_map
   [ (0x20000, (MovToCr3 RCX, 3));
-    (0x20003, (Mov (OMem (at_disp RDX 0)) (OReg RAX), 3)) ].
+    (0x20003, (Mov W64 (OMem (at_disp RDX 0)) (OReg RAX), 3)) ].
 Definition machine1 := Machine (x86_kernel 46) image.
 Definition start (ip rdx : Z) : state :=
   State (Z_to_bv 64 ip)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rocqgen.emit import emit_theory, gallina
+from rocqgen.emit.instruction import integer
 from rocqgen.emit.plan import plan
 from rocqgen.emit.symbolic import Missing, Residual, Stuck
 from rocqgen.source.fragment import load_fragments
@@ -146,7 +147,7 @@ def vernacular(fragment: Fragment) -> str:
         lemma = rest.partition("Proof.")[0] + "Proof. vm_compute. reflexivity. Qed."
         return f"{head}  Lemma {name}_run :{lemma}\nEnd {name}_data.\n"
     shown = {
-        Stuck: lambda: f"RunStuck z _ _ => z = {gallina.integer(verdict.offset)}",
+        Stuck: lambda: f"RunStuck z _ _ => z = {integer(verdict.offset)}",
         Missing: lambda: f"PostMissing t _ => t = {gallina.tag(verdict.tag)}",
     }[type(verdict)]()
     check = f"check {plan(fragment).fuel} {name}_hints {name}_spec"

@@ -14,17 +14,6 @@ Inductive resource :=
   | RVirt (w : bool) (root va : word) (q : Qp) (v : word)
   | RCode (root base : word) (l : list (Z * (instr * Z))) (q : Qp).
 
-Global Instance addr_eq_dec : EqDecision addr.
-Proof. solve_decision. Defined.
-Global Instance operand_eq_dec : EqDecision operand.
-Proof. solve_decision. Defined.
-Global Instance target_eq_dec : EqDecision target.
-Proof. solve_decision. Defined.
-Global Instance alu_eq_dec : EqDecision alu.
-Proof. solve_decision. Defined.
-Global Instance instr_eq_dec : EqDecision instr.
-Proof. solve_decision. Defined.
-
 Global Instance resource_eq_dec : EqDecision resource.
 Proof. solve_decision. Defined.
 

@@ -77,6 +77,6 @@ Section readout.
     iDestruct (claims_at_readout _ _ _ _ _ _ Read with "HS Hc") as %Hmaps; [by left|].
     iDestruct (phys_bytes_lookup with "HS Hp") as %Hm. iPureIntro.
     pose proof (load_bytes_ok _ Read (st_mem σ) va pas (word_bytes v) Hmaps Hm) as Hl.
-    rewrite word_bytes_length in Hl. by rewrite /space_read /load_word Hl /= bytes_word_bytes.
+    rewrite word_bytes_length in Hl. by rewrite /space_read /load_value Hl /= bytes_word_bytes.
   Qed.
 End readout.

@@ -123,7 +123,8 @@ Definition alu_fold (op : alu) (a b : Z) : Z :=
 Definition alu_eqb (a b : alu) : bool :=
   match a, b with
   | AluAdd, AluAdd | AluSub, AluSub | AluAnd, AluAnd | AluOr, AluOr | AluXor, AluXor
-  | AluShl, AluShl | AluShr, AluShr => true
+  | AluShl, AluShl | AluShr, AluShr | AluSar, AluSar | AluRol, AluRol | AluRor, AluRor
+  | AluMul, AluMul => true
   | _, _ => false
   end.
 Fixpoint expr_eqb (a b : expr) : bool :=

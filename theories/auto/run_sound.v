@@ -49,8 +49,11 @@ Section run_sound.
       den (o_state o) ∗ ⌜st_rip σ' = eval ρ (o_pc o)⌝.
   Proof using Hkernel.
     intros Hnext Hstep Hfacts Hnames Hroot. iIntros "HS Hden".
-    destruct i as [d o'|op d o'|d a|o'|d|t| |t|r|d|]; simpl in Hstep.
+    destruct i as
+      [w d o'| | |w d a|op w d o'| | | | | | | | | | | | | |o'|d|t| |t| | | |r|d| | | | |];
+      simpl in Hstep; try discriminate Hstep.
     - (* mov *)
+      destruct w; try discriminate Hstep.
       apply res_bind_Done in Hstep as ([v f1] & Hr & ([s' f2] & Hw & [= <-])%res_bind_Done).
       simpl in Hfacts. apply Forall_app in Hfacts as [Hf1 Hf2].
       iDestruct (sread_sound base code ρ σ next Hnext _ false with "HS Hden") as %Hread; [done..|].
@@ -58,7 +61,16 @@ Section run_sound.
         [done..|]. iModIntro. iExists σ'. iFrame. iPureIntro. split.
       + intros τ Hok. by rewrite /= Hread // /= Hwrite.
       + by rewrite Hrip.
+    - (* lea *)
+      destruct w; try discriminate Hstep.
+      apply res_bind_Done in Hstep as (va & Ha & Hstep). destruct (name _ ν) as [v ν'] eqn:Hname.
+      apply res_bind_Done in Hstep as (s' & Hp & [= <-]). simpl in Hnames.
+      destruct (name_sound _ _ _ _ Hname Hnames) as [Hv _].
+      iDestruct (saddress_sound base code ρ σ next Hnext with "HS Hden") as %Hea; [done|].
+      iMod (sput_sound with "HS Hden") as "(HS & Hden & _)"; [done|]. iModIntro.
+      iExists _. iFrame. iPureIntro. split; [|done]. intros τ _. by rewrite /= Hea Hv.
     - (* alu *)
+      destruct w; try discriminate Hstep.
       apply res_bind_Done in Hstep as ([a f1] & Ha & ([b f2] & Hb & Hstep)%res_bind_Done).
       destruct (name _ ν) as [v ν'] eqn:Hname.
       apply res_bind_Done in Hstep as ([s' f3] & Hw & [= <-]). simpl in Hfacts, Hnames.
@@ -68,18 +80,11 @@ Section run_sound.
       iDestruct (sread_sound base code ρ σ next Hnext _ false with "HS Hden") as %Hreadb; [done..|].
       iMod (swrite_sound base code ρ σ next Hnext with "HS Hden") as (σ' Hwrite [Hrip Hfl]) "[HS Hden]";
         [done..|].
-      iMod (set_flags_sound base code ρ σ' (alu_flags op (eval ρ a) (eval ρ b) (st_flags σ))
+      iMod (set_flags_sound base code ρ σ' (alu_flags W64 op (eval ρ a) (eval ρ b) (st_flags σ))
         with "HS Hden") as "[HS Hden]". iModIntro. iExists _. iFrame "HS Hden".
       iPureIntro. split.
       + intros τ Hok. rewrite /= Hreada // /= Hreadb // /=. rewrite -Hv Hwrite //.
       + by rewrite /= Hrip.
-    - (* lea *)
-      apply res_bind_Done in Hstep as (va & Ha & Hstep). destruct (name _ ν) as [v ν'] eqn:Hname.
-      apply res_bind_Done in Hstep as (s' & Hp & [= <-]). simpl in Hnames.
-      destruct (name_sound _ _ _ _ Hname Hnames) as [Hv _].
-      iDestruct (saddress_sound base code ρ σ next Hnext with "HS Hden") as %Hea; [done|].
-      iMod (sput_sound with "HS Hden") as "(HS & Hden & _)"; [done|]. iModIntro.
-      iExists _. iFrame. iPureIntro. split; [|done]. intros τ _. by rewrite /= Hea Hv.
     - (* push *)
       apply res_bind_Done in Hstep as ([v f1] & Hr & ([s' f2] & Hw & [= <-])%res_bind_Done).
       simpl in Hfacts. apply Forall_app in Hfacts as [Hf1 Hf2].
@@ -137,14 +142,17 @@ Section run_sound.
     sstep hint next i s ν = Done o → Forall (named ρ) (n_defs (o_names o)) →
     Forall (named ρ) (n_defs ν).
   Proof using Type.
-    intros H. destruct i as [d o'|op d o'|d a|o'|d|t| |t|r|d|]; simpl in H;
-      try (invert_res; subst; done).
-    - apply res_bind_Done in H as ([a f1] & _ & ([b f2] & _ & H)%res_bind_Done).
+    intros H. destruct i as
+      [w d o'| | |w d a|op w d o'| | | | | | | | | | | | | |o'|d|t| |t| | | |r|d| | | | |];
+      simpl in H;
+      try (invert_res; subst; done); try discriminate H.
+    - destruct w; try discriminate H. by invert_res; subst.
+    - destruct w; try discriminate H. apply res_bind_Done in H as (va & _ & H). destruct (name _ ν) as [v ν'] eqn:Hname.
+      apply res_bind_Done in H as (s' & _ & [= <-]). simpl. intros Hd.
+      by destruct (name_sound _ _ _ _ Hname Hd).
+    - destruct w; try discriminate H. apply res_bind_Done in H as ([a f1] & _ & ([b f2] & _ & H)%res_bind_Done).
       destruct (name _ ν) as [v ν'] eqn:Hname.
       apply res_bind_Done in H as ([s' f3] & _ & [= <-]). simpl. intros Hd.
-      by destruct (name_sound _ _ _ _ Hname Hd).
-    - apply res_bind_Done in H as (va & _ & H). destruct (name _ ν) as [v ν'] eqn:Hname.
-      apply res_bind_Done in H as (s' & _ & [= <-]). simpl. intros Hd.
       by destruct (name_sound _ _ _ _ Hname Hd).
   Qed.
 
@@ -194,7 +202,8 @@ Section run_sound.
     Lemma loadable_sound σ i s z n :
       In (z, (i, n)) code → root_mapped i s = true → SI σ -∗ den s -∗ ⌜loadable i s⌝.
     Proof using Type.
-      intros Hin Hmapped. destruct i as [| | | | | | | |r| |]; simpl in *; try by iIntros "_ _".
+      intros Hin Hmapped. destruct i as [| | | | | | | | | | | | | | | | | | | | | | | | | |r| | | | | |];
+        simpl in *; try by iIntros "_ _".
       iIntros "HS (_ & _ & _ & _ & Hcode)".
       destruct (sget r s) as [v|w]; [|by iPureIntro; intros ?].
       iDestruct (dcode_acc _ _ _ _ _ Hmapped with "Hcode") as (q) "[Hcode _]".

@@ -193,11 +193,11 @@ Section sound.
       sread hint write next o s = Done (v, facts) → hold facts →
       SI σ -∗ den s -∗
       ⌜∀ τ, translator_ok M σ τ →
-        read_operand τ (if write then Write else Read) σ o = Ok (eval ρ v)⌝.
+        read_operand τ (if write then Write else Read) W64 σ o = Ok (eval ρ v)⌝.
     Proof using Hnext.
       destruct o as [r|z|a]; simpl.
       - intros (e & He & [= <- <-])%res_bind_Done _. iIntros "HS Hden".
-        iDestruct (sget_sound with "HS Hden") as %Hr; [done|]. by auto.
+        iDestruct (sget_sound with "HS Hden") as %Hr; [done|]. iPureIntro. intros τ _. by rewrite /= Hr.
       - intros [= <- <-] _. iIntros "_ _". by rewrite /= Z_to_bv_uwrap.
       - intros (va & Hva & Hl)%res_bind_Done Hfacts. iIntros "HS Hden".
         iDestruct (saddress_sound with "HS Hden") as %Ha; [done|].
@@ -209,7 +209,7 @@ Section sound.
     Lemma swrite_sound hint o v s s' facts :
       swrite hint next o v s = Done (s', facts) → hold facts →
       SI σ -∗ den s ==∗
-      ∃ σ', ⌜∀ τ, translator_ok M σ τ → write_operand τ σ o (eval ρ v) = Ok σ'⌝ ∗
+      ∃ σ', ⌜∀ τ, translator_ok M σ τ → write_operand τ W64 σ o (eval ρ v) = Ok σ'⌝ ∗
         ⌜st_rip σ' = st_rip σ ∧ st_flags σ' = st_flags σ⌝ ∗ SI σ' ∗ den s'.
     Proof using Hnext.
       destruct o as [r|z|a]; simpl; [|done|].

@@ -241,17 +241,17 @@ Record outcome := Outcome { o_state : sstate; o_pc : expr; o_facts : list fact; 
 Definition sstep (hint : option nat) (next : expr) (i : instr) (s : sstate) (ν : names)
     : res outcome :=
   match i with
-  | Mov d o =>
+  | Mov W64 d o =>
     let* (v, f1) := sread hint false next o s in
     let* (s, f2) := swrite hint next d v s in
     Done (Outcome s next (f1 ++ f2) ν)
-  | Alu op d o =>
+  | Alu op W64 d o =>
     let* (a, f1) := sread hint true next d s in
     let* (b, f2) := sread hint false next o s in
     let '(v, ν) := name (mk_op op a b) ν in
     let* (s, f3) := swrite hint next d v s in
     Done (Outcome s next (f1 ++ f2 ++ f3) ν)
-  | Lea d a =>
+  | Lea W64 d a =>
     let* va := saddress next a s in
     let '(v, ν) := name va ν in
     let* s := sput d v s in
@@ -281,6 +281,7 @@ Definition sstep (hint : option nat) (next : expr) (i : instr) (s : sstate) (ν 
     let* s := sput d (s_root s) s in
     Done (Outcome s next [] ν)
   | Nop => Done (Outcome s next [] ν)
+  | _ => Fail UnsupportedForm
   end.
 
 (** * Running a fragment *)

@@ -322,7 +322,7 @@ Section laws.
   Proof.
     iIntros "HS Hp". iDestruct (phys_bytes_lookup with "HS Hp") as %Hm. iPureIntro. intros τ a Hτ.
     pose proof (load_bytes_ok τ a (st_mem σ) va pas (word_bytes v) Hτ Hm) as Hl.
-    by rewrite word_bytes_length in Hl; rewrite /load_word Hl /= bytes_word_bytes.
+    by rewrite word_bytes_length in Hl; rewrite /load_value Hl /= bytes_word_bytes.
   Qed.
   Lemma load_sound σ w va q q' pas v :
     state_interp σ -∗ claims_at w (root_of σ) va q pas -∗ phys_bytes pas q' (word_bytes v) -∗
@@ -358,7 +358,7 @@ Section laws.
     { apply (word_bytes_same_length v'). }
     iModIntro. iExists _. iFrame "HS Hp". iPureIntro. intros τ Hτ.
     pose proof (store_targets_ok τ (st_mem σ) va pas Hτ) as Hl. rewrite Hlen in Hl.
-    rewrite /store_word Hl //. apply Forall_lookup. intros i pa Hi.
+    rewrite /store_value Hl //. apply Forall_lookup. intros i pa Hi.
     destruct (Forall2_lookup_l _ _ _ _ _ Hm Hi) as (b & _ & Hb). by exists b.
   Qed.
   Lemma store_sound σ va q pas v v' :

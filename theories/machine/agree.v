@@ -40,37 +40,45 @@ Section ext.
   Proof using Hτ.
     revert va. induction n as [|n IH]; intros va; [done|]. by rewrite /= /load_byte Hτ IH.
   Qed.
-  Lemma load_word_ext a m va : load_word τ a m va = load_word τ' a m va.
-  Proof using Hτ. by rewrite /load_word load_bytes_ext. Qed.
   Lemma store_targets_ext m va n : store_targets τ m va n = store_targets τ' m va n.
   Proof using Hτ.
     revert va. induction n as [|n IH]; intros va; [done|]. rewrite /= Hτ.
     apply result_bind_ext=> pa. by rewrite IH.
   Qed.
-  Lemma store_word_ext m va w : store_word τ m va w = store_word τ' m va w.
-  Proof using Hτ. by rewrite /store_word store_targets_ext. Qed.
-  Lemma read_operand_ext a σ o : read_operand τ a σ o = read_operand τ' a σ o.
+  Lemma load_value_ext a w m va : load_value τ a w m va = load_value τ' a w m va.
+  Proof using Hτ. by rewrite /load_value load_bytes_ext. Qed.
+  Lemma store_value_ext w m va v : store_value τ w m va v = store_value τ' w m va v.
+  Proof using Hτ. by rewrite /store_value store_targets_ext. Qed.
+  Lemma read_operand_ext a w σ o : read_operand τ a w σ o = read_operand τ' a w σ o.
   Proof using Hτ.
-    destruct o; [done..|]. simpl. apply result_bind_ext=> va. apply load_word_ext.
+    destruct o; [done..|]. simpl. apply result_bind_ext=> va. apply load_value_ext.
   Qed.
-  Lemma write_operand_ext σ o v : write_operand τ σ o v = write_operand τ' σ o v.
+  Lemma write_operand_ext w σ o v : write_operand τ w σ o v = write_operand τ' w σ o v.
   Proof using Hτ.
-    destruct o; [done..|]. simpl. apply result_bind_ext=> va. by rewrite store_word_ext.
+    destruct o; [done..|]. simpl. apply result_bind_ext=> va. by rewrite store_value_ext.
   Qed.
   Lemma push_ext v σ : push τ v σ = push τ' v σ.
-  Proof using Hτ. apply result_bind_ext=> sp. by rewrite store_word_ext. Qed.
+  Proof using Hτ. apply result_bind_ext=> sp. by rewrite store_value_ext. Qed.
   Lemma pop_ext σ : pop τ σ = pop τ' σ.
-  Proof using Hτ. apply result_bind_ext=> sp. by rewrite load_word_ext. Qed.
+  Proof using Hτ. apply result_bind_ext=> sp. by rewrite load_value_ext. Qed.
   Lemma read_target_ext σ t : read_target τ σ t = read_target τ' σ t.
   Proof using Hτ. destruct t; [done|apply read_operand_ext]. Qed.
 
+  Lemma rep_stosq_ext σ : rep_stosq τ σ = rep_stosq τ' σ.
+  Proof using Hτ.
+    apply result_bind_ext=> n. case_match; [done|]. do 2 apply result_bind_ext=> ?.
+    by rewrite store_value_ext.
+  Qed.
+
   Lemma exec_ext c i σ : exec c τ i σ = exec c τ' i σ.
   Proof using Hτ.
-    destruct i; simpl; rewrite ?read_operand_ext ?read_target_ext ?pop_ext; [..|done|done|done];
-      try done; apply result_bind_ext=> x; rewrite ?read_operand_ext ?push_ext; try done.
-    - apply write_operand_ext.
-    - apply result_bind_ext=> y. by rewrite write_operand_ext.
-    - destruct x. apply write_operand_ext.
+    destruct i; rewrite /exec /with_flags;
+      repeat first
+        [ reflexivity
+        | progress rewrite ?read_operand_ext ?write_operand_ext ?push_ext ?pop_ext ?read_target_ext
+        | apply rep_stosq_ext
+        | apply result_bind_ext=> ?
+        | case_match ].
   Qed.
   Lemma fetch_rest_ext va pa n : fetch_rest τ va pa n = fetch_rest τ' va pa n.
   Proof using Hτ.
@@ -104,9 +112,14 @@ Section forget.
     by rewrite -(Hf σ []) -(Hf σ' []) Heq.
   Qed.
 
-  Lemma write_operand_tlb σ o v :
-    forget_tlb (write_operand τ (set_tlb t σ) o v) = forget_tlb (write_operand τ σ o v).
-  Proof using Type. destruct o; [done..|]. by do 2 (apply forget_bind=> ?). Qed.
+  Lemma write_reg_tlb w r v σ :
+    forget_tlb (write_reg w r v (set_tlb t σ)) = forget_tlb (write_reg w r v σ).
+  Proof using Type. destruct w; [by apply forget_bind..|done|done]. Qed.
+  Lemma write_operand_tlb w σ o v :
+    forget_tlb (write_operand τ w (set_tlb t σ) o v) = forget_tlb (write_operand τ w σ o v).
+  Proof using Type.
+    destruct o; [apply write_reg_tlb|done|]. by do 2 (apply forget_bind=> ?).
+  Qed.
   Lemma push_tlb v σ : forget_tlb (push τ v (set_tlb t σ)) = forget_tlb (push τ v σ).
   Proof using Type. by do 2 (apply forget_bind=> ?). Qed.
   Lemma pop_tlb σ : pop τ (set_tlb t σ) = ('(v, σ') ← pop τ σ; Ok (v, set_tlb t σ')).
@@ -114,27 +127,43 @@ Section forget.
     rewrite /pop. change (get_reg (set_tlb t σ) RSP) with (get_reg σ RSP).
     destruct (get_reg σ RSP) as [sp| |]; [|done..]. simpl. by destruct (load_word _ _ _ sp).
   Qed.
-  Lemma read_operand_tlb a σ o : read_operand τ a (set_tlb t σ) o = read_operand τ a σ o.
+  Lemma read_operand_tlb a w σ o : read_operand τ a w (set_tlb t σ) o = read_operand τ a w σ o.
   Proof using Type. by destruct o. Qed.
   Lemma read_target_tlb σ o : read_target τ (set_tlb t σ) o = read_target τ σ o.
   Proof using Type. destruct o; [done|apply read_operand_tlb]. Qed.
 
-  Lemma exec_tlb c i σ : forget_tlb (exec c τ i (set_tlb t σ)) = forget_tlb (exec c τ i σ).
+  Lemma rep_stosq_tlb σ : forget_tlb (rep_stosq τ (set_tlb t σ)) = forget_tlb (rep_stosq τ σ).
   Proof using Type.
-    destruct i; rewrite /exec ?read_operand_tlb ?read_target_tlb.
-    - apply forget_bind=> v. apply write_operand_tlb.
-    - do 2 (apply forget_bind=> ?). by apply forget_bind_state; [apply write_operand_tlb|].
-    - by apply forget_bind.
-    - apply forget_bind=> v. apply push_tlb.
-    - rewrite pop_tlb. destruct (pop τ σ) as [[v σ']| |]; [apply write_operand_tlb|done..].
-    - apply forget_bind=> pc. by apply forget_bind_state; [apply push_tlb|].
-    - rewrite pop_tlb. by destruct (pop τ σ) as [[v σ']| |].
-    - by apply forget_bind.
-    - apply forget_bind=> v. by destruct (_ || _).
-    - apply forget_bind=> v. by destruct (cfg_user c).
-    - done.
+    apply forget_bind=> n. case_match; [done|]. do 3 (apply forget_bind=> ?). by case_match.
   Qed.
+  Lemma read_control_tlb c r σ : read_control c (set_tlb t σ) r = read_control c σ r.
+  Proof using Type. done. Qed.
 End forget.
+
+Section exec_tlb.
+  Context (τ : translator).
+
+  (** What follows a pop. *)
+  Lemma pop_bind_tlb t σ (f : word * state → result state) :
+    (∀ v σ, forget_tlb (f (v, set_tlb t σ)) = forget_tlb (f (v, σ))) →
+    forget_tlb (pop τ (set_tlb t σ) ≫= f) = forget_tlb (pop τ σ ≫= f).
+  Proof using Type. intros Hf. rewrite pop_tlb. destruct (pop τ σ) as [[v σ']| |]; [apply Hf|done..]. Qed.
+
+  Lemma exec_tlb t c i σ : forget_tlb (exec c τ i (set_tlb t σ)) = forget_tlb (exec c τ i σ).
+  Proof using Type.
+    destruct i; rewrite /exec /with_flags ?read_operand_tlb ?read_target_tlb;
+    repeat first
+      [ reflexivity
+      | apply write_operand_tlb | apply write_reg_tlb | apply push_tlb | apply rep_stosq_tlb
+      | progress rewrite ?read_operand_tlb
+      | apply pop_bind_tlb=> ? ?
+      | match goal with |- context [set_reg RSP ?v (set_tlb t σ)] =>
+          change (set_reg RSP v (set_tlb t σ)) with (set_tlb t (set_reg RSP v σ)) end
+      | apply forget_bind_state; [|intros ? ?]
+      | apply forget_bind=> ?
+      | case_match ].
+  Qed.
+End exec_tlb.
 
 (** The agreement. *)
 Lemma step_fun_agree M σ r :

@@ -148,7 +148,9 @@ Inductive unmodelled :=
   | NoCode (pa : Z)
   | SplitCode (va : word)      (* an instruction over two pages whose frames are not adjacent *)
   | NoRegister
-  | BadOperand.
+  | BadOperand
+  | UndefinedFlag              (* a condition or a carry that the manual leaves undefined *)
+  | ModeChange.                (* a control register that would not agree with the [config] *)
 
 Inductive result (A : Type) :=
   | Ok (a : A)

@@ -1,15 +1,10 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
 From stdpp Require Import gmap list.
-From rocqgen.machine Require Export instr paging tlb.
+From rocqgen.machine Require Export arith paging tlb.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
 
 (** The state of one processor and its physical memory. *)
-
-(** The flags that instructions here define; [None] where the manual leaves a flag undefined. *)
-Record flags := Flags {
-  fl_cf : option bool; fl_pf : option bool; fl_zf : option bool; fl_sf : option bool;
-  fl_of : option bool }.
 
 Record state := State {
   st_rip : word;

@@ -13,8 +13,8 @@ Local Open Scope Z_scope.
     - [Fetches C p i n]: by [C], the instruction at [p] is [i], of [n] bytes;
     - [HasReg R r v], [SetReg R r v R']: [R] owns the register [r], which is [v] / becomes [v];
     - [HasCell a R va v], [SetCell R va v R']: [R] has the word [v] at [va] / lets it become [v];
-    - [Addresses next R a va], [Reads a next R o v], [Writes next R o v R']: the operands made of
-      them;
+    - [Addresses next R a va], [Reads w a next R o v], [Writes w next R o v R']: the operands made of
+      them, [w] bits wide; those in memory have 64 bits;
     - [AddsTo w i w']: [w'] is the normal form of [w `+Z` i], for addresses and for the next
       point.
 
@@ -241,12 +241,13 @@ Section judgements.
   Class Addresses (next : word) (R : vProp Σ) (m : addr) (va : word) : Prop :=
     addresses σ : st_rip σ = next → state_interp σ -∗ R (root_of σ) -∗
       ⌜effective_address σ m = Ok va⌝.
-  Class Reads (a : access) (next : word) (R : vProp Σ) (o : operand) (v : word) : Prop :=
+  Class Reads (w : width) (a : access) (next : word) (R : vProp Σ) (o : operand) (v : word) : Prop :=
     reads σ : st_rip σ = next → state_interp σ -∗ R (root_of σ) -∗
-      ⌜∀ τ, translator_ok M σ τ → read_operand τ a σ o = Ok v⌝.
-  Class Writes (next : word) (R : vProp Σ) (o : operand) (v : word) (R' : vProp Σ) : Prop :=
+      ⌜∀ τ, translator_ok M σ τ → read_operand τ a w σ o = Ok v⌝.
+  Class Writes (w : width) (next : word) (R : vProp Σ) (o : operand) (v : word) (R' : vProp Σ)
+      : Prop :=
     writes σ : st_rip σ = next → state_interp σ -∗ CR3 ↦ᵣ root_of σ -∗ R (root_of σ) ==∗
-      ∃ σ', ⌜∀ τ, translator_ok M σ τ → write_operand τ σ o v = Ok σ'⌝ ∗ ⌜st_rip σ' = next⌝ ∗
+      ∃ σ', ⌜∀ τ, translator_ok M σ τ → write_operand τ w σ o v = Ok σ'⌝ ∗ ⌜st_rip σ' = next⌝ ∗
         state_interp σ' ∗ CR3 ↦ᵣ root_of σ ∗ R' (root_of σ).
 
   Lemma has_reg_get R r v `{!HasReg R r v} σ :
@@ -294,28 +295,64 @@ Section judgements.
     Addresses next Q m va → Addresses next (P ∗ Q) m va | 101.
   Proof. apply addresses_mono=> root. rewrite monPred_at_sep. iIntros "[_ $]". Qed.
 
-  Global Instance reads_reg a next R r v : HasReg R r v → Reads a next R (OReg r) v.
+  Lemma reads_reg (w : width) a next R r v : HasReg R r v → Reads w a next R (OReg r) (trunc w v).
   Proof.
-    intros Hr σ _. iIntros "HS H". iDestruct (has_reg_get with "HS H") as %?. by iPureIntro.
+    intros Hr σ _. iIntros "HS H". iDestruct (has_reg_get with "HS H") as %Hv. iPureIntro.
+    intros τ _. by rewrite /= Hv.
   Qed.
-  Global Instance reads_imm a next R i : Reads a next R (OImm i) (Z_to_bv 64 i).
+  Global Instance reads_reg64 a next R r v : HasReg R r v → Reads W64 a next R (OReg r) v.
+  Proof. apply (reads_reg W64). Qed.
+  Global Instance reads_reg32 a next R r v : HasReg R r v → Reads W32 a next R (OReg r) (trunc W32 v).
+  Proof. apply reads_reg. Qed.
+  Global Instance reads_reg16 a next R r v : HasReg R r v → Reads W16 a next R (OReg r) (trunc W16 v).
+  Proof. apply reads_reg. Qed.
+  Global Instance reads_reg8 a next R r v : HasReg R r v → Reads W8 a next R (OReg r) (trunc W8 v).
+  Proof. apply reads_reg. Qed.
+  Global Instance reads_imm64 a next R i : Reads W64 a next R (OImm i) (Z_to_bv 64 i) | 0.
+  Proof. intros σ _. by iIntros "_ _ !%". Qed.
+  Global Instance reads_imm (w : width) a next R i : Reads w a next R (OImm i) (trunc w (Z_to_bv 64 i)) | 1.
   Proof. intros σ _. by iIntros "_ _ !%". Qed.
   Global Instance reads_mem a next R m va v :
-    Addresses next R m va → HasCell a R va v → Reads a next R (OMem m) v.
+    Addresses next R m va → HasCell a R va v → Reads W64 a next R (OMem m) v.
   Proof.
     intros Hva Hv σ Hrip. iIntros "HS H". iDestruct (Hva with "HS H") as %Ha; [done|].
     iDestruct (Hv with "HS H") as %Hl. iPureIntro. intros τ Hτ. by rewrite /= Ha /= Hl.
   Qed.
 
-  Global Instance writes_reg next R r v R' : SetReg R r v R' → Writes next R (OReg r) v R'.
+  (** What a write of a register of the value [old] leaves in it. *)
+  Definition written (w : width) (old v : word) : word :=
+    match w with W64 | W32 => trunc w v | W16 | W8 => merge_low w old v end.
+  Lemma write_reg_Ok (w : width) r old v σ :
+    get_reg σ r = Ok old → write_reg w r v σ = Ok (set_reg r (written w old v) σ).
+  Proof. intros Hr. destruct w; [by rewrite /= Hr..|done|done]. Qed.
+
+  Global Instance writes_reg64 next R r v R' : SetReg R r v R' → Writes W64 next R (OReg r) v R'.
   Proof.
     intros Hr σ Hrip. rewrite (Hr (root_of σ)). iIntros "HS Hcr3 (%old & H & HR)".
     iDestruct (reg_not_cr3 with "Hcr3 H") as %Hne.
     iMod (state_interp_set_reg with "HS H") as "[HS H]"; [done|]. iModIntro.
     iExists _. iFrame "HS Hcr3". iSplit; [done|]. iSplit; [done|]. by iApply "HR".
   Qed.
+  Global Instance writes_reg32 next R r v R' :
+    SetReg R r (trunc W32 v) R' → Writes W32 next R (OReg r) v R'.
+  Proof. intros Hr. exact (writes_reg64 next R r _ R' Hr). Qed.
+  Lemma writes_reg_low (w : width) next R r old v R' :
+    HasReg R r old → SetReg R r (written w old v) R' → Writes w next R (OReg r) v R'.
+  Proof.
+    intros Hold Hr σ Hrip. iIntros "HS Hcr3 H".
+    iDestruct (has_reg_get with "HS H") as %Hget.
+    iMod (writes_reg64 next R r _ R' Hr σ Hrip with "HS Hcr3 H") as (σ' Hσ' Hrip') "H". iModIntro.
+    iExists σ'. iFrame "H". iPureIntro. split; [|done]. intros τ Hτ.
+    rewrite /= (write_reg_Ok _ _ _ _ _ Hget). exact (Hσ' τ Hτ).
+  Qed.
+  Global Instance writes_reg16 next R r old v R' :
+    HasReg R r old → SetReg R r (merge_low W16 old v) R' → Writes W16 next R (OReg r) v R'.
+  Proof. apply (writes_reg_low W16). Qed.
+  Global Instance writes_reg8 next R r old v R' :
+    HasReg R r old → SetReg R r (merge_low W8 old v) R' → Writes W8 next R (OReg r) v R'.
+  Proof. apply (writes_reg_low W8). Qed.
   Global Instance writes_mem next R m va v R' :
-    Addresses next R m va → SetCell R va v R' → Writes next R (OMem m) v R'.
+    Addresses next R m va → SetCell R va v R' → Writes W64 next R (OMem m) v R'.
   Proof.
     intros Hva Hv σ Hrip. iIntros "HS Hcr3 H". iDestruct (Hva with "HS H") as %Ha; [done|].
     iMod (Hv with "HS H") as (m' Hm) "[HS H]". iModIntro. iExists _. iFrame "HS Hcr3 H".
@@ -372,5 +409,5 @@ Global Hint Mode SetReg + + + ! ! - - : typeclass_instances.
 Global Hint Mode HasCell + + + + ! - - : typeclass_instances.
 Global Hint Mode SetCell + + + ! - - - : typeclass_instances.
 Global Hint Mode Addresses + + + - ! ! - : typeclass_instances.
-Global Hint Mode Reads + + + + - ! ! - : typeclass_instances.
-Global Hint Mode Writes + + + - ! ! - - : typeclass_instances.
+Global Hint Mode Reads + + + + + - ! ! - : typeclass_instances.
+Global Hint Mode Writes + + + + - ! ! - - : typeclass_instances.

@@ -19,8 +19,8 @@ Section mov.
   Context {M : machine} `{!machGS M Σ}.
   Implicit Types (p next va v old : word) (d s : reg) (m : addr) (C R A V : vProp Σ).
 
-  Lemma wp_mov C p n next (d s : operand) v R R' Φ :
-    Fetches C p (Mov d s) n → AddsTo p n next → Reads Read next R s v → Writes next R d v R' →
+  Lemma wp_mov C p n next w (d s : operand) v R R' Φ :
+    Fetches C p (Mov w d s) n → AddsTo p n next → Reads w Read next R s v → Writes w next R d v R' →
     C -∗ R -∗ (C -∗ R' -∗ vwp next Φ) -∗ vwp p Φ.
   Proof.
     intros HC Hn Hs Hd. apply (wp_executes _ _ _ _ _ _ _ _ _ HC Hn). intros σ Hrip.
@@ -31,64 +31,65 @@ Section mov.
   Qed.
 
   Lemma wp_mov_rr C p n next d s old v Φ :
-    Fetches C p (Mov (OReg d) (OReg s)) n → AddsTo p n next →
+    Fetches C p (Mov W64 (OReg d) (OReg s)) n → AddsTo p n next →
     C -∗ d ⇒ᵣ old -∗ s ⇒ᵣ v -∗ (C -∗ d ⇒ᵣ v -∗ s ⇒ᵣ v -∗ vwp next Φ) -∗ vwp p Φ.
   Proof.
     iIntros (??) "HC Hd Hs H".
-    iApply (wp_mov _ _ _ _ _ _ v (d ⇒ᵣ old ∗ s ⇒ᵣ v) with "HC [$Hd $Hs]").
+    iApply (wp_mov _ _ _ _ _ _ _ v (d ⇒ᵣ old ∗ s ⇒ᵣ v) with "HC [$Hd $Hs]").
     iIntros "HC [Hd Hs]". iApply ("H" with "HC Hd Hs").
   Qed.
   Lemma wp_mov_ri C p n next d i old Φ :
-    Fetches C p (Mov (OReg d) (OImm i)) n → AddsTo p n next →
+    Fetches C p (Mov W64 (OReg d) (OImm i)) n → AddsTo p n next →
     C -∗ d ⇒ᵣ old -∗ (C -∗ d ⇒ᵣ Z_to_bv 64 i -∗ vwp next Φ) -∗ vwp p Φ.
   Proof. iIntros (??) "HC Hd". iApply (wp_mov with "HC Hd"). Qed.
 
   (** [mov d, [m]] *)
   Lemma wp_load C p n next d m old va v A V Φ :
-    Fetches C p (Mov (OReg d) (OMem m)) n → AddsTo p n next →
+    Fetches C p (Mov W64 (OReg d) (OMem m)) n → AddsTo p n next →
     Addresses next (A ∗ d ⇒ᵣ old) m va → HasCell Read V va v →
     C -∗ d ⇒ᵣ old -∗ A -∗ V -∗ (C -∗ d ⇒ᵣ v -∗ A -∗ V -∗ vwp next Φ) -∗ vwp p Φ.
   Proof.
     iIntros (????) "HC Hd HA HV H".
-    iApply (wp_mov _ _ _ _ _ _ v ((A ∗ d ⇒ᵣ old) ∗ V) with "HC [$Hd $HA $HV]").
+    iApply (wp_mov _ _ _ _ _ _ _ v ((A ∗ d ⇒ᵣ old) ∗ V) with "HC [$Hd $HA $HV]").
     iIntros "HC [[HA Hd] HV]". iApply ("H" with "HC Hd HA HV").
   Qed.
   (** [mov [m], s] *)
   Lemma wp_store C p n next m s va v A V V' Φ :
-    Fetches C p (Mov (OMem m) (OReg s)) n → AddsTo p n next →
+    Fetches C p (Mov W64 (OMem m) (OReg s)) n → AddsTo p n next →
     Addresses next (A ∗ s ⇒ᵣ v) m va → SetCell V va v V' →
     C -∗ s ⇒ᵣ v -∗ A -∗ V -∗ (C -∗ s ⇒ᵣ v -∗ A -∗ V' -∗ vwp next Φ) -∗ vwp p Φ.
   Proof.
     iIntros (????) "HC Hs HA HV H".
-    iApply (wp_mov _ _ _ _ _ _ v ((A ∗ s ⇒ᵣ v) ∗ V) with "HC [$Hs $HA $HV]").
+    iApply (wp_mov _ _ _ _ _ _ _ v ((A ∗ s ⇒ᵣ v) ∗ V) with "HC [$Hs $HA $HV]").
     iIntros "HC [[HA Hs] HV]". iApply ("H" with "HC Hs HA HV").
   Qed.
   (** [mov [m], i] *)
   Lemma wp_store_imm C p n next m i va A V V' Φ :
-    Fetches C p (Mov (OMem m) (OImm i)) n → AddsTo p n next →
+    Fetches C p (Mov W64 (OMem m) (OImm i)) n → AddsTo p n next →
     Addresses next A m va → SetCell V va (Z_to_bv 64 i) V' →
     C -∗ A -∗ V -∗ (C -∗ A -∗ V' -∗ vwp next Φ) -∗ vwp p Φ.
   Proof.
     iIntros (????) "HC HA HV H".
-    iApply (wp_mov _ _ _ _ _ _ _ (A ∗ V) with "HC [$HA $HV]").
+    iApply (wp_mov _ _ _ _ _ _ _ _ (A ∗ V) with "HC [$HA $HV]").
     iIntros "HC [HA HV]". iApply ("H" with "HC HA HV").
   Qed.
 
-  Lemma wp_lea C p n next d m va R R' Φ :
-    Fetches C p (Lea d m) n → AddsTo p n next → Addresses next R m va → SetReg R d va R' →
+  Lemma wp_lea C p n next w d m va R R' Φ :
+    Fetches C p (Lea w d m) n → AddsTo p n next → Addresses next R m va →
+    Writes w next R (OReg d) va R' →
     C -∗ R -∗ (C -∗ R' -∗ vwp next Φ) -∗ vwp p Φ.
   Proof.
     intros HC Hn Ha Hd. apply (wp_executes _ _ _ _ _ _ _ _ _ HC Hn). intros σ Hrip.
     iIntros "HS Hcr3 HR". iDestruct (Ha with "HS HR") as %Hva; [done|].
-    iMod (writes (o := OReg d) with "HS Hcr3 HR") as (σ' Hσ' Hrip') "(HS & Hcr3 & HR)"; [done|].
+    iMod (Hd with "HS Hcr3 HR") as (σ' Hσ' Hrip') "(HS & Hcr3 & HR)"; [done|].
     iModIntro. iExists σ'. iFrame "HS Hcr3 HR". iPureIntro. split; [|done]. intros τ Hτ.
     rewrite /= Hva. by apply (Hσ' τ).
   Qed.
   Lemma wp_lea_r C p n next d m va old A Φ :
-    Fetches C p (Lea d m) n → AddsTo p n next → Addresses next (A ∗ d ⇒ᵣ old) m va →
+    Fetches C p (Lea W64 d m) n → AddsTo p n next → Addresses next (A ∗ d ⇒ᵣ old) m va →
     C -∗ d ⇒ᵣ old -∗ A -∗ (C -∗ d ⇒ᵣ va -∗ A -∗ vwp next Φ) -∗ vwp p Φ.
   Proof.
-    iIntros (???) "HC Hd HA H". iApply (wp_lea _ _ _ _ _ _ va (A ∗ d ⇒ᵣ old) with "HC [$Hd $HA]").
+    iIntros (???) "HC Hd HA H". iApply (wp_lea _ _ _ _ _ _ _ va (A ∗ d ⇒ᵣ old) with "HC [$Hd $HA]").
     iIntros "HC [HA Hd]". iApply ("H" with "HC Hd HA").
   Qed.
 

@@ -53,7 +53,7 @@ Section stack.
   (** * Push *)
   Lemma wp_push C p n next o sp sp' v S S' R Φ :
     Fetches C p (Push o) n → AddsTo p n next → AddsTo sp (-8) sp' →
-    Reads Read next ((R ∗ RSP ⇒ᵣ sp) ∗ S) o v → SetCell S sp' v S' →
+    Reads W64 Read next ((R ∗ RSP ⇒ᵣ sp) ∗ S) o v → SetCell S sp' v S' →
     C -∗ RSP ⇒ᵣ sp -∗ S -∗ R -∗ (C -∗ RSP ⇒ᵣ sp' -∗ S' -∗ R -∗ vwp next Φ) -∗ vwp p Φ.
   Proof.
     iIntros (HC Hn Hsp Ho HS) "HC Hsp HS HR H".
@@ -100,7 +100,7 @@ Section stack.
   (** * Pop.  [d] is written, and addressed, with [rsp] as it is after the pop *)
   Lemma wp_pop C p n next (d : operand) sp sp' v S R R' Φ :
     Fetches C p (Pop d) n → AddsTo p n next → AddsTo sp 8 sp' → HasCell Read S sp v →
-    Writes next ((R ∗ RSP ⇒ᵣ sp') ∗ S) d v R' →
+    Writes W64 next ((R ∗ RSP ⇒ᵣ sp') ∗ S) d v R' →
     C -∗ RSP ⇒ᵣ sp -∗ S -∗ R -∗ (C -∗ R' -∗ vwp next Φ) -∗ vwp p Φ.
   Proof.
     iIntros (HC Hn Hsp HS Hd) "HC Hsp HS HR H".
@@ -151,7 +151,7 @@ Section stack.
       ⌜∀ τ, translator_ok M σ τ → read_target τ σ t = Ok pc⌝.
   Global Instance jumps_to_rel next R i pc : AddsTo next i pc → JumpsTo next R (TRel i) pc.
   Proof. intros Hpc σ Hrip. iIntros "_ _ !%" (τ _). by rewrite /= Hrip Hpc. Qed.
-  Global Instance jumps_to_ind next R o pc : Reads Read next R o pc → JumpsTo next R (TInd o) pc.
+  Global Instance jumps_to_ind next R o pc : Reads W64 Read next R o pc → JumpsTo next R (TInd o) pc.
   Proof. intros Ho. exact Ho. Qed.
 
   Lemma wp_jmp C p n next t pc R Φ :
