@@ -14,13 +14,11 @@ from rocqgen.cpu.outcome import GeneralProtection, Unmodelled
 from rocqgen.cpu.processor import EndedError, Processor, stuck
 from rocqgen.source.machine import Instr, Mem, Op, Reg
 
-CR0_PAGING: Final = 1 << 31 | 1 << 16 | 1 << 0
-"""PG, WP and PE: SDM vol. 3, 2.5 and 4.1."""
+CR0_FREE: Final = 1 << 1 | 1 << 2 | 1 << 3 | 1 << 5 | 1 << 18
+"""MP, EM, TS, NE and AM, which code may change: SDM vol. 3, 2.5."""
 
-CR4_PAGING: Final = (
-    1 << 4 | 1 << 5 | 1 << 7 | 1 << 12 | 1 << 17 | 1 << 20 | 1 << 21 | 1 << 22 | 1 << 23 | 1 << 24
-)
-"""PSE, PAE, PGE, LA57, PCIDE, SMEP, SMAP, PKE, CET and PKS: SDM vol. 3, 2.5 and 4.1."""
+CR4_FREE: Final = 1 << 2 | 1 << 3 | 1 << 6 | 1 << 8
+"""TSD, DE, MCE and PCE.  Another bit changes the mode, or faults, as the processor has it."""
 
 
 def _register(instr: Instr) -> Reg:
@@ -46,8 +44,8 @@ def _mov_from_cr3(instr: Instr, cpu: Processor) -> None:
 def _mov_to_cr0(instr: Instr, cpu: Processor) -> None:
     value = cpu.register(_register(instr))
     cpu.privileged()
-    if (value ^ cpu.state.cr0) & CR0_PAGING:
-        raise stuck(Unmodelled.CONFIGURATION)
+    if (value ^ cpu.state.cr0) & ~CR0_FREE:
+        raise stuck(Unmodelled.MODE_CHANGE)
     cpu.state.cr0 = value
 
 
@@ -59,8 +57,8 @@ def _mov_from_cr0(instr: Instr, cpu: Processor) -> None:
 def _mov_to_cr4(instr: Instr, cpu: Processor) -> None:
     value = cpu.register(_register(instr))
     cpu.privileged()
-    if (value ^ cpu.state.cr4) & CR4_PAGING:
-        raise stuck(Unmodelled.CONFIGURATION)
+    if (value ^ cpu.state.cr4) & ~CR4_FREE:
+        raise stuck(Unmodelled.MODE_CHANGE)
     cpu.state.cr4 = value
 
 

@@ -48,7 +48,7 @@ class Unmodelled(enum.Enum):
     NO_REGISTER = "a register without a value"
     BAD_OPERAND = "an operand that no encoding has"
     UNDEFINED_FLAG = "a flag that the manual leaves undefined"
-    CONFIGURATION = "a change of the mode that is constant here"
+    MODE_CHANGE = "a control register that would not agree with the constant mode"
 
 
 @dataclass(frozen=True, slots=True)

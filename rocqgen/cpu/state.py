@@ -129,7 +129,7 @@ class State:
     memory: Memory = field(default_factory=Memory)
     cr0: int = 0x80050033  # PG, AM, WP, NE, ET, MP, PE
     cr3: int = 0
-    cr4: int = 0x3000A0  # SMAP, SMEP, PGE, PAE
+    cr4: int = 0x300020  # SMAP, SMEP, PAE
     tlb: list[TlbEntry] = field(default_factory=list)
 
     def copy(self) -> State:

@@ -220,17 +220,25 @@ def _operands(raw: Instruction, form: Form, location: Location) -> tuple[Operand
             f"`{_att(raw)}` may reach a bit far from its memory operand, which is not supported",
             expected="a bit's number that is a constant, or a register as the other operand",
         )
+    if form.op is Op.CMPXCHG and form.width is Width.W32 and isinstance(operands[0], Reg):
+        raise _refuse(
+            location,
+            f"`{_att(raw)}` is not supported: of its destination's upper half the manual and the "
+            "processors say different things",
+            expected="a destination in memory",
+        )
     return operands
 
 
 def _refuse_prefixes(raw: Instruction, form: Form, encoding: bytes, location: Location) -> None:
     """Refuse each prefix but those that the form has, and `lock` where the SDM allows it."""
+    allowed = {
+        0x66: form.width is Width.W16,
+        0xF3: form.op is Op.REP_STOSQ,
+        0xF0: raw.has_lock_prefix,
+    }
     for byte in itertools.takewhile(_PREFIXES.__contains__, encoding):
-        if byte == 0x66 and form.width is Width.W16:
-            continue
-        if byte == 0xF3 and form.op is Op.REP_STOSQ:
-            continue
-        if byte == 0xF0 and raw.has_lock_prefix:
+        if allowed.pop(byte, False):
             continue
         raise _refuse(
             location,

@@ -182,12 +182,15 @@ def test_a_root_that_is_reserved() -> None:
     assert before == state(rax=1 << 60)
 
 
-@pytest.mark.parametrize(("op", "bit"), [(Op.MOV_TO_CR0, 16), (Op.MOV_TO_CR4, 20)])
+@pytest.mark.parametrize(
+    ("op", "bit"),
+    [(Op.MOV_TO_CR0, 16), (Op.MOV_TO_CR0, 30), (Op.MOV_TO_CR4, 7), (Op.MOV_TO_CR4, 20)],
+)
 def test_the_mode_of_paging_stays(op: Op, bit: int) -> None:
     one = state()
     control = one.cr0 if op is Op.MOV_TO_CR0 else one.cr4
     one.regs[R.RAX] = control ^ 1 << bit
-    assert execute(instr(op, R.RAX), one, identity) == Stuck(Unmodelled.CONFIGURATION)
+    assert execute(instr(op, R.RAX), one, identity) == Stuck(Unmodelled.MODE_CHANGE)
     one.regs[R.RAX] = control ^ 1 << 2
     assert execute(instr(op, R.RAX), one, identity) == OK
     assert (one.cr0 if op is Op.MOV_TO_CR0 else one.cr4) == control ^ 1 << 2
