@@ -12,7 +12,7 @@ import traceback
 from typing import TYPE_CHECKING, Protocol
 
 from rocqgen import __version__
-from rocqgen.cli import doctor, gen, library, prove, status, toolchain, walk
+from rocqgen.cli import doctor, gen, library, model, prove, status, toolchain, walk
 from rocqgen.cli.parser import Parser
 from rocqgen.errors import UserError
 from rocqgen.exits import ExitCode
@@ -40,6 +40,7 @@ COMMANDS: tuple[Command, ...] = (
     prove,
     gen,
     status,
+    model,
     toolchain,
     library,
     walk,
