@@ -137,8 +137,8 @@ def _keys(model: PagingModel) -> list[str]:
             rows.append([access, *map(str, rules)])
     return [
         (
-            f"Protection keys: {keys.bits.text} of a leaf; AD and WD of key k are bits 2k and 2k+1 of "
-            f"{keys.register_name}; an access is forbidden if:"
+            f"Protection keys: {keys.bits.text} of a leaf; key k has AD at bit 2k of "
+            f"{keys.register_name} and WD above it; an access is forbidden if:"
         ),
         *_table(rows),
     ]
