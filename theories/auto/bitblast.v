@@ -191,7 +191,7 @@ Local Example valid_index : valid 100000 1
 Proof. vm_compute. reflexivity. Qed.
 Local Example valid_comm : valid 300000 3
   (BEq (BAdd (BAdd (BVar 0) (BVar 1)) (BVar 2)) (BAdd (BVar 1) (BAdd (BVar 2) (BVar 0)))) = true.
-Proof. Time vm_compute. reflexivity. Qed.
+Proof. vm_compute. reflexivity. Qed.
 
 (** * Soundness *)
 (** Numbers from bits, least significant first. *)
@@ -223,7 +223,7 @@ Qed.
 Lemma of_bits_word w : of_bits (word_bits w) = bv_unsigned w.
 Proof.
   rewrite /word_bits /bit_list (of_bits_seq _ 0 64); [|lia]. rewrite Z.shiftr_0_r.
-  pose proof (bv_unsigned_in_range _ w). apply Z.mod_small. exact H.
+  apply Z.mod_small, (bv_unsigned_in_range _ w).
 Qed.
 Lemma word_bits_length w : length (word_bits w) = 64%nat.
 Proof. by rewrite /word_bits /bit_list length_fmap length_seqZ. Qed.
@@ -351,7 +351,6 @@ Qed.
 Section sound.
   Context (ρ : positive → bool) (fuel vars : nat).
 
-  Notation gates := (gates fuel).
   Definition row (s : store) : list diagram → list bool → Prop := Forall2 (means ρ (s_nodes s)).
   Definition leads (s s' : store) : Prop := store_ok ρ s' ∧ extends ρ s s'.
 
@@ -380,17 +379,16 @@ Section sound.
   Qed.
 
   Lemma gates_ok o l k s s' m bl bk :
-    store_ok ρ s → row s l bl → row s k bk → gates o l k s = Some (s', m) →
+    store_ok ρ s → row s l bl → row s k bk → gates fuel o l k s = Some (s', m) →
     leads s s' ∧ row s' m (zip_with (connect o) bl bk).
   Proof using Type.
-    intros HS Hl. revert s k s' m bk HS Hl.
-    revert l bl. induction l as [|a l IH]; intros bl s k s' m bk HS Hl Hk.
+    revert bl s k s' m bk. induction l as [|a l IH]; intros bl s k s' m bk HS Hl Hk.
     { inversion Hl; subst. intros [= <- <-]. split; [by apply leads_refl|constructor]. }
     inversion Hl as [|? x ? bl' Ha Hl']; subst. inversion Hk as [|b y k' bk' Hb Hk']; subst.
     { intros [= <- <-]. split; [by apply leads_refl|constructor]. }
-    cbn [bitblast.gates]. destruct (gate _ _ _ _ _) as [[s1 c]|] eqn:Hc; [|done].
+    cbn [gates]. destruct (gate _ _ _ _ _) as [[s1 c]|] eqn:Hc; [|done].
     eapply gate_ok in Hc as [Hs1 Hc]; [|done..].
-    destruct (bitblast.gates _ _ _ _ _) as [[s2 m']|] eqn:Hm; [|done]. intros [= <- <-].
+    destruct (gates _ _ _ _ _) as [[s2 m']|] eqn:Hm; [|done]. intros [= <- <-].
     eapply IH in Hm as [Hs2 Hm]; [|by destruct Hs1|by eapply leads_row..].
     split; [by eapply leads_trans|]. constructor; [by eapply leads_means|done].
   Qed.
@@ -529,9 +527,9 @@ Section sound.
       split; [by eapply leads_trans|done].
     - intros Hm. eapply gates_ok in Hm as [L3 Hm]; [|done..]. rewrite word_bits_xor.
       split; [by eapply leads_trans|done].
-    - destruct (bitblast.gates _ Xor la lb s2) as [[s3 lx]|] eqn:Hx; [|done].
+    - destruct (gates _ Xor la lb s2) as [[s3 lx]|] eqn:Hx; [|done].
       eapply gates_ok in Hx as [L3 Hx]; [|done..]. pose proof (proj1 L3) as HS3.
-      destruct (bitblast.gates _ And la lb s3) as [[s4 ly]|] eqn:Hy; [|done].
+      destruct (gates _ And la lb s3) as [[s4 ly]|] eqn:Hy; [|done].
       eapply gates_ok in Hy as [L4 Hy]; [|done|by eapply leads_row..]. pose proof (proj1 L4) as HS4.
       intros Hm. eapply gates_ok in Hm as [L5 Hm]; [|done|by eapply leads_row|done].
       rewrite word_bits_or. split; [|done]. do 3 (eapply leads_trans; [done|]). done.
@@ -560,7 +558,7 @@ Section sound.
     - destruct (blast _ _ a s) as [[s1 la]|] eqn:Ha; [|done]. apply blast_ok in Ha as [L1 Ha]; [|done].
       destruct (blast _ _ b s1) as [[s2 lb]|] eqn:Hb; [|done].
       apply blast_ok in Hb as [L2 Hb]; [|by destruct L1].
-      destruct (bitblast.gates _ _ _ _ _) as [[s3 m]|] eqn:Hm; [|done].
+      destruct (gates _ _ _ _ _) as [[s3 m]|] eqn:Hm; [|done].
       eapply gates_ok in Hm as [L3 Hm]; [|by destruct L2|by eapply leads_row|done].
       intros Hc. eapply none_ok in Hc as [L4 Hc]; [|by destruct L3|done].
       split; [do 3 (eapply leads_trans; [done|]); done|]. eexists. split; [done|].

@@ -1,12 +1,13 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
 From Coq Require Import Btauto.
 From stdpp.bitvector Require Import tactics.
-From rocqgen.auto Require Export expr.
+From rocqgen.auto Require Export expr bitblast.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
 
-(** [solve_fact]: facts about words from facts about words, as a run of the engine leaves them.  Linear
-    arithmetic with wrapping, comparisons, shifts by constants, and laws of the bitwise operations. *)
+(** [solve_fact]: facts about words from facts about words, as a run of the engine leaves them.  Sums,
+    bitwise operations, shifts by constants and comparisons are decided bit by bit ([decide_words]); what
+    has products or many variables is left to linear arithmetic with wrapping. *)
 
 (** Constants are computed, shifts by constants become products and quotients. *)
 Ltac fold_words :=
@@ -43,6 +44,7 @@ Ltac solve_fact :=
     [ reflexivity
     | assumption
     | congruence
+    | subst; cbn [alu_value] in *; decide_words
     | subst; fold_words;
       repeat match goal with H : @eq (bv _) _ _ |- _ => progress bv_simplify H end;
       solve [ lia | bv_solve | bv_simplify; f_equal; (lia || solve_bits) | solve_wrap ]
@@ -69,6 +71,15 @@ Section tests.
   Proof. solve_fact. Qed.
   Local Lemma solve_order a b c :
     (bv_unsigned a < bv_unsigned b)%Z → (bv_unsigned b ≤ bv_unsigned c)%Z → a ≠ c.
+  Proof. solve_fact. Qed.
+  Local Lemma solve_fields e p c :
+    p = bv_and e (Z_to_bv 64 0xffffffffff000) →
+    c = alu_value AluShr (alu_value AluShl e (Z_to_bv 64 12)) (Z_to_bv 64 24) →
+    bv_and c (Z_to_bv 64 0xffffffffff) = alu_value AluShr p (Z_to_bv 64 12).
+  Proof. solve_fact. Qed.
+  Local Lemma solve_frame e p :
+    p = bv_and e (Z_to_bv 64 0xffffffffff000) →
+    bv_add p (bv_and e (Z_to_bv 64 0xfff)) = bv_and e (Z_to_bv 64 0xfffffffffffff).
   Proof. solve_fact. Qed.
   Local Lemma solve_nothing_false a b : a = b.
   Proof. Fail solve_fact. Abort.
