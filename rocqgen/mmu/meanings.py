@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the fast walk remembers: the words of tables, and what the rules say of entries.
+"""What the fast walk remembers: which table an entry leads to, and what the rules say of entries.
 
-What an entry means depends on few of its bits, not on the frame's address.  Each level keeps, for
-each value of these bits that it met, what the rules say of it; they are applied once per value.
+What is remembered depends on the values of entries alone, and tables are live views of the memory,
+so that nothing goes stale when tables are written to.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rocqgen.mmu.memory import PhysicalMemory
     from rocqgen.models.cases import Cases
     from rocqgen.models.resolve import LevelRules, Rules
+    from rocqgen.models.schema import AddressField
 
 LEAF = 1 << 5
 CLEAN = 1 << 6
@@ -28,38 +29,83 @@ ABOVE = 8
 sets the dirty bit; END, the walk ends; above, the key of a leaf or the number of the reason."""
 
 _MOST = 1 << 16
-_NO_VIEW = memoryview(b"").cast("Q")
+NO_TABLE = memoryview(b"").cast("Q")
+"""Stands for a table that cannot be viewed: indexing it fails."""
 
 
-class Tables(dict[int, memoryview]):
-    """The tables of one memory by address, as words; one without a view has no words."""
+class Tables:
+    """The tables of one memory, by what leads to them."""
 
-    def __init__(self, entry_bytes: int) -> None:
-        super().__init__()
-        self.entry_bytes = entry_bytes
+    def __init__(self, rules: Rules) -> None:
+        self.entry_bytes = rules.entry_bytes
         self.memory: PhysicalMemory | None = None
+        self.roots = Roots(rules, self)
+        self.links = tuple(Links(rules, level, self) for level in rules.levels[:-1])
 
     def attach(self, memory: PhysicalMemory | None) -> None:
-        """Look into this memory from now on."""
-        self.clear()
+        """Forget the tables of another memory, and look into this one from now on."""
         self.memory = memory
+        self.roots.clear()
+        for links in self.links:
+            links.clear()
 
-    def __missing__(self, address: int) -> memoryview:
-        frame = None
-        if self.memory is not None and sys.byteorder == "little":
-            frame = self.memory.frame(address)
-        if frame is None or address % self.entry_bytes:
-            # Not remembered: the memory may have the frame later.
-            return _NO_VIEW
-        if len(self) >= _MOST:
-            self.clear()
-        words = frame[address % FRAME :].cast("B").cast("Q" if self.entry_bytes == 8 else "I")
-        self[address] = words
+    def at(self, address: int) -> memoryview:
+        """The words from `address` to the end of its frame; `NO_TABLE` if they have no view."""
+        if self.memory is None or sys.byteorder != "little" or address % self.entry_bytes:
+            return NO_TABLE
+        frame = self.memory.frame(address)
+        if frame is None:
+            return NO_TABLE
+        return frame[address % FRAME :].cast("B").cast("Q" if self.entry_bytes == 8 else "I")
+
+
+class Roots(dict[int, memoryview]):
+    """The first table by the value of the root register; `NO_TABLE` for odd values."""
+
+    def __init__(self, rules: Rules, tables: Tables) -> None:
+        super().__init__()
+        self.rules = rules
+        self.tables = tables
+
+    def __missing__(self, root: int) -> memoryview:
+        table = self.rules.model.root.address.get(root)
+        high = self.rules.above_reason is not None and table >> self.rules.max_physical
+        if high or self.rules.root_problem(root) is not None:
+            return NO_TABLE
+        words = self.tables.at(table)
+        if words is not NO_TABLE:
+            if len(self) >= _MOST:
+                self.clear()
+            self[root] = words
         return words
 
 
+class Links(dict[int, tuple[memoryview, int]]):
+    """The table that an entry of a level leads to, and its meaning, by the entry."""
+
+    def __init__(self, rules: Rules, level: LevelRules, tables: Tables) -> None:
+        super().__init__()
+        self.meanings = Meanings(rules, level)
+        self.address: AddressField = rules.address
+        self.tables = tables
+
+    def __missing__(self, entry: int) -> tuple[memoryview, int]:
+        meaning = self.meanings[entry & self.meanings.mask]
+        if meaning < LEAF:
+            words = self.tables.at(self.address.get(entry))
+            if words is NO_TABLE:
+                # Not remembered: the memory may have the frame later.
+                return words, meaning
+        else:
+            words = NO_TABLE
+        if len(self) >= _MOST:
+            self.clear()
+        found = self[entry] = (words, meaning)
+        return found
+
+
 class Meanings(dict[int, int]):
-    """What the rules say of a level's entries, by the bits in `mask`."""
+    """What the rules say of a level's entries, by the bits in `mask`, on which it depends."""
 
     def __init__(self, rules: Rules, level: LevelRules) -> None:
         super().__init__()

@@ -3,29 +3,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from rocqgen.mmu.meanings import ABOVE, CLEAN, END, LEAF, Meanings, Tables, mask_of
+from rocqgen.mmu.meanings import ABOVE, CLEAN, END, LEAF, Meanings, Tables
 from rocqgen.mmu.outcome import Faulted, Unbacked, Walked
 from rocqgen.mmu.walk import walk
 from rocqgen.models.resolve import Rules, resolve
 from rocqgen.models.vocabulary import ALL_RIGHTS, REASONS, Access, Privilege, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rocqgen.mmu.memory import PhysicalMemory
     from rocqgen.models.resolve import Controls, FaultCode
     from rocqgen.models.schema import PagingModel
 
-    Translate = Callable[[PhysicalMemory, int, int, Access], int | Faulted | Unbacked]
+
+class Translate(Protocol):
+    """The type of `Walker.translate`."""
+
+    def __call__(
+        self, memory: PhysicalMemory, root: int, va: int, access: Access = Access.READ, /
+    ) -> int | Faulted | Unbacked:
+        """The physical address, or why there is none (without steps and detail)."""
 
 
 class Walker:
     """A model with its controls, for one privilege; `translate` is what it is for.
 
-    It keeps views of the frames of the memory that it was last used with; `forget` lets them go.
+    It keeps views of the tables of the memory that it was last used with; `forget` lets them go.
     """
+
+    translate: Translate
+    """`translate(memory, root, va, access=READ)`: the physical address, or why there is none."""
 
     def __init__(
         self,
@@ -39,15 +47,9 @@ class Walker:
         self.rules = model if isinstance(model, Rules) else resolve(model, controls, max_physical)
         self.privilege = privilege
         self.pkru = pkru
-        self._tables = Tables(self.rules.entry_bytes)
+        self._tables = Tables(self.rules)
         self._reports: dict[tuple[Reason, int, Access], FaultCode] = {}
-        self._run = self._compile()
-
-    def translate(
-        self, memory: PhysicalMemory, root: int, va: int, access: Access = Access.READ
-    ) -> int | Faulted | Unbacked:
-        """The physical address, or why there is none, without a trace."""
-        return self._run(memory, root, va, access)
+        self.translate = self._compile()
 
     def explain(
         self, memory: PhysicalMemory, root: int, va: int, access: Access = Access.READ
@@ -61,98 +63,103 @@ class Walker:
         """Let go of the memory."""
         self._tables.attach(None)
 
-    def _slowly(
-        self, memory: PhysicalMemory, root: int, va: int, access: Access
-    ) -> int | Faulted | Unbacked:
-        found = self.explain(memory, root, va, access)
-        return found.pa if isinstance(found, Walked) else found._replace(steps=())
-
-    def _fault(self, reason: Reason, va: int, level: int, access: Access) -> Faulted:
-        report = self._reports.get((reason, level, access))
-        if report is None:
-            report = self.rules.fault(reason, access, self.privilege, level)
-            self._reports[reason, level, access] = report
-        return Faulted(va, reason, level, report)
-
-    def _refusals(self) -> tuple[tuple[tuple[Reason | None, ...], ...], ...]:
-        """By access, key and rights: why a leaf refuses the access, None if it does not."""
-        rules = self.rules
-        forbids = rules.key_forbids[self.privilege] if rules.keys is not None else ()
-        keys = range(1 << rules.keys.width if rules.keys is not None else 1)
-
-        def refusal(access: Access, key: int, rights: int) -> Reason | None:
-            if forbids and forbids[access][self.pkru >> 2 * key & 3] >> rights & 1:
-                return Reason.KEY
-            if not rules.allow[self.privilege][access] >> rights & 1:
-                return Reason.PROTECTION
-            return None
-
-        return tuple(
-            tuple(
-                tuple(refusal(access, key, rights) for rights in range(ALL_RIGHTS + 1))
-                for key in keys
-            )
-            for access in Access
-        )
-
     def _compile(self) -> Translate:
         """The walk as a closure over everything that can be known beforehand."""
-        rules, tables, slowly, fault = self.rules, self._tables, self._slowly, self._fault
-        meanings_of = [Meanings(rules, level) for level in rules.levels]
+        rules, tables, roots, end = self.rules, self._tables, self._tables.roots, self._end
+        *upper, last = rules.levels
         levels = tuple(
-            (level.shift, level.index_mask, meanings.mask, meanings)
-            for level, meanings in zip(rules.levels, meanings_of, strict=True)
+            (level.shift, level.index_mask, links)
+            for level, links in zip(upper, tables.links, strict=True)
         )
-        below = [level.leaf_size - 1 for level in rules.levels]
-        field, root_field = rules.address, rules.model.root.address
-        frame_mask, frame_down, frame_up = field.bits.mask, field.bits.low, field.low
-        root_mask, root_down, root_up = root_field.bits.mask, root_field.bits.low, root_field.low
-        odd_roots, usual_root = _unusual_roots(rules), rules.root_fixed.value
-        low_end, high_start, end = _canonical_bounds(rules)
-        refusals = self._refusals()
+        shift_last, mask_last, meanings = last.shift, last.index_mask, Meanings(rules, last)
+        mask_meanings, offset_last = meanings.mask, last.leaf_size - 1
+        address = rules.address
+        frame_mask, frame_shift = address.put(-last.leaf_size), address.low - address.bits.low
+        # Where this cannot be a shift to the left, no address is translated the short way.
+        low_end, high_start, high_end = _canonical_bounds(rules) if frame_shift >= 0 else (0, 0, 0)
+        allowed = tuple(
+            tuple(rules.allow[self.privilege][access] >> rights & 1 for rights in range(LEAF))
+            for access in Access
+        )
+        # Keys other than 0 are in the meaning and make it large; if key 0 forbids something, the
+        # end of every walk is looked at.
+        keys = rules.key_forbids[self.privilege] if rules.keys is not None else ()
+        plain = 0 if any(forbids[self.pkru & 3] for forbids in keys) else LEAF + ALL_RIGHTS + 1
 
         def translate(
-            memory: PhysicalMemory, root: int, va: int, access: Access
+            memory: PhysicalMemory, root: int, va: int, access: Access = Access.READ
         ) -> int | Faulted | Unbacked:
             if memory is not tables.memory:
                 tables.attach(memory)
-            if root & odd_roots != usual_root or not (0 <= va < low_end or high_start <= va < end):
-                return slowly(memory, root, va, access)
-            table = (root & root_mask) >> root_down << root_up
+            if not (0 <= va < low_end or high_start <= va < high_end):
+                return end(memory, root, va, access)
             rights = ALL_RIGHTS
-            number = meaning = entry = 0
             try:
-                for shift, index_mask, mask, meanings in levels:
-                    entry = tables[table][va >> shift & index_mask]
-                    meaning = meanings[entry & mask]
+                words = roots[root]
+                for shift, index_mask, links in levels:
+                    entry = words[va >> shift & index_mask]
+                    words, meaning = links[entry]
                     if meaning >= LEAF:
-                        break
+                        return end(memory, root, va, access, rights, shift, entry, meaning)
                     rights &= meaning
-                    table = (entry & frame_mask) >> frame_down << frame_up
-                    number += 1
+                entry = words[va >> shift_last & mask_last]
             except IndexError:
-                return slowly(memory, root, va, access)
-            if meaning & END:
-                return fault(REASONS[meaning >> ABOVE], va, number, access)
-            refusal = refusals[access][meaning >> ABOVE][rights & meaning]
-            if refusal is not None:
-                return fault(refusal, va, number, access)
-            if meaning & CLEAN and access == Access.WRITE:
-                return fault(Reason.DIRTY, va, number, access)
-            offset = below[number]
-            return (entry & frame_mask) >> frame_down << frame_up & ~offset | va & offset
+                return end(memory, root, va, access)
+            meaning = meanings[entry & mask_meanings]
+            if meaning < plain and allowed[access][rights & meaning]:
+                return (entry & frame_mask) << frame_shift | va & offset_last
+            return end(memory, root, va, access, rights, shift_last, entry, meaning)
 
         return translate
 
+    def _end(
+        self,
+        memory: PhysicalMemory,
+        root: int,
+        va: int,
+        access: Access,
+        rights: int = 0,
+        shift: int = -1,
+        entry: int = 0,
+        meaning: int = 0,
+    ) -> int | Faulted | Unbacked:
+        """The end of a walk that is not a page of the smallest size which may be accessed.
 
-def _unusual_roots(rules: Rules) -> int:
-    """The bits of the root register that are looked at closely if they are not as usual."""
-    mask = rules.root_fixed.mask
-    for _, cases in rules.root_reserved:
-        mask |= mask_of(cases)
-    if rules.above_reason is not None:
-        mask |= rules.model.root.address.put((1 << 64) - (1 << rules.max_physical))
-    return mask
+        Without a shift, the whole walk was not possible the short way.
+        """
+        rules = self.rules
+        if shift < 0:
+            found = self.explain(memory, root, va, access)
+            if isinstance(found, Walked):
+                return found.pa
+            if isinstance(found, Unbacked):
+                return found._replace(steps=())
+            return found._replace(steps=(), detail="")
+        level = next(one for one in rules.levels if one.shift == shift)
+        reason = self._refusal(rights & meaning, access, meaning)
+        if reason is None:
+            offset = level.leaf_size - 1
+            return rules.address.get(entry) & ~offset | va & offset
+        report = self._reports.get((reason, level.number, access))
+        if report is None:
+            report = rules.fault(reason, access, self.privilege, level.number)
+            self._reports[reason, level.number, access] = report
+        return Faulted(va, reason, level.number, report)
+
+    def _refusal(self, rights: int, access: Access, meaning: int) -> Reason | None:
+        """Why an entry with this meaning ends the walk with a fault, if it does."""
+        rules = self.rules
+        if meaning & END:
+            return REASONS[meaning >> ABOVE]
+        if rules.keys is not None:
+            forbids = rules.key_forbids[self.privilege][access]
+            if forbids[self.pkru >> 2 * (meaning >> ABOVE) & 3] >> rights & 1:
+                return Reason.KEY
+        if not rules.allow[self.privilege][access] >> rights & 1:
+            return Reason.PROTECTION
+        if meaning & CLEAN and access == Access.WRITE:
+            return Reason.DIRTY
+        return None
 
 
 def _canonical_bounds(rules: Rules) -> tuple[int, int, int]:

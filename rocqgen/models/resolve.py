@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import and_, or_
 from typing import TYPE_CHECKING
 
 from rocqgen.errors import UserError
 from rocqgen.models.bits import Bits
 from rocqgen.models.cases import ALWAYS_CASES, Cases, Match, matches, to_cases
-from rocqgen.models.conditions import Condition, holds
+from rocqgen.models.conditions import And, Condition, Constant, Named, Not, Or, Term, holds
 from rocqgen.models.scopes import KEY_NAMES, Kind, bind, entry_bits
 from rocqgen.models.vocabulary import (
     ALL_RIGHTS,
@@ -284,11 +285,10 @@ def _entry(model: PagingModel, level: Level, kind: Kind, truth: Mapping[str, boo
         truth,
     )
     alternatives = [case for _, cases in reserved for case in cases]
-    single = [case.mask for case in alternatives if case.value == case.mask != 0]
-    mask = 0
-    for one in single:
-        if one.bit_count() == 1:
-            mask |= one
+    single = [
+        case for case in alternatives if case.value == case.mask and case.mask.bit_count() == 1
+    ]
+    mask = sum({case.mask for case in single})
     accessed = None
     plain = level.loaded_with_root
     if model.accessed is not None and not plain:
@@ -298,9 +298,7 @@ def _entry(model: PagingModel, level: Level, kind: Kind, truth: Mapping[str, boo
         bits=bits,
         reserved=reserved,
         reserved_mask=mask,
-        reserved_cases=tuple(
-            case for case in alternatives if not (case.mask & mask and case.mask == case.value)
-        ),
+        reserved_cases=tuple(case for case in alternatives if case not in single),
         rights=tuple(
             ALWAYS_CASES
             if plain or right not in model.rights
@@ -311,14 +309,33 @@ def _entry(model: PagingModel, level: Level, kind: Kind, truth: Mapping[str, boo
     )
 
 
+_EVERY = (1 << (ALL_RIGHTS + 1)) - 1
+_TABLES = {
+    right.value: sum(1 << rights for rights in range(ALL_RIGHTS + 1) if rights & right.flag)
+    for right in RIGHTS
+}
+"""The truth table of each right as a condition."""
+
+
 def _truth_table(condition: Condition, truth: Mapping[str, bool]) -> int:
     """Bit `r` is set if the condition holds of the rights `r`."""
-    table = 0
-    for rights in range(ALL_RIGHTS + 1):
-        named = {right.value: bool(rights & right.flag) for right in RIGHTS}
-        if holds(condition.term, 0, {**truth, **named}):
-            table |= 1 << rights
-    return table
+    names = {name: _EVERY if value else 0 for name, value in truth.items()}
+    return _table(condition.term, names | _TABLES)
+
+
+def _table(term: Term, names: Mapping[str, int]) -> int:
+    match term:
+        case Constant(value):
+            return _EVERY if value else 0
+        case Named(name):
+            return names[name]
+        case Not(of):
+            return _EVERY & ~_table(of, names)
+        case And(parts):
+            return reduce(and_, (_table(part, names) for part in parts))
+        case Or(parts):
+            return reduce(or_, (_table(part, names) for part in parts))
+    raise AssertionError("no entry is at hand here")
 
 
 def _key_forbids(
