@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tells whether a postcondition holds in the state at an exit, and which part of it does not.
+
+Values are read through a walk in the space that the assertion names; and what the postcondition
+owns must be covered by what the precondition owned, byte by byte and page by page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+
+from rocqgen.check.choice import Mode, Rights
+from rocqgen.check.existentials import solve
+from rocqgen.check.parts import Cell, Fetched, Mapped, Parts, Subject
+from rocqgen.check.resident import WORD_SIZE, Resident
+from rocqgen.check.words import ENTRY, MASK, holds, share, value
+from rocqgen.cpu import Access, State
+from rocqgen.source.location import Location
+from rocqgen.source.machine import Reg
+from rocqgen.source.print import print_expr, print_item
+from rocqgen.source.spec import Claim, Code, Frac, PhysPt, Pure, RegPt, VirtPt
+
+Lookup = Callable[[int, int], tuple[int, Rights] | str]
+"""From a root and a page's number to the frame's address and rights, or why there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class False_:  # noqa: N801 - `False` is taken
+    """A part of the postcondition that is false: as it is written, where, and the values.
+
+    `reg` or `pas` tell what it is about, for finding who wrote it; `root` is the space itself.
+    """
+
+    part: str
+    location: Location
+    expected: str
+    found: str
+    reg: Reg | None = None
+    pas: tuple[int, ...] = ()
+    root: bool = False
+
+
+class _Unsatisfied(Exception):  # noqa: N818 - it is a signal within the module
+    def __init__(self, expected: str, found: str, pas: tuple[int, ...] = ()) -> None:
+        super().__init__(expected)
+        self.expected, self.found, self.pas = expected, found, pas
+
+
+@dataclass(slots=True)
+class Ending:
+    """A state at an exit, and what there is to compare it with."""
+
+    subject: Subject
+    exit: int
+    words: dict[str, int]
+    fractions: dict[str, Fraction]
+    mode: Mode
+    resident: Resident
+    state: State
+    lookup: Lookup
+
+    def false_parts(self) -> tuple[False_, ...] | None:
+        """The parts that are false, none where the postcondition holds.
+
+        They come in the order space, registers, memory, facts.  None where the values of the
+        existentials were not found, so that nothing is known.
+        """
+        parts = self.subject.posts[self.exit]
+        spec = self.subject.fragment.spec.exits[self.exit]
+        names = tuple(name.ident for name in spec.exists)
+        words = solve(parts, names, self.words, self.state, self._read) if names else self.words
+        if words is None:
+            return None
+        return tuple(_Evaluation(self, parts, words).run())
+
+    def _read(self, root: int, va: int) -> tuple[int, int] | None:
+        """The word at a virtual address and the physical address of its first byte."""
+        pas = self.places(root, va, WORD_SIZE)
+        if isinstance(pas, str):
+            return None
+        word = 0
+        for k, (pa, _) in enumerate(pas):
+            byte = self.state.memory.get(pa)
+            if byte is None:
+                return None
+            word |= byte << (8 * k)
+        return word, pas[0][0]
+
+    def places(self, root: int, va: int, size: int) -> list[tuple[int, Rights]] | str:
+        """Where the bytes lie in a space, with the rights of their pages; or why nowhere."""
+        places = []
+        page, found = -1, (0, Rights(False, False, False))
+        for k in range(size):
+            here = (va + k) & MASK
+            if here >> 12 != page:
+                page = here >> 12
+                answer = self.lookup(root, page)
+                if isinstance(answer, str):
+                    return f"{here:#x} is not mapped: {answer}"
+                found = answer
+            places.append((found[0] + (here & 0xFFF), found[1]))
+        return places
+
+
+class _Evaluation:
+    """One pass over the parts, which takes their shares from what is owned."""
+
+    def __init__(self, ending: Ending, parts: Parts, words: dict[str, int]) -> None:
+        self.ending, self.parts, self.words = ending, parts, words
+        owned = ending.resident.owned
+        self.unit = owned.unit
+        self.bytes, self.pages = dict(owned.bytes), dict(owned.pages)
+
+    def run(self) -> Iterator[False_]:
+        yield from self._space()
+        for one in self.parts.regs:
+            yield from self._register(one)
+        checks: tuple[tuple[Callable[[], None], VirtPt | Claim | PhysPt | Code], ...] = (
+            *((partial(self._cell, one), one.item) for one in self.parts.cells),
+            *((partial(self._claim, one), one.item) for one in self.parts.claims),
+            *((partial(self._phys, one), one) for one in self.parts.phys),
+            *((partial(self._code, one), one.item) for one in self.parts.code),
+        )
+        for check, item in checks:
+            try:
+                check()
+            except _Unsatisfied as no:
+                yield False_(print_item(item), item.location, no.expected, no.found, pas=no.pas)
+        for fact in self.parts.facts:
+            yield from self._fact(fact)
+
+    def _space(self) -> Iterator[False_]:
+        exit_ = self.ending.subject.fragment.spec.exits[self.ending.exit]
+        root, found = value(exit_.space, self.words), self.ending.state.cr3
+        if root != found:
+            part = f"space {print_expr(exit_.space)}"
+            yield False_(part, exit_.location, f"cr3 = {root:#x}", f"{found:#x}", root=True)
+
+    def _register(self, one: RegPt) -> Iterator[False_]:
+        expected = value(one.value, self.words)
+        found = self.ending.state.regs.get(one.reg)
+        part = print_item(one)
+        if one.reg not in self.ending.resident.regs:
+            says = "the precondition does not describe it"
+            yield False_(part, one.location, f"{one.reg.value} owned", says, reg=one.reg)
+        elif found != expected:
+            shown = "no value" if found is None else f"{found:#x}"
+            yield False_(part, one.location, f"{one.reg.value} = {expected:#x}", shown, reg=one.reg)
+
+    def _fact(self, fact: Pure) -> Iterator[False_]:
+        if not holds(fact, self.words):
+            left, right = value(fact.left, self.words), value(fact.right, self.words)
+            part = print_item(fact)
+            yield False_(
+                part, fact.location, f"{left:#x} {fact.rel.value} {right:#x}", "which is false"
+            )
+
+    # -- memory
+
+    def _cell(self, cell: Cell) -> None:
+        item, root = cell.item, self.words[cell.root]
+        va = value(item.addr, self.words)
+        pas = self._mapped(root, va, WORD_SIZE, item.frac, _accesses(item.writable))
+        self._owned(pas, item.frac, value(item.value, self.words))
+
+    def _claim(self, claim: Mapped) -> None:
+        item, root = claim.item, self.words[claim.root]
+        va, pa = value(item.va, self.words), value(item.pa, self.words)
+        pas = self._mapped(root, va, WORD_SIZE, item.frac, _accesses(item.writable))
+        if pas != tuple(range(pa, pa + WORD_SIZE)):
+            raise _Unsatisfied(f"{va:#x} translated to {pa:#x}", f"{pas[0]:#x}")
+
+    def _phys(self, item: PhysPt) -> None:
+        pa = value(item.addr, self.words)
+        self._owned(tuple(range(pa, pa + WORD_SIZE)), item.frac, value(item.value, self.words))
+
+    def _code(self, code: Fetched) -> None:
+        root, entry = self.words[code.root], self.words[ENTRY]
+        for instr in self.ending.subject.fragment.instrs:
+            pas = self._mapped(
+                root, (entry + instr.offset) & MASK, instr.length, code.item.frac, (Access.FETCH,)
+            )
+            here = self.ending.resident.image.get(pas[0])
+            if here is None or here[0] is not instr or pas[-1] - pas[0] != instr.length - 1:
+                raise _Unsatisfied(f"`{instr.text}` at {pas[0]:#x}", "other memory there")
+
+    def _mapped(
+        self, root: int, va: int, size: int, frac: Frac, accesses: tuple[Access, ...]
+    ) -> tuple[int, ...]:
+        """Translate, check the rights, and take the share of each byte's claim."""
+        places = self.ending.places(root, va, size)
+        if isinstance(places, str):
+            raise _Unsatisfied(f"{va:#x} mapped in the space rooted at {root:#x}", places)
+        part = self._part(frac)
+        for k, (_, rights) in enumerate(places):
+            for access in accesses:
+                if not self.ending.mode.admits(rights, access):
+                    raise _Unsatisfied(
+                        f"{va:#x} mapped for {access.value}", "the page does not admit it"
+                    )
+            key = (root, ((va + k) & MASK) >> 12)
+            left = self.pages.get(key, 0) - part
+            if left < 0:
+                raise _Unsatisfied(
+                    f"a share of the mapping of {va:#x} in the space rooted at {root:#x}",
+                    "the precondition does not own as much"
+                    if key in self.pages
+                    else "the precondition does not own it",
+                )
+            self.pages[key] = left
+        return tuple(pa for pa, _ in places)
+
+    def _owned(self, pas: tuple[int, ...], frac: Frac, expected: int) -> None:
+        """Compare a word in memory, and take the shares of its bytes."""
+        part, memory, word = self._part(frac), self.ending.state.memory, 0
+        for k, pa in enumerate(pas):
+            left = self.bytes.get(pa, 0) - part
+            if left < 0:
+                raise _Unsatisfied(
+                    f"{Fraction(part, self.unit)} of the memory at {pa:#x}",
+                    f"{Fraction(self.bytes.get(pa, 0), self.unit)} of it is owned",
+                    pas,
+                )
+            self.bytes[pa] = left
+            word |= (memory.get(pa) or 0) << (8 * k)
+        if word != expected:
+            raise _Unsatisfied(f"{expected:#x}", f"{word:#x}", pas)
+
+    def _part(self, frac: Frac) -> int:
+        return int(share(frac, self.ending.fractions) * self.unit)
+
+
+def _accesses(writable: bool) -> tuple[Access, ...]:
+    return (Access.READ, Access.WRITE) if writable else (Access.READ,)

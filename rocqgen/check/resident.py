@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a precondition owns in a chosen state, or why the choice does not satisfy it.
+
+It counts shares as `theories/adequacy/shares.v` does: a byte of memory is owned at most once, and
+each byte of a claim, virtual points-to or code has a 4096th of its page's claim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import lcm
+from typing import NamedTuple
+
+from rocqgen.check.choice import Choice, Page, base_of
+from rocqgen.check.parts import Cell, Subject
+from rocqgen.check.words import ENTRY, MASK, PAGE, holds, pages_of, share, value
+from rocqgen.cpu import Access
+from rocqgen.source.location import Location
+from rocqgen.source.machine import Instr, Reg
+from rocqgen.source.spec import Claim, Code, Frac, FracLit, PhysPt, VirtPt
+
+WORD_SIZE = 8
+
+
+class Need(NamedTuple):
+    """A page that something is mapped in, the accesses that it must admit, and for what."""
+
+    root: int
+    page: int
+    accesses: tuple[Access, ...]
+    item: VirtPt | Claim | Code
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Why a choice is no state of the precondition.
+
+    `bytes` are the bytes that lie at one physical address and cannot: the item, and the byte of
+    it, where `code` counts from the entry.
+    """
+
+    reason: str
+    bytes: tuple[tuple[Cell | PhysPt | Code, int], ...] = ()
+    location: Location | None = None
+
+
+@dataclass(slots=True)
+class Ownership:
+    """How much of each byte of memory and of each page's claim is owned.
+
+    A byte is whole at `unit`; a page, keyed by the root as a word, at 4096 times that.
+    """
+
+    unit: int
+    bytes: dict[int, int] = field(default_factory=dict)
+    pages: dict[tuple[int, int], int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Resident:
+    """What the precondition describes: registers, bytes of data, code, and how much is owned."""
+
+    regs: dict[Reg, int]
+    data: dict[int, int]
+    image: dict[int, tuple[Instr, int]]
+    code: dict[int, int]
+    owned: Ownership
+
+
+def needs(subject: Subject, words: dict[str, int]) -> Iterator[Need]:
+    """The pages that the precondition needs mapped; one may come several times."""
+    pre = subject.pre
+    for root, item in pre.cells:
+        yield from _needs(words[root], value(item.addr, words), item, item.writable)
+    for root, claim in pre.claims:
+        yield from _needs(words[root], value(claim.va, words), claim, claim.writable)
+    for root, code in pre.code:
+        first, last = words[ENTRY] >> 12, (words[ENTRY] + subject.size - 1) >> 12
+        for page in range(first, last + 1):
+            yield Need(words[root], page & (MASK >> 12), (Access.FETCH,), code)
+
+
+_READ = (Access.READ,)
+_WRITE = (Access.READ, Access.WRITE)
+
+
+def _needs(root: int, va: int, item: VirtPt | Claim, writable: bool) -> Iterator[Need]:
+    for page in pages_of(va, WORD_SIZE):
+        yield Need(root, page, _WRITE if writable else _READ, item)
+
+
+class _Taker:
+    """Takes the shares of one choice; the first thing that does not fit is raised."""
+
+    def __init__(self, subject: Subject, choice: Choice) -> None:
+        self.subject, self.choice = subject, choice
+        self.words, self.unit = choice.words, _unit(subject, choice)
+        self.owned = Ownership(self.unit)
+        self.data: dict[int, int] = {}
+        self.image: dict[int, tuple[Instr, int]] = {}
+        self.code: dict[int, int] = {}
+
+    def share(self, frac: Frac) -> int:
+        """A share in parts of a whole."""
+        if isinstance(frac, FracLit):
+            return self.unit * frac.numerator // frac.denominator
+        return int(share(frac, self.choice.fractions) * self.unit)
+
+    def translate(self, root: int, va: int, size: int, part: int) -> list[int]:
+        """Where `size` bytes lie; takes the share of each byte's claim."""
+        base, pas = base_of(root), []
+        frames, pages = self.choice.frames, self.owned.pages
+        for k in range(size):
+            here = (va + k) & MASK
+            page = here >> 12
+            pages[root, page] = pages.get((root, page), 0) + part
+            pas.append((frames[base, page] << 12) + (here & 0xFFF))
+        return pas
+
+    def store(self, pas: list[int], word: int, part: int) -> bool:
+        """Put the bytes of a word there and take their shares."""
+        data, shares, unit = self.data, self.owned.bytes, self.unit
+        for pa in pas:
+            byte = word & 0xFF
+            word >>= 8
+            total = shares.get(pa, 0) + part
+            if total > unit or data.get(pa, byte) != byte:
+                return False
+            shares[pa] = total
+            data[pa] = byte
+        return True
+
+
+class _ConflictError(Exception):
+    def __init__(self, conflict: Conflict) -> None:
+        super().__init__(conflict.reason)
+        self.conflict = conflict
+
+
+def _unit(subject: Subject, choice: Choice) -> int:
+    """What a whole counts as, such that every share before and after is a whole number."""
+    literals = []
+    for parts in (subject.pre, *subject.posts):
+        literals += [one.item.frac for one in parts.placed] + [one.frac for one in parts.phys]
+    return lcm(
+        *(one.denominator for one in choice.fractions.values()),
+        *(one.denominator for one in literals if isinstance(one, FracLit)),
+    )
+
+
+def reside(subject: Subject, choice: Choice) -> Resident | Conflict:
+    """What the precondition owns in the chosen state, or the first thing that cannot be."""
+    try:
+        return _reside(subject, choice)
+    except _ConflictError as error:
+        return error.conflict
+
+
+def _reside(subject: Subject, choice: Choice) -> Resident:
+    pre, words = subject.pre, choice.words
+    for fact in pre.facts:
+        if not holds(fact, words):
+            raise _ConflictError(Conflict("a fact is false", location=fact.location))
+    _check_pages(subject, choice)
+    taker = _Taker(subject, choice)
+    for root, code in pre.code:
+        _place_code(subject, taker, words[root], code)
+    _place_data(subject, taker)
+    if not taker.data.keys().isdisjoint(taker.code):
+        raise _ConflictError(_overlap(subject, taker))
+    if any(total > PAGE * taker.unit for total in taker.owned.pages.values()):
+        raise _ConflictError(Conflict("a page's claim is owned more than whole"))
+    regs = {one.reg: value(one.value, words) for one in pre.regs}
+    return Resident(regs, taker.data, taker.image, taker.code, taker.owned)
+
+
+def _place_data(subject: Subject, taker: _Taker) -> None:
+    """Translate and store what the precondition has in memory."""
+    pre, words = subject.pre, taker.words
+    for root, item in pre.cells:
+        part = taker.share(item.frac)
+        pas = taker.translate(words[root], value(item.addr, words), WORD_SIZE, part)
+        if not taker.store(pas, value(item.value, words), part):
+            raise _ConflictError(_overlap(subject, taker))
+    for root, claim in pre.claims:
+        pa = value(claim.pa, words)
+        part = taker.share(claim.frac)
+        pas = taker.translate(words[root], value(claim.va, words), WORD_SIZE, part)
+        if pas != list(range(pa, pa + WORD_SIZE)):
+            raise _ConflictError(Conflict("a claim's frame", location=claim.location))
+    for one in pre.phys:
+        pa = value(one.addr, words)
+        pas = list(range(pa, pa + WORD_SIZE))
+        if not taker.store(pas, value(one.value, words), taker.share(one.frac)):
+            raise _ConflictError(_overlap(subject, taker))
+
+
+def _check_pages(subject: Subject, choice: Choice) -> None:
+    mode = choice.mode
+    for need in needs(subject, choice.words):
+        where = need.item.location
+        if not mode.root_ok(need.root):
+            raise _ConflictError(Conflict("a root that cr3 cannot hold", location=where))
+        if not mode.canonical(need.page << 12):
+            raise _ConflictError(Conflict("an address that is not canonical", location=where))
+        key: Page = (base_of(need.root), need.page)
+        if key not in choice.frames or choice.frames[key] >> (mode.maxphyaddr - 12):
+            raise _ConflictError(Conflict("a page without a frame", location=where))
+        rights = choice.rights[key]
+        if not all(mode.admits(rights, access) for access in need.accesses):
+            raise _ConflictError(Conflict("rights of a page", location=where))
+
+
+def _place_code(subject: Subject, taker: _Taker, root: int, code: Code) -> None:
+    """Put the instructions where this space maps them, each on adjacent frames."""
+    entry, part = taker.words[ENTRY], taker.share(code.frac)
+    for instr in subject.fragment.instrs:
+        pas = taker.translate(root, (entry + instr.offset) & MASK, instr.length, part)
+        if pas != list(range(pas[0], pas[0] + instr.length)):
+            raise _ConflictError(Conflict("code on frames apart", location=code.location))
+        if taker.image.setdefault(pas[0], (instr, instr.length)) != (instr, instr.length):
+            raise _ConflictError(Conflict("code in place of other code", location=code.location))
+        for pa, byte in zip(pas, instr.encoding, strict=True):
+            if taker.code.setdefault(pa, byte) != byte:
+                conflict = Conflict("code in place of other code", location=code.location)
+                raise _ConflictError(conflict)
+
+
+def _overlap(subject: Subject, taker: _Taker) -> Conflict:
+    """All that lies at the first physical address that holds too much."""
+    pre, words, choice = subject.pre, taker.words, taker.choice
+    there: dict[int, list[tuple[Cell | PhysPt | Code, int]]] = {}
+    shares: dict[int, int] = {}
+    values: dict[int, int] = {}
+    stored: list[tuple[Cell | PhysPt, list[int], int, int]] = []
+    for cell in pre.cells:
+        base, va = base_of(words[cell.root]), value(cell.item.addr, words)
+        pas = [
+            (choice.frames[base, here >> 12] << 12) + (here & 0xFFF)
+            for here in ((va + k) & MASK for k in range(WORD_SIZE))
+        ]
+        stored.append((cell, pas, value(cell.item.value, words), taker.share(cell.item.frac)))
+    for one in pre.phys:
+        pa = value(one.addr, words)
+        pas = list(range(pa, pa + WORD_SIZE))
+        stored.append((one, pas, value(one.value, words), taker.share(one.frac)))
+    for item, pas, word, part in stored:
+        for k, pa in enumerate(pas):
+            byte = word >> (8 * k) & 0xFF
+            there.setdefault(pa, []).append((item, k))
+            shares[pa] = shares.get(pa, 0) + part
+            if pa in taker.code:
+                return Conflict("data in place of code", tuple(there[pa]))
+            if shares[pa] > taker.unit:
+                return Conflict("owned more than whole", tuple(there[pa]))
+            if values.setdefault(pa, byte) != byte:
+                return Conflict("two values in one byte", (there[pa][0], there[pa][-1]))
+    raise AssertionError("there is no overlap")

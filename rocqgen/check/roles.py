@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the words of a precondition are used for, read off its addresses and equations.
+
+A role only guides the search for states: what is guessed wrong costs time, never soundness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from rocqgen.check.parts import Subject
+from rocqgen.check.words import ENTRY, MASK, names
+from rocqgen.source.spec import Expr, Pure, Rel, Sort, Var
+from rocqgen.source.terms import normal
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A claim: `va + va_offset` lies at `pa + pa_offset`; both are names."""
+
+    va: str
+    va_offset: int
+    pa: str
+    pa_offset: int
+    root: str
+
+
+@dataclass(slots=True)
+class Roles:
+    """The words of a precondition by their use; a word may be in several."""
+
+    roots: list[str] = field(default_factory=list)
+    pointers: dict[str, set[int]] = field(default_factory=dict)
+    """Base of virtual addresses, with the offsets (signed) of the words behind it."""
+    physical: dict[str, set[int]] = field(default_factory=dict)
+    """Base of physical addresses, likewise."""
+    links: list[Link] = field(default_factory=list)
+    indices: set[str] = field(default_factory=set)
+    """Part of an address that is more than a base and an offset."""
+    exits: set[str] = field(default_factory=set)
+    values: list[str] = field(default_factory=list)
+    defined: list[tuple[str, Expr]] = field(default_factory=list)
+    """Words that an equation determines, each behind those it depends on."""
+    fractions: list[str] = field(default_factory=list)
+
+
+def roles_of(subject: Subject) -> Roles:
+    """Read the roles off the precondition and the exits' addresses."""
+    roles, spec = Roles(), subject.fragment.spec
+    for name in spec.params:
+        if name.sort is Sort.FRACTION:
+            roles.fractions.append(name.ident)
+        elif name.sort is Sort.ROOT:
+            roles.roots.append(name.ident)
+    pre = subject.pre
+    for cell in pre.cells:
+        _address(cell.item.addr, roles.pointers, roles)
+    for one in pre.phys:
+        _address(one.addr, roles.physical, roles)
+    for root, claim in pre.claims:
+        va = _address(claim.va, roles.pointers, roles)
+        pa = _address(claim.pa, roles.physical, roles)
+        if va is not None and pa is not None:
+            roles.links.append(Link(*va, *pa, root))
+    for item in spec.exits:
+        if isinstance(item.address, Var):
+            roles.exits.add(item.address.ident)
+    known = {*roles.roots, *roles.pointers, *roles.physical, *roles.indices, *roles.fractions}
+    roles.values = [one.ident for one in spec.params if one.ident not in known]
+    roles.defined = list(_definitions(pre.facts, {one.ident for one in spec.params}))
+    return roles
+
+
+def _address(expr: Expr, into: dict[str, set[int]], roles: Roles) -> tuple[str, int] | None:
+    """Note an address; its base and offset where it is no more than that."""
+    terms, constant = normal(expr)
+    offset = constant - (1 << 64) if constant >> 63 else constant
+    single = [key[1] for key, count in terms if key[0] == "var" and count == 1]  # type: ignore[index]
+    others = set(names(expr)) - {ENTRY} - set(single[:1])
+    roles.indices |= {name for name in others if name not in into}
+    if not single:
+        return None
+    base = str(single[0])
+    into.setdefault(base, set()).add(offset if len(terms) == 1 else 0)
+    roles.indices.discard(base)
+    return (base, offset) if len(terms) == 1 else None
+
+
+def _definitions(facts: tuple[Pure, ...], params: set[str]) -> Iterator[tuple[str, Expr]]:
+    """Equations `x = e` read as definitions, in an order in which they can be evaluated."""
+    chosen: dict[str, Expr] = {}
+    for fact in facts:
+        if fact.rel is not Rel.EQ:
+            continue
+        for side, other in ((fact.left, fact.right), (fact.right, fact.left)):
+            if isinstance(side, Var) and side.ident in params and side.ident not in chosen:
+                needed = _closure(set(names(other)), chosen)
+                if side.ident not in needed:
+                    chosen[side.ident] = other
+                    break
+    done: set[str] = set()
+    while len(done) < len(chosen):
+        for name, expr in chosen.items():
+            if name not in done and not (set(names(expr)) & (chosen.keys() - done)):
+                done.add(name)
+                yield name, expr
+
+
+def _closure(found: set[str], chosen: dict[str, Expr]) -> set[str]:
+    """The names that `found` depends on, themselves among them."""
+    todo = list(found)
+    while todo:
+        name = todo.pop()
+        if name in chosen:
+            more = set(names(chosen[name])) - found
+            found |= more
+            todo += more
+    return found
+
+
+def signed(word: int) -> int:
+    """A word as a signed number."""
+    word &= MASK
+    return word - (1 << 64) if word >> 63 else word

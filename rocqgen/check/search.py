@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks a fragment: runs it on one state after another until something is wrong."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from rocqgen.check.choice import Choice
+from rocqgen.check.parts import Subject
+from rocqgen.check.resident import Conflict, reside
+from rocqgen.check.result import Result, Verdict, Why
+from rocqgen.check.run import Halted, Machine, Run, Undecided, Wrong, run
+from rocqgen.check.shrink import shrink
+from rocqgen.check.states import NoStateError, States
+from rocqgen.check.story import tell
+from rocqgen.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rocqgen.source.spec import Fragment
+
+STATES: Final = 50
+"""States that are run unless something else is asked for."""
+
+SECONDS: Final = 20.0
+"""Time for one fragment; what was found until then counts."""
+
+VERSION: Final = 1
+"""Rises when the same seed gives other states."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a fragment is checked.
+
+    `oracle` compares each run with another machine and says what differs, empty if nothing does.
+    """
+
+    states: int = STATES
+    seed: int = 0
+    seconds: float = SECONDS
+    oracle: Callable[[Machine, Run], str] | None = None
+
+
+def check(fragment: Fragment, options: Options | None = None) -> Result:
+    """Run a fragment on states that satisfy its precondition."""
+    return _Check(fragment, options or Options()).check()
+
+
+def replay(fragment: Fragment, choice: dict[str, Any], options: Options | None = None) -> Result:
+    """Run a fragment on one saved choice; UserError where that is no state of it."""
+    subject = Subject(fragment)
+    options = options or Options()
+    began = time.monotonic()
+    try:
+        chosen = Choice.from_json(choice)
+        resident = reside(subject, chosen)
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise UserError(
+            f"the saved state does not fit `{fragment.name}`: {type(error).__name__}: {error}",
+            file=fragment.source,
+            line=fragment.location.line,
+            expected="a state that was saved for this fragment, with the same parameters",
+        ) from error
+    if isinstance(resident, Conflict):
+        where = resident.location or fragment.location
+        raise UserError(
+            f"the saved state does not satisfy the precondition: {resident.reason}",
+            file=where.file,
+            line=where.line,
+            column=where.column,
+            expected="the precondition for which the state was saved",
+        )
+    machine = Machine(subject, chosen, resident)
+    done = run(machine)
+    oracle = options.oracle(machine, done) if options.oracle else ""
+    seconds = round(time.monotonic() - began, 3)
+    return _result(machine, done, 1, options, seconds, oracle)
+
+
+def _result(
+    machine: Machine, done: Run, states: int, options: Options, seconds: float, oracle: str = ""
+) -> Result:
+    """The result of a fragment whose last run was this one."""
+    fragment = machine.subject.fragment
+    expect = None if fragment.expect is None else fragment.expect.location
+    story = tell(machine, done) if isinstance(done.end, Halted | Wrong) else None
+    undecided = done.end.why if isinstance(done.end, Undecided) else ""
+    verdict = story.verdict if story else Verdict.UNKNOWN if undecided else Verdict.OK
+    return Result(
+        fragment.name,
+        fragment.source,
+        fragment.digest,
+        verdict,
+        states,
+        options.seed,
+        seconds,
+        expect,
+        story,
+        machine.choice.to_json() if story or oracle else None,
+        reason=undecided,
+        oracle=oracle,
+    )
+
+
+class _Check:
+    def __init__(self, fragment: Fragment, options: Options) -> None:
+        self.fragment, self.options = fragment, options
+        self.began = time.monotonic()
+        self.subject = Subject(fragment)
+        self.states = States(self.subject, options.seed, deadline=self.began + options.seconds)
+        self.undecided: Counter[str] = Counter()
+        self.failing: tuple[Machine, Run] | None = None
+
+    def check(self) -> Result:
+        done = 0
+        reason = ""
+        for number in range(self.options.states):
+            if time.monotonic() > self.states.deadline and number:
+                reason = "the time for the check was up"
+                break
+            try:
+                machine = self.states.next(number)
+            except NoStateError as error:
+                if not number:
+                    return self._nothing(error)
+                reason = error.why
+                break
+            ended = run(machine)
+            done += 1
+            if self.options.oracle:
+                said = self.options.oracle(machine, ended)
+                if said:
+                    return _result(machine, ended, done, self.options, self._seconds(), said)
+            if self._settles(machine, ended):
+                break
+        if self.failing:
+            smaller = shrink(self.states, *self.failing)
+            return _result(*smaller, done, self.options, self._seconds())
+        verdict = Verdict.OK
+        if self.undecided:
+            verdict = Verdict.UNKNOWN
+            why, count = self.undecided.most_common(1)[0]
+            reason = f"{count} of {done} states: {why}"
+        return self._plain(verdict, done, reason)
+
+    def _settles(self, machine: Machine, ended: Run) -> bool:
+        """Note how a run ended; whether no more are needed."""
+        if isinstance(ended.end, Undecided):
+            self.undecided[ended.end.why] += 1
+            return False
+        if not isinstance(ended.end, Halted | Wrong):
+            return False
+        expect = self.fragment.expect
+        if expect is None:
+            self.failing = (machine, ended)
+            return True
+        # Of the failures of a wrong twin, the one at its line is wanted.
+        line = expect.location
+        at = tell(machine, ended).location
+        here = (at.file, at.line) == (line.file, line.line)
+        if here or self.failing is None:
+            self.failing = (machine, ended)
+        return here
+
+    def _nothing(self, error: NoStateError) -> Result:
+        if error.contradiction is None:
+            return self._plain(Verdict.UNKNOWN, 0, error.why)
+        core = tuple(Why(one.location, one.text) for one in error.contradiction.reasons)
+        return self._plain(Verdict.VACUOUS, 0, error.why, core)
+
+    def _plain(
+        self, verdict: Verdict, states: int, reason: str, core: tuple[Why, ...] = ()
+    ) -> Result:
+        expect = self.fragment.expect
+        return Result(
+            self.fragment.name,
+            self.fragment.source,
+            self.fragment.digest,
+            verdict,
+            states,
+            self.options.seed,
+            self._seconds(),
+            None if expect is None else expect.location,
+            core=core,
+            reason=reason,
+        )
+
+    def _seconds(self) -> float:
+        return round(time.monotonic() - self.began, 3)

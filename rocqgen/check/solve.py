@@ -1,0 +1,364 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds choices where drawing does not, and tells why there is none, with z3.
+
+Words are bit vectors, and frames an uninterpreted function of the root table and the page.  That
+no two things overlap is added where a candidate breaks it: so a satisfiable precondition costs a
+few conditions instead of one for each pair of bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Final
+
+import z3
+
+from rocqgen.check.choice import Choice, Mode, Page
+from rocqgen.check.parts import Cell, Subject
+from rocqgen.check.resident import WORD_SIZE, Conflict, needs
+from rocqgen.check.words import ENTRY, MASK
+from rocqgen.source.location import Location
+from rocqgen.source.print import print_item
+from rocqgen.source.spec import (
+    Bin,
+    BinOp,
+    Code,
+    Expr,
+    Frac,
+    FracVar,
+    Label,
+    Lit,
+    PhysPt,
+    Pure,
+    Rel,
+    Sort,
+    Var,
+)
+
+TIMEOUT: Final = 2000
+"""Milliseconds for one question."""
+
+ROUNDS: Final = 400
+"""Conditions that are added, or wishes dropped, for one choice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A part of the precondition in a contradiction: where it stands, and as it is written."""
+
+    location: Location
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """No state satisfies the precondition: these parts contradict each other."""
+
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """Words, shares and frames that satisfy what the solver knows."""
+
+    words: dict[str, int]
+    fractions: dict[str, Fraction]
+    frames: dict[Page, int]
+    mode: Mode
+
+
+class Solver:
+    """The conditions of one precondition; they grow with what candidates violate."""
+
+    def __init__(self, subject: Subject, seed: int = 0) -> None:
+        self.subject = subject
+        self.solver = z3.Solver()
+        self.solver.set("random_seed", seed % (1 << 31))
+        self.solver.set("timeout", TIMEOUT)
+        self.solver.set("core.minimize", True)
+        spec = subject.fragment.spec
+        self.words: dict[str, Any] = {ENTRY: z3.BitVec("entry", 64)}
+        self.fractions: dict[str, Any] = {}
+        for name in spec.params:
+            if name.sort is Sort.FRACTION:
+                self.fractions[name.ident] = z3.Real(f"q_{name.ident}")
+            else:
+                self.words[name.ident] = z3.BitVec(f"w_{name.ident}", 64)
+        self.la57 = z3.Bool("la57")
+        self.frame = z3.Function("frame", z3.BitVecSort(40), z3.BitVecSort(52), z3.BitVecSort(40))
+        self.reasons: dict[str, Reason] = {}
+        self.pages: list[tuple[Any, Any]] = []
+        for one in self.fractions.values():
+            self.solver.add(one > 0, one <= 1)
+        self._state()
+
+    # -- questions ---------------------------------------------------------------------------------
+
+    def contradiction(self) -> Contradiction | bool | None:
+        """Why no state satisfies the precondition; False where one may, None where time was up."""
+        answer = self.solver.check()
+        if answer == z3.unsat:
+            names = sorted({str(one).split("#")[0] for one in self.solver.unsat_core()})
+            reasons = dict.fromkeys(self.reasons[name] for name in names if name in self.reasons)
+            return Contradiction(tuple(sorted(reasons, key=lambda one: one.location)))
+        return None if answer == z3.unknown else False
+
+    def repair(self, choice: Choice) -> Repaired | Contradiction | None:
+        """The choice with as much of it kept as can be; None where time was up."""
+        wishes = list(self._wishes(choice))
+        for _ in range(ROUNDS):
+            answer = self.solver.check(*(wish for wish, _ in wishes))
+            if answer == z3.sat:
+                return self._read(self.solver.model(), choice)
+            if answer == z3.unknown:
+                return None
+            core = {one.get_id() for one in self.solver.unsat_core()}
+            kept = [wish for wish in wishes if wish[0].get_id() not in core]
+            if len(kept) == len(wishes):
+                found = self.contradiction()
+                return found if isinstance(found, Contradiction) else None
+            wishes = kept
+        return None
+
+    def learn(self, conflict: Conflict) -> bool:
+        """Add the condition that a candidate broke; whether there is one."""
+        if not conflict.bytes:
+            return False
+        items = [item for item, _ in conflict.bytes]
+        if conflict.reason == "data in place of code":
+            for item in items:
+                if not isinstance(item, Code):
+                    self._off_code(item)
+        elif conflict.reason == "two values in one byte":
+            self._agree(conflict.bytes[0], conflict.bytes[-1])
+        else:
+            self._disjoint(conflict.bytes)
+        return True
+
+    # -- the precondition --------------------------------------------------------------------------
+
+    def _state(self) -> None:
+        pre, solver = self.subject.pre, self.solver
+        for fact in pre.facts:
+            self._add(fact.location, print_item(fact), self._fact(fact))
+        for cell in pre.cells:
+            item = cell.item
+            self._add(item.location, print_item(item), *self._mapped(cell.root, item.addr))
+        for root, claim in pre.claims:
+            va, pa = self.word(claim.va), self.word(claim.pa)
+            first, last = self._place(root, va), self._place(root, va + (WORD_SIZE - 1))
+            self._add(
+                claim.location,
+                print_item(claim),
+                *self._mapped(root, claim.va),
+                z3.ULE(pa, (1 << 52) - WORD_SIZE),
+                first == z3.Extract(51, 0, pa),
+                last == z3.Extract(51, 0, pa + (WORD_SIZE - 1)),
+            )
+        for phys in pre.phys:
+            self._add(
+                phys.location,
+                print_item(phys),
+                z3.ULE(self.word(phys.addr), (1 << 52) - WORD_SIZE),
+            )
+        entry = self.words[ENTRY]
+        for root, code in pre.code:
+            conditions = list(self._canonical(root, entry, self.subject.size))
+            for instr in self.subject.fragment.instrs:
+                first = self._place(root, entry + instr.offset)
+                last = self._place(root, entry + (instr.offset + instr.length - 1))
+                conditions.append(last == first + (instr.length - 1))
+            for number in range(0, self.subject.size + 4095, 4096):
+                here = entry + min(number, self.subject.size - 1)
+                self.pages.append((self._base(root), z3.Extract(63, 12, here)))
+            self._add(code.location, print_item(code), *conditions)
+        solver.add(z3.BoolVal(True))
+
+    def _mapped(self, root: str, addr: Expr) -> Iterator[Any]:
+        va = self.word(addr)
+        yield from self._canonical(root, va, WORD_SIZE)
+        for here in (va, va + (WORD_SIZE - 1)):
+            self.pages.append((self._base(root), z3.Extract(63, 12, here)))
+
+    def _canonical(self, root: str, va: Any, size: int) -> Iterator[Any]:
+        yield z3.ULT(self.words[root], 1 << 52)
+        for here in (va, va + (size - 1)):
+            short, long = z3.Extract(63, 47, here), z3.Extract(63, 56, here)
+            yield z3.Or(
+                short == 0,
+                short == (1 << 17) - 1,
+                z3.And(self.la57, z3.Or(long == 0, long == (1 << 8) - 1)),
+            )
+
+    def _add(self, location: Location, text: str, *conditions: Any) -> None:
+        name = f"r{len(self.reasons)}"
+        self.reasons[name] = Reason(location, text)
+        for number, condition in enumerate(conditions):
+            self.solver.assert_and_track(condition, f"{name}#{number}")
+
+    # -- conditions that candidates teach ----------------------------------------------------------
+
+    def _lesson(self, items: list[Any], condition: Any) -> None:
+        """A condition on several parts; in a contradiction all of them are named."""
+        name = f"l{len(self.reasons)}"
+        text = " and ".join(dict.fromkeys(print_item(_plain(one)) for one in items))
+        location = max(_plain(one).location for one in items)
+        self.reasons[name] = Reason(location, f"{text}, which own separate things")
+        self.solver.assert_and_track(condition, f"{name}#0")
+
+    def _disjoint(self, there: tuple[tuple[Any, int], ...]) -> None:
+        """The items may share a byte only where their shares fit."""
+        items = [item for item, _ in there]
+        fits = sum(self._share(_plain(one).frac) for one in items) <= 1
+        together = [z3.And(*(self._byte(items[0], 0) == self._byte(one, 0) for one in items[1:]))]
+        (first, k), *others = there
+        together.append(z3.And(*(self._byte(first, k) == self._byte(one, n) for one, n in others)))
+        if len(items) == 2:
+            one, two = items
+            for number in range(1, WORD_SIZE):
+                together.append(self._byte(one, 0) == self._byte(two, number))
+                together.append(self._byte(two, 0) == self._byte(one, number))
+        self._lesson(items, z3.Or(fits, z3.Not(z3.Or(*together))))
+
+    def _agree(self, one: tuple[Any, int], two: tuple[Any, int]) -> None:
+        """Bytes at one place have one value."""
+        shift = two[1] - one[1]
+        conditions = []
+        for k in range(WORD_SIZE):
+            if 0 <= k + shift < WORD_SIZE:
+                same = self._byte(one[0], k) == self._byte(two[0], k + shift)
+                values = self._value(one[0], k) == self._value(two[0], k + shift)
+                conditions.append(z3.Implies(same, values))
+        self._lesson([one[0], two[0]], z3.And(*conditions))
+
+    def _off_code(self, item: Any) -> None:
+        """An item's bytes are not code."""
+        entry, size = self.words[ENTRY], self.subject.size
+        conditions = []
+        for root, _ in self.subject.pre.code:
+            first = z3.Extract(63, 12, entry)
+            last = z3.Extract(63, 12, entry + (size - 1))
+            for number in range(1 + (size + 4094) // 4096):
+                page = first + number
+                low = z3.If(page == first, z3.Extract(11, 0, entry), z3.BitVecVal(0, 12))
+                high = z3.If(
+                    page == last, z3.Extract(11, 0, entry + (size - 1)), z3.BitVecVal(4095, 12)
+                )
+                for k in range(WORD_SIZE):
+                    place = self._byte(item, k)
+                    offset = z3.Extract(11, 0, place)
+                    conditions.append(
+                        z3.Or(
+                            z3.Extract(51, 12, place) != self.frame(self._base(root), page),
+                            z3.UGT(page, last),
+                            z3.ULT(offset, low),
+                            z3.UGT(offset, high),
+                        )
+                    )
+        self._lesson([item], z3.And(*conditions))
+
+    def _byte(self, item: Cell | PhysPt, k: int) -> Any:
+        """The physical address of a byte, in 52 bits."""
+        if isinstance(item, PhysPt):
+            return z3.Extract(51, 0, self.word(item.addr) + k)
+        return self._place(item.root, self.word(item.item.addr) + k)
+
+    def _value(self, item: Cell | PhysPt, k: int) -> Any:
+        return z3.Extract(8 * k + 7, 8 * k, self.word(_plain(item).value))
+
+    # -- terms -------------------------------------------------------------------------------------
+
+    def word(self, expr: Expr) -> Any:
+        """An expression as a bit vector."""
+        match expr:
+            case Var():
+                return self.words[expr.ident]
+            case Lit():
+                return z3.BitVecVal(expr.value, 64)
+            case Label():
+                return self.words[ENTRY] + expr.offset
+            case Bin():
+                left, right = self.word(expr.left), self.word(expr.right)
+                return _OPERATIONS[expr.op](left, right)
+
+    def _fact(self, fact: Pure) -> Any:
+        left, right = self.word(fact.left), self.word(fact.right)
+        match fact.rel:
+            case Rel.EQ:
+                return left == right
+            case Rel.NE:
+                return left != right
+            case Rel.LT:
+                return z3.ULT(left, right)
+            case Rel.LE:
+                return z3.ULE(left, right)
+
+    def _share(self, frac: Frac) -> Any:
+        if isinstance(frac, FracVar):
+            return self.fractions[frac.ident]
+        return z3.RealVal(Fraction(frac.numerator, frac.denominator))
+
+    def _base(self, root: str) -> Any:
+        return z3.Extract(51, 12, self.words[root])
+
+    def _place(self, root: str, va: Any) -> Any:
+        frame = self.frame(self._base(root), z3.Extract(63, 12, va))
+        return z3.Concat(frame, z3.Extract(11, 0, va))
+
+    # -- candidates --------------------------------------------------------------------------------
+
+    def _wishes(self, choice: Choice) -> Iterator[tuple[Any, str]]:
+        yield self.la57 == choice.mode.la57, "la57"
+        for name, word in choice.words.items():
+            term = self.words[name]
+            if word <= MASK:
+                yield z3.Extract(11, 0, term) == (word & 0xFFF), name
+                yield z3.Extract(63, 12, term) == (word >> 12), name
+        for name, fraction in choice.fractions.items():
+            yield self.fractions[name] == z3.RealVal(fraction), name
+        for base, page in self.pages:
+            # Different pages on different frames, nearly always.
+            low = z3.Extract(19, 0, page) ^ z3.RotateLeft(z3.Extract(19, 0, base), 7)
+            yield self.frame(base, page) == z3.ZeroExt(20, low ^ 0x5A5A5), "frame"
+
+    def _read(self, model: Any, choice: Choice) -> Repaired:
+        words = {
+            name: model.eval(term, model_completion=True).as_long()
+            for name, term in self.words.items()
+        }
+        fractions = {
+            name: Fraction(model.eval(term, model_completion=True).as_fraction())
+            for name, term in self.fractions.items()
+        }
+        frames: dict[Page, int] = {}
+        for need in needs(self.subject, words):
+            base = need.root & ((1 << 52) - (1 << 12))
+            term = self.frame(z3.BitVecVal(base >> 12, 40), z3.BitVecVal(need.page, 52))
+            frames[base, need.page] = model.eval(term, model_completion=True).as_long()
+        la57 = z3.is_true(model.eval(self.la57, model_completion=True))
+        largest = max((*frames.values(), *(words[name] >> 12 for name in self.subject.roots), 0))
+        mode = choice.mode
+        width = max(mode.maxphyaddr, min(52, 12 + largest.bit_length()))
+        return Repaired(
+            words,
+            fractions,
+            frames,
+            Mode(mode.wp, mode.smep, mode.smap, mode.nxe, la57, width),
+        )
+
+
+_OPERATIONS: Final = {
+    BinOp.ADD: lambda a, b: a + b,
+    BinOp.SUB: lambda a, b: a - b,
+    BinOp.AND: lambda a, b: a & b,
+    BinOp.OR: lambda a, b: a | b,
+    BinOp.XOR: lambda a, b: a ^ b,
+    BinOp.SHL: lambda a, b: a << (b & 63),
+    BinOp.SHR: lambda a, b: z3.LShR(a, b & 63),
+}
+
+
+def _plain(item: Any) -> Any:
+    return item.item if isinstance(item, Cell) else item
