@@ -12,29 +12,68 @@ from rocqgen.errors import UserError
 from rocqgen.exits import ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from rocqgen.emit.theory import Theory
+    from rocqgen.source.spec import Fragment
 
 SUFFIXES = (".s", ".S", ".spec")
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """The theories of all fragments that were found, and what is wrong with the others."""
+    """All fragments that were found, the theory of each, and what is wrong with the other files."""
 
     theories: tuple[Theory, ...]
+    errors: tuple[UserError, ...]
+    fragments: tuple[Fragment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fragments:
+    """All fragments that were found, and what is wrong with the other files."""
+
+    fragments: tuple[Fragment, ...]
     errors: tuple[UserError, ...]
 
 
 def read_inputs(paths: Sequence[Path]) -> Inputs:
-    """Read every annotated fragment below ``paths``.
+    """Read every annotated fragment below ``paths`` and generate its theory.
 
     A folder is searched for `*.s`, `*.S` and `*.spec`; files in it without annotations are passed
     over.  One that is named itself must have some.
     """
+    # Templates are slow to import, and `rocqgen status` needs none of them.
+    from rocqgen.emit import emit_theory  # noqa: PLC0415
+
+    fragments: list[Fragment] = []
     theories: list[Theory] = []
     errors: list[UserError] = []
+    for found in _files(paths, errors):
+        try:
+            made = [emit_theory(one) for one in found]
+        except UserError as error:
+            errors.append(error)
+            continue
+        fragments += found
+        theories += [
+            replace(theory, expect=one.expect.location)
+            if one.expect is not None and theory.expect is None
+            else theory
+            for one, theory in zip(found, made, strict=True)
+        ]
+    return Inputs(tuple(theories), tuple(errors), tuple(fragments))
+
+
+def read_fragments(paths: Sequence[Path]) -> Fragments:
+    """The same without theories: what the machine can run but the prover cannot prove is read."""
+    errors: list[UserError] = []
+    fragments = [one for found in _files(paths, errors) for one in found]
+    return Fragments(tuple(fragments), tuple(errors))
+
+
+def _files(paths: Sequence[Path], errors: list[UserError]) -> Iterator[tuple[Fragment, ...]]:
+    """The fragments of each file."""
     for path in paths:
         if not path.exists():
             errors.append(
@@ -46,10 +85,9 @@ def read_inputs(paths: Sequence[Path]) -> Inputs:
             )
         elif path.is_dir():
             for file in find_sources(path):
-                _read(file, theories, errors, named=False)
+                yield _read(file, errors, named=False)
         else:
-            _read(path, theories, errors, named=True)
-    return Inputs(tuple(theories), tuple(errors))
+            yield _read(path, errors, named=True)
 
 
 def find_sources(folder: Path) -> Iterable[Path]:
@@ -61,17 +99,13 @@ def find_sources(folder: Path) -> Iterable[Path]:
                 yield Path(place) / name
 
 
-def _read(path: Path, theories: list[Theory], errors: list[UserError], *, named: bool) -> None:
-    # Assembler, decoder and templates are slow to import, and `rocqgen status` needs none of them.
-    from rocqgen.emit import emit_theory  # noqa: PLC0415
+def _read(path: Path, errors: list[UserError], *, named: bool) -> tuple[Fragment, ...]:
+    # Assembler and decoder are slow to import, too.
     from rocqgen.source.fragment import load_fragments  # noqa: PLC0415
 
     try:
-        for fragment in load_fragments(path):
-            theory = emit_theory(fragment)
-            if fragment.expect is not None and theory.expect is None:
-                theory = replace(theory, expect=fragment.expect.location)
-            theories.append(theory)
+        return load_fragments(path)
     except UserError as error:
         if named or error.exit_code is not ExitCode.NOTHING_FOUND:
             errors.append(error)
+        return ()

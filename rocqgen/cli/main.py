@@ -12,7 +12,7 @@ import traceback
 from typing import TYPE_CHECKING, Protocol
 
 from rocqgen import __version__
-from rocqgen.cli import doctor, gen, library, model, prove, status, toolchain, walk
+from rocqgen.cli import check, doctor, gen, library, model, prove, status, toolchain, walk
 from rocqgen.cli.parser import Parser
 from rocqgen.errors import UserError
 from rocqgen.exits import ExitCode
@@ -38,6 +38,7 @@ class Command(Protocol):
 
 COMMANDS: tuple[Command, ...] = (
     prove,
+    check,
     gen,
     status,
     model,

@@ -5,16 +5,18 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rocqgen.cli.inputs import read_inputs
+from rocqgen.cli.inputs import Inputs, read_inputs
 from rocqgen.cli.progress import progress_bar
 from rocqgen.errors import UserError
 from rocqgen.exits import ExitCode
 from rocqgen.prove.check import blank_outcome
 from rocqgen.prove.files import write_theories
 from rocqgen.prove.outcome import Status
+from rocqgen.prove.precheck import Prechecked, precheck
 from rocqgen.prove.run import Report, default_jobs, exit_code
 from rocqgen.prove.run import run as run_theories
 from rocqgen.prove.setup import checker
@@ -89,6 +91,12 @@ def register(subparsers: Subparsers) -> None:
         metavar="AXIOM",
         help="an axiom that a theorem may use; may be given several times",
     )
+    parser.add_argument(
+        "--check",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="first look for a counterexample on concrete states (the default)",
+    )
     parser.add_argument("--no-cache", action="store_true", help="check again what is known already")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the outcomes as JSON too")
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="write the theories there")
@@ -109,7 +117,7 @@ def run(args: argparse.Namespace) -> int:
     report = Report(())
     if theories:
         table = Table([one.theorem for one in theories])
-        report = _prove(theories, args, table)
+        report = _check_and_prove(inputs, args, table)
         table.finish(report.outcomes)
     # A file without annotations is wrong input among others; alone, it is nothing found.
     bare = () if theories else (ExitCode.NOTHING_FOUND,)
@@ -130,15 +138,60 @@ def run(args: argparse.Namespace) -> int:
     return code
 
 
-def _prove(theories: Sequence[Theory], args: argparse.Namespace, table: Table) -> Report:
+def _check_and_prove(inputs: Inputs, args: argparse.Namespace, table: Table) -> Report:
+    """The pre-check, and the prover for what it leaves."""
     store = Store()
+    checked = Prechecked()
+    if args.check:
+        checked = precheck(
+            inputs.fragments,
+            inputs.theories,
+            known={} if args.no_cache else store.checks(),
+            keep_going=args.keep_going,
+            on_outcome=table.row,
+        )
+    outcomes = dict(checked.settled)
+    for outcome in outcomes.values():
+        store.append(outcome)
+    left = [number for number in range(len(inputs.theories)) if number not in outcomes]
+    theories = [inputs.theories[number] for number in left]
+    ended = checked.interrupted or bool(outcomes and not args.keep_going)
+    if ended:
+        status = Status.CANCELLED if checked.interrupted else Status.SKIPPED
+        report = Report(tuple(blank_outcome(one, status) for one in theories))
+        for outcome in report.outcomes:
+            table.row(outcome)
+    elif left:
+        checks = {
+            place: checked.checks[number]
+            for place, number in enumerate(left)
+            if number in checked.checks
+        }
+        report = _prove(theories, checks, store, args, table)
+    else:
+        report = Report(())
+    outcomes |= dict(zip(left, report.outcomes, strict=True))
+    ordered = tuple(outcomes[number] for number in range(len(inputs.theories)))
+    return Report(ordered, checked.interrupted or report.interrupted)
+
+
+def _prove(
+    theories: Sequence[Theory],
+    checks: dict[int, dict[str, Any]],
+    store: Store,
+    args: argparse.Namespace,
+    table: Table,
+) -> Report:
     try:
         with progress_bar() as progress:
             toolchain = require_toolchain()
             library = ensure_library(toolchain, progress)
     except UserError as error:
         print(error.render(), file=sys.stderr)
-        outcomes = tuple(blank_outcome(theory, Status.ERROR, error.message) for theory in theories)
+        outcomes = tuple(
+            replace(blank_outcome(theory, Status.ERROR, error.message), check=checks.get(number))
+            for number, theory in enumerate(theories)
+        )
         for outcome in outcomes:
             store.append(outcome)
             table.row(outcome)
@@ -161,6 +214,7 @@ def _prove(theories: Sequence[Theory], args: argparse.Namespace, table: Table) -
             store,
             jobs=args.jobs,
             use_cache=not args.no_cache,
+            checks=checks,
             on_outcome=table.row,
         )
 

@@ -16,7 +16,9 @@ class Status(StrEnum):
     PROVED = "proved"
     """Session and `coqc` accept it, and it assumes nothing that is not on the allow-list."""
     FAILED = "failed"
-    """The prover refuses the theorem or a lemma on the way to it."""
+    """The prover refuses the theorem or a lemma on the way to it, or there is a counterexample."""
+    VACUOUS = "vacuous"
+    """No state satisfies the precondition, which therefore proves anything: not tried."""
     ADMITTED = "admitted"
     """Accepted, but something in it was assumed and not proved."""
     TIMEOUT = "timeout"
@@ -56,7 +58,8 @@ class Outcome:
     ``when`` is UTC in ISO 8601; ``seconds`` wall-clock time in the prover, ``peak_mb`` its resident
     memory in MB with the library; ``assumptions`` are axioms by name, weaker checks by a sentence;
     ``dependents`` lemmas that lean on a failed one.  ``expect`` is the line at which a wrong twin
-    must fail.  ``key`` hashes everything that the verdict depends on.
+    must fail.  ``key`` hashes everything that the verdict depends on.  ``check`` is what the
+    pre-check said, as JSON (`rocqgen.check.Result`); None where it was not asked.
     """
 
     fragment: str
@@ -74,12 +77,18 @@ class Outcome:
     prover: str = ""
     key: str = ""
     when: str = ""
+    check: dict[str, Any] | None = field(default=None, hash=False)
     cached: bool = field(default=False, compare=False)
 
     @property
     def first(self) -> Trouble | None:
         """The trouble that came first in the theory."""
         return self.troubles[0] if self.troubles else None
+
+    @property
+    def refuted(self) -> bool:
+        """Whether the pre-check settled this, and no prover was started for it."""
+        return self.first is not None and self.first.role == "check"
 
     @property
     def location(self) -> Location | None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rocqgen.exits import ExitCode
 from rocqgen.prove.check import blank_outcome
@@ -41,15 +41,17 @@ def run(
     *,
     jobs: int | None = None,
     use_cache: bool = True,
+    checks: Mapping[int, dict[str, Any]] | None = None,
     on_outcome: Callable[[Outcome], None] = lambda _outcome: None,
 ) -> Report:
     """Check the theories in order with ``jobs`` workers, and store each outcome as it falls.
 
     ``on_outcome`` is called in this thread.  Ctrl-C ends the workers and gives a report in which
     what was not done is cancelled; nothing is raised.  With a checker that does not keep going,
-    what had not begun when something failed is skipped.
+    what had not begun when something failed is skipped.  ``checks`` are the pre-check's answers by
+    the number of the theory; each outcome keeps its own.
     """
-    scheduler = _Scheduler(theories, checker, store, on_outcome)
+    scheduler = _Scheduler(theories, checker, store, on_outcome, checks or {})
     interrupted = False
     pool = ThreadPoolExecutor(jobs or default_jobs())
     try:
@@ -78,12 +80,14 @@ class _Scheduler:
         checker: Checker,
         store: Store,
         on_outcome: Callable[[Outcome], None],
+        checks: Mapping[int, dict[str, Any]],
     ) -> None:
         self.pending: dict[Future[Outcome], int] = {}
         self._theories = theories
         self._checker = checker
         self._store = store
         self._on_outcome = on_outcome
+        self._checks = checks
         self._outcomes: dict[int, Outcome] = {}
 
     def submit(self, pool: ThreadPoolExecutor, known: Mapping[str, Outcome]) -> None:
@@ -94,8 +98,10 @@ class _Scheduler:
                 self.pending[pool.submit(self._checker.check, number, theory)] = number
                 continue
             path = blank_outcome(theory, old.status).path
-            if old.path != path:  # the same text elsewhere, say in another clone
-                old = replace(old, path=path)
+            check = self._checks.get(number, old.check)
+            # The same text elsewhere, say in another clone; or checked for the first time.
+            if old.path != path or _key(old.check) != _key(check):
+                old = replace(old, path=path, check=check)
                 self._store.append(old)
             self._settle(number, replace(old, cached=True))
 
@@ -104,7 +110,7 @@ class _Scheduler:
         done, _ = wait(self.pending, timeout=0.5, return_when=FIRST_COMPLETED)
         for future in sorted(done, key=self.pending.__getitem__):
             if not future.cancelled():
-                outcome = future.result()
+                outcome = self._with_check(self.pending[future], future.result())
                 self._store.append(outcome)
                 self._settle(self.pending[future], outcome)
                 if not (outcome.good or self._checker.keep_going):
@@ -118,8 +124,9 @@ class _Scheduler:
         for future, number in self.pending.items():
             undecided = future.cancelled() or future.exception() is not None
             if not undecided and number not in self._outcomes:
-                self._store.append(future.result())
-                self._settle(number, future.result())
+                outcome = self._with_check(number, future.result())
+                self._store.append(outcome)
+                self._settle(number, outcome)
 
     def close(self, status: Status) -> tuple[Outcome, ...]:
         """All outcomes in order; what has none gets ``status``, which is not stored."""
@@ -128,9 +135,16 @@ class _Scheduler:
                 self._settle(number, blank_outcome(theory, status))
         return tuple(self._outcomes[number] for number in range(len(self._theories)))
 
+    def _with_check(self, number: int, outcome: Outcome) -> Outcome:
+        return replace(outcome, check=self._checks.get(number))
+
     def _settle(self, number: int, outcome: Outcome) -> None:
         self._outcomes[number] = outcome
         self._on_outcome(outcome)
+
+
+def _key(check: dict[str, Any] | None) -> str:
+    return "" if check is None else str(check.get("key", ""))
 
 
 def exit_code(outcomes: Sequence[Outcome], *, bad_inputs: int, interrupted: bool) -> ExitCode:

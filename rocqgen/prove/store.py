@@ -11,7 +11,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rocqgen.errors import UserError
 from rocqgen.exits import ExitCode
@@ -76,6 +76,14 @@ class Store:
     def known(self) -> dict[str, Outcome]:
         """The verdicts that still hold wherever their key is met again."""
         return {one.key: one for one in self if one.key and one.status in REUSABLE}
+
+    def checks(self) -> dict[str, dict[str, Any]]:
+        """What the pre-check said where it found nothing wrong, by the keys of these answers."""
+        return {
+            one.check["key"]: one.check
+            for one in self
+            if one.check is not None and one.check.get("verdict") == "ok" and "key" in one.check
+        }
 
     def latest(self) -> list[Outcome]:
         """The last outcome of each theorem of each source, in the order in which they came."""

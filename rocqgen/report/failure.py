@@ -5,6 +5,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rocqgen.check.result import Story
+from rocqgen.report.counterexample import render_state
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -20,6 +23,9 @@ def render_failure(outcome: Outcome) -> str:
     The first line of each is ``file:line: instruction``, as compilers and editors know it.
     """
     parts = ["\n".join(_trouble(outcome, one)) for one in outcome.troubles]
+    story = outcome.check["counterexample"] if outcome.refuted and outcome.check else None
+    if story:
+        parts[0] += "\n" + "\n".join(render_state(Story.from_json(story)))
     if outcome.dependents:
         names = ", ".join(outcome.dependents)
         parts.append(f"  accepted, but on the strength of what failed: {names}")

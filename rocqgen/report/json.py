@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rocqgen import __version__
 from rocqgen.errors import UserError
@@ -35,19 +35,21 @@ def render_json(
         "outcomes": [
             {**one.to_json(), "good": one.good, "verdict": one.verdict} for one in outcomes
         ],
-        "bad_inputs": [
-            {
-                "message": one.message,
-                "file": one.file,
-                "line": one.line,
-                "column": one.column,
-                "expected": one.expected,
-                "hint": one.hint,
-            }
-            for one in bad_inputs
-        ],
+        "bad_inputs": [error_json(one) for one in bad_inputs],
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def error_json(error: UserError) -> dict[str, Any]:
+    """A file that could not be read, with its position."""
+    return {
+        "message": error.message,
+        "file": error.file,
+        "line": error.line,
+        "column": error.column,
+        "expected": error.expected,
+        "hint": error.hint,
+    }
 
 
 def write_json(text: str, path: Path) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _STYLES = {
     Status.PROVED: "green",
     Status.FAILED: "bold red",
+    Status.VACUOUS: "bold yellow",
     Status.ADMITTED: "yellow",
     Status.TIMEOUT: "magenta",
     Status.ERROR: "bold magenta",
@@ -79,6 +80,8 @@ class Table:
         line.append(f"  {outcome.source}")
         if outcome.expect is not None:
             line.append(f" ({outcome.verdict})")
+        if outcome.refuted:
+            line.append(" (by the pre-check)", "dim")
         if outcome.cached:
             line.append(f" (known since {outcome.when})", "dim")
         self._console.print(line)
