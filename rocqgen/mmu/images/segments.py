@@ -81,6 +81,12 @@ class Image:
                 found.append((start, start + size))
         return tuple(found)
 
+    def pieces(
+        self,
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint64]]:
+        """The buffer, and the starts, sizes and offsets of the pieces, as the class has them."""
+        return self._bytes, self._starts, self._sizes, self._offsets
+
     def frame(self, address: int) -> memoryview | None:
         """The frame that holds `address`, as `PhysicalMemory.frame`: a view of the file."""
         first = address & -FRAME
