@@ -7,7 +7,7 @@ Local Open Scope Z_scope.
 (** Adequacy: what a triple says of the bare machine.
 
     An initial state is cut into its page tables [T], a part of its memory, and the rest.  The program
-    gets its registers, its flags, the bytes outside [T] and the claims [Θ], each whole.  What is concluded
+    gets its registers, its flags, the bytes outside [T], the claims [Θ] and the cells [E], each whole.  What is concluded
     mentions the logic nowhere: see [adequate]. *)
 
 (** * The conclusion *)
@@ -65,39 +65,33 @@ Class machGpreS (Σ : gFunctors) := MachGpreS {
   mach_pre_regG :: ghost_mapG Σ reg word;
   mach_pre_memG :: ghost_mapG Σ Z byte;
   mach_pre_claimG :: ghost_mapG Σ (word * Z) trans;
+  mach_pre_cellG :: ghost_mapG Σ Z cell;
   mach_pre_flagsG :: ghost_varG Σ flags;
 }.
 Definition machΣ : gFunctors :=
-  #[invΣ; ghost_mapΣ reg word; ghost_mapΣ Z byte; ghost_mapΣ (word * Z) trans; ghost_varΣ flags].
+  #[invΣ; ghost_mapΣ reg word; ghost_mapΣ Z byte; ghost_mapΣ (word * Z) trans;
+    ghost_mapΣ Z cell; ghost_varΣ flags].
 Global Instance subG_machGpreS Σ : subG machΣ Σ → machGpreS Σ.
 Proof. solve_inG. Qed.
 
 Section initial.
   Context {M : machine} `{!machGS M Σ}.
   Implicit Types (σ : state) (T : memory) (Θ : gmap (word * Z) trans) (Q : word → iProp Σ).
-  #[local] Typeclasses Transparent reg_pt phys_byte flags_pt claim.
+  #[local] Typeclasses Transparent reg_pt phys_byte flags_pt claim page_claim cell_pt.
 
   (** The claim on a page, of which [claim] is a byte's share. *)
-  Definition page_claim (x : word * Z) (q : Qp) (t : trans) : iProp Σ := x ↪[mach_claim_name]{#q} t.
-  Global Instance page_claim_timeless x q t : Timeless (page_claim x q t).
-  Proof. apply _. Qed.
-  Global Instance page_claim_fractional x t : Fractional (λ q, page_claim x q t).
-  Proof. apply _. Qed.
-  Global Instance page_claim_as_fractional x q t :
-    AsFractional (page_claim x q t) (λ q, page_claim x q t) q.
-  Proof. split; [done|apply _]. Qed.
-
   Lemma page_claim_byte root va q frame R :
     page_claim (root, page va) (q / pos_to_Qp 4096) (frame, R) ⊢
     claim root va q (frame + page_offset va) R.
   Proof. iIntros "H". iExists frame. by iFrame. Qed.
 
   (** What a program starts with. *)
-  Definition initial_resources σ T Θ : iProp Σ :=
+  Definition initial_resources σ T Θ (E : cells) : iProp Σ :=
     ([∗ map] r ↦ v ∈ st_regs σ, r ↦ᵣ v) ∗
     flags_pt (st_flags σ) ∗
     ([∗ map] pa ↦ b ∈ st_mem σ ∖ T, phys_byte pa 1 b) ∗
-    ([∗ map] x ↦ t ∈ Θ, page_claim x 1 t).
+    ([∗ map] x ↦ t ∈ Θ, page_claim x 1 t) ∗
+    ([∗ map] s ↦ x ∈ E, cell_pt s 1 x).
 
   (** * Along an execution *)
   Definition running Q σ : iProp Σ := state_interp σ ∗ swp (st_rip σ) Q.
@@ -108,9 +102,10 @@ Section initial.
   Lemma running_step σ r :
     step M σ r → running Q σ ={⊤,∅}=∗ ⌜φ σ⌝ ∨ ∃ σ', ⌜r = Ok σ'⌝ ∗ ▷ |={∅,⊤}=> running Q σ'.
   Proof using Hpost.
-    iIntros (Hr) "[HS HW]". rewrite swp_unfold /swp_pre. iMod "HW" as "[HQ|HW]".
+    iIntros (Hr) "[HS HW]". rewrite swp_unfold /swp_pre.
+    iMod ("HW" $! σ with "[//] HS") as "[[HS HQ]|>HW]".
     { iMod (Hpost with "HS HQ") as %?. by iLeft. }
-    iMod ("HW" $! σ with "[//] HS") as "HW". iMod ("HW" $! r with "[//]") as (σ') "[-> H]".
+    iMod ("HW" $! r with "[//]") as (σ') "[-> H]".
     iRight. iExists σ'. by iFrame "H".
   Qed.
   Lemma running_steps n σ σ' :
@@ -124,36 +119,34 @@ Section initial.
   Qed.
 End initial.
 
-Global Typeclasses Opaque page_claim.
-
 (** * The theorem *)
 Theorem swp_adequacy Σ `{!machGpreS Σ} (M : machine) (σ0 : state) (T : memory)
-    (Θ : gmap (word * Z) trans) (φ : state → Prop) :
+    (Θ : gmap (word * Z) trans) (E : cells) (φ : state → Prop) :
   T ⊆ st_mem σ0 →
-  claims_ok (m_config M) T Θ →
-  tlb_ok (m_config M) Θ (root_of σ0) (st_tlb σ0) →
+  tables_ok (m_config M) T Θ E (root_of σ0) (st_tlb σ0) →
   (∀ `{!machGS M Σ}, ∃ Q : word → iProp Σ,
-    (initial_resources σ0 T Θ ={⊤}=∗ swp (st_rip σ0) Q) ∧
+    (initial_resources σ0 T Θ E ={⊤}=∗ swp (st_rip σ0) Q) ∧
     (∀ σ, state_interp σ -∗ Q (st_rip σ) ={⊤,∅}=∗ ⌜φ σ⌝)) →
   adequate M σ0 φ.
 Proof.
-  intros Hsub Hclaims Htlb Hwp n σ r Hsteps Hr.
+  intros Hsub Hok Hwp n σ r Hsteps Hr.
   apply (uPred.pure_soundness (M:=iResUR Σ)).
   apply (step_fupdN_soundness_gen (Σ:=Σ) _ HasLc (S n) 0). iIntros (Hinv) "_".
   iMod (ghost_map_alloc (st_regs σ0)) as (γr) "[Hra Hr]".
   iMod (ghost_map_alloc (st_mem σ0)) as (γm) "[Hma Hm]".
   iMod (ghost_map_alloc Θ) as (γc) "[Hca Hc]".
+  iMod (ghost_map_alloc E) as (γe) "[Hea He]".
   iMod (ghost_var_alloc (st_flags σ0)) as (γf) "[Hfa Hf]".
-  set (G := MachGS M Σ Hinv _ _ _ _ γr γm γc γf).
+  set (G := MachGS M Σ Hinv _ _ _ _ _ γr γm γc γe γf).
   destruct (Hwp G) as (Q & Hpre & Hpost).
   iAssert (([∗ map] pa ↦ b ∈ T, phys_byte pa 1 b) ∗
            ([∗ map] pa ↦ b ∈ st_mem σ0 ∖ T, phys_byte pa 1 b))%I with "[Hm]" as "[HT Hm]".
   { rewrite -big_sepM_union; [by rewrite map_difference_union|by apply map_disjoint_difference_r]. }
-  iAssert (state_interp σ0) with "[Hra Hfa Hma HT Hca]" as "HS".
-  { iExists T, Θ. by iFrame. }
-  iMod (Hpre with "[Hr Hf Hm Hc]") as "HW".
+  iAssert (state_interp σ0) with "[Hra Hfa Hma HT Hca Hea]" as "HS".
+  { iExists T, Θ, E. by iFrame. }
+  iMod (Hpre with "[Hr Hf Hm Hc He]") as "HW".
   { iSplitL "Hr"; [iExact "Hr"|]. iSplitL "Hf"; [iExact "Hf"|].
-    iSplitL "Hm"; [iExact "Hm"|]. iExact "Hc". }
+    iSplitL "Hm"; [iExact "Hm"|]. iSplitL "Hc"; [iExact "Hc"|]. iExact "He". }
   iMod (running_steps Q φ Hpost n σ0 σ Hsteps with "[$HS $HW]") as "H".
   iModIntro. iApply step_fupdN_S_fupd. simpl. iIntros "!> !> !>".
   iApply (step_fupdN_mono with "H"). iIntros "H". iMod "H" as "H".
@@ -167,20 +160,22 @@ Section vprop.
   Context {M : machine} `{!machGS M Σ}.
 
   (** What a program starts with, in any space; the root register is in the weakest precondition. *)
-  Definition vinitial (σ : state) (T : memory) (Θ : gmap (word * Z) trans) : vProp Σ :=
+  Definition vinitial (σ : state) (T : memory) (Θ : gmap (word * Z) trans) (E : cells) : vProp Σ :=
     (([∗ map] r ↦ v ∈ delete CR3 (st_regs σ), r ⇒ᵣ v) ∗
     ⎡flags_pt (st_flags σ)⎤ ∗
     ⎡[∗ map] pa ↦ b ∈ st_mem σ ∖ T, phys_byte pa 1 b⎤ ∗
-    ⎡[∗ map] x ↦ t ∈ Θ, page_claim x 1 t⎤)%I.
-  Global Instance vinitial_objective σ T Θ : Objective (vinitial σ T Θ).
+    ⎡[∗ map] x ↦ t ∈ Θ, page_claim x 1 t⎤ ∗
+    ⎡[∗ map] s ↦ x ∈ E, cell_pt s 1 x⎤)%I.
+  Global Instance vinitial_objective σ T Θ E : Objective (vinitial σ T Θ E).
   Proof. apply _. Qed.
 
-  Lemma vinitial_at σ T Θ root :
-    vinitial σ T Θ root ⊣⊢
+  Lemma vinitial_at σ T Θ E root :
+    vinitial σ T Θ E root ⊣⊢
     ([∗ map] r ↦ v ∈ delete CR3 (st_regs σ), r ↦ᵣ v) ∗
     flags_pt (st_flags σ) ∗
     ([∗ map] pa ↦ b ∈ st_mem σ ∖ T, phys_byte pa 1 b) ∗
-    ([∗ map] x ↦ t ∈ Θ, page_claim x 1 t).
+    ([∗ map] x ↦ t ∈ Θ, page_claim x 1 t) ∗
+    ([∗ map] s ↦ x ∈ E, cell_pt s 1 x).
   Proof.
     rewrite /vinitial !monPred_at_sep !monPred_at_embed monPred_at_big_sepM.
     f_equiv. apply big_sepM_proper=> r v _. apply monPred_at_embed.
@@ -188,20 +183,19 @@ Section vprop.
 End vprop.
 
 Theorem vwp_adequacy Σ `{!machGpreS Σ} (M : machine) (σ0 : state) (T : memory)
-    (Θ : gmap (word * Z) trans) (root : word) (φ : state → Prop) :
+    (Θ : gmap (word * Z) trans) (E : cells) (root : word) (φ : state → Prop) :
   st_regs σ0 !! CR3 = Some root →
   T ⊆ st_mem σ0 →
-  claims_ok (m_config M) T Θ →
-  tlb_ok (m_config M) Θ root (st_tlb σ0) →
+  tables_ok (m_config M) T Θ E root (st_tlb σ0) →
   (∀ `{!machGS M Σ}, ∃ Φ : word → vProp Σ,
-    (⊢ in_space root -∗ vinitial σ0 T Θ -∗ |={⊤}=> vwp (st_rip σ0) Φ) ∧
+    (⊢ in_space root -∗ vinitial σ0 T Θ E -∗ |={⊤}=> vwp (st_rip σ0) Φ) ∧
     (∀ σ s, state_interp σ -∗ CR3 ↦ᵣ s -∗ Φ (st_rip σ) s ={⊤,∅}=∗ ⌜φ σ⌝)) →
   adequate M σ0 φ.
 Proof.
-  intros Hroot Hsub Hclaims Htlb Hwp. apply (swp_adequacy Σ M σ0 T Θ); [done..| |].
+  intros Hroot Hsub Hok Hwp. apply (swp_adequacy Σ M σ0 T Θ E); [done| |].
   { by rewrite /root_of Hroot. }
   intros G. destruct (Hwp G) as (Φ & Hpre & Hpost).
-  assert (in_space root ∗ vinitial σ0 T Θ ⊢ |={⊤}=> vwp (st_rip σ0) Φ) as [Hpre'].
+  assert (in_space root ∗ vinitial σ0 T Θ E ⊢ |={⊤}=> vwp (st_rip σ0) Φ) as [Hpre'].
   { iIntros "[#Hin H]". by iApply Hpre. }
   exists (λ e, ∃ s, CR3 ↦ᵣ s ∗ Φ e s)%I. split.
   - iIntros "(Hr & H)".

@@ -100,12 +100,11 @@ Section closed.
     adequate M (image_state I) φ.
   Proof using Hcan Hpre.
     intros Hwp. apply andb_true_iff in Hpre as [_ Hsupplied]. set (T := memory_of (im_tables I)).
-    apply (swp_adequacy machΣ _ _ T (resource_claims M T pre)).
+    apply (swp_adequacy machΣ _ _ T (resource_claims M T pre) ∅).
     - apply map_union_subseteq_l.
-    - by apply claims_from_ok.
-    - apply tlb_ok_nil.
+    - apply tables_ok_frozen; [by apply claims_from_ok|apply tlb_ok_nil|done].
     - intros G. destruct (Hwp G) as (Q & Hstart & Hpost). exists Q. split; [|done].
-      iIntros "(Hr & Hf & Hm & Hc)". iApply (Hstart with "Hf").
+      iIntros "(Hr & Hf & Hm & Hc & _)". iApply (Hstart with "Hf").
       iApply (supplied _ _ _ _ Hsupplied with "Hr Hm Hc").
   Qed.
 

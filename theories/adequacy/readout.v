@@ -31,7 +31,7 @@ Section readout.
 
   Lemma flags_readout σ f : state_interp σ -∗ flags_pt f -∗ ⌜st_flags σ = f⌝.
   Proof.
-    iIntros "(% & % & _ & Hf & _) H". iApply (ghost_var_agree with "Hf H").
+    iIntros "(% & % & % & _ & Hf & _) H". iApply (ghost_var_agree with "Hf H").
   Qed.
 
   Lemma phys_word_readout σ pa q v :
@@ -47,9 +47,10 @@ Section readout.
     state_interp σ -∗ claim root va q pa R -∗
     ⌜walk_translate (m_config M) (st_mem σ) root a va = Ok pa⌝.
   Proof.
-    iIntros (Hok) "(%T & %Θ & _ & _ & Hm & HT & HΘ & %Hc & _) (%f & -> & H)".
+    iIntros (Hok) "(%T & %Θ & %E & _ & _ & Hm & HT & HΘ & _ & %HE) (%f & -> & H)".
     iDestruct (ghost_map_lookup_big with "Hm HT") as %Hsub.
     iDestruct (ghost_map_lookup with "HΘ H") as %Hl. iPureIntro.
+    pose proof (tables_claims _ _ _ _ _ _ HE) as Hc.
     apply (claims_translate _ _ _ _ root [] Hc Hsub a va (f, R)); [apply tlb_ok_nil|done..|].
     apply translates_walk.
   Qed.

@@ -12,21 +12,6 @@ Section tlb.
   Context (c : config) (T m : memory) (Θ : gmap (word * Z) trans) (root : word) (t : tlb).
   Context (Hclaims : claims_ok c T Θ) (Hsub : T ⊆ m).
 
-  Lemma tlb_ok_nil : tlb_ok c Θ root [].
-  Proof using Type. by intros e va u ?%elem_of_nil. Qed.
-
-  Lemma tlb_ok_evolves t' :
-    tlb_ok c Θ root t → tlb_evolves (cfg_mode c) m root t t' → tlb_ok c Θ root t'.
-  Proof using Hclaims Hsub.
-    intros Ht Hev e va u He Hcov Hu. destruct (Hev e He) as [He'|(va0 & _ & Hw & Hcov0)].
-    { by apply (Ht e). }
-    destruct (Hclaims _ _ _ Hu) as [_ Hva]. destruct (Hva va eq_refl) as (_ & l & Hl & Hpa & HR).
-    apply (walk_mono _ _ m) in Hl; [|done].
-    assert (l = te_leaf e) as ->; [|done]. apply (walk_page _ _ _ _ va) in Hw.
-    - rewrite Hw in Hl. by injection Hl.
-    - rewrite /te_covers in Hcov, Hcov0. lia.
-  Qed.
-
   Lemma claims_translate a va u r :
     tlb_ok c Θ root t → Θ !! (root, page va) = Some u → access_ok c u.2 a = true →
     translates c m t root a va r → r = Ok (u.1 + page_offset va).
@@ -52,18 +37,18 @@ Section translation.
     tlb_evolves (cfg_mode (m_config M)) (st_mem σ) (root_of σ) (st_tlb σ) t →
     state_interp σ -∗ state_interp (set_tlb t σ).
   Proof.
-    iIntros (Hev) "(%T & %Θ & Hr & Hf & Hm & HT & HΘ & %Hc & %Ht)".
+    iIntros (Hev) "(%T & %Θ & %E & Hr & Hf & Hm & HT & HΘ & HE & %Hok)".
     iDestruct (ghost_map_lookup_big with "Hm HT") as %Hsub.
-    iExists T, Θ. iFrame. iPureIntro. split; [done|]. by eapply tlb_ok_evolves.
+    iExists T, Θ, E. iFrame. iPureIntro. by eapply tables_ok_evolves.
   Qed.
 
   Lemma state_interp_set_cr3 σ old new :
     state_interp σ -∗ reg_pt CR3 old ==∗
     state_interp (set_tlb [] (set_reg CR3 new σ)) ∗ reg_pt CR3 new.
   Proof.
-    iIntros "(%T & %Θ & Hr & Hf & Hm & HT & HΘ & %Hc & %Ht) H".
+    iIntros "(%T & %Θ & %E & Hr & Hf & Hm & HT & HΘ & HE & %Hok) H".
     iMod (ghost_map_update new with "Hr H") as "[Hr $]". iModIntro.
-    iExists T, Θ. iFrame. iPureIntro. split; [done|]. apply tlb_ok_nil.
+    iExists T, Θ, E. iFrame. iPureIntro. by eapply tables_ok_empty.
   Qed.
 
   Lemma state_interp_root σ root : state_interp σ -∗ reg_pt CR3 root -∗ ⌜root_of σ = root⌝.
@@ -77,17 +62,19 @@ Section translation.
     state_interp σ -∗ claim (root_of σ) va q pa R -∗
     ⌜∀ τ a, translator_ok M σ τ → access_ok (m_config M) R a = true → τ a va = Ok pa⌝.
   Proof.
-    iIntros "(%T & %Θ & _ & _ & Hm & HT & HΘ & %Hc & %Ht) (%f & -> & H)".
+    iIntros "(%T & %Θ & %E & _ & _ & Hm & HT & HΘ & _ & %Hok) (%f & -> & H)".
     iDestruct (ghost_map_lookup_big with "Hm HT") as %Hsub.
     iDestruct (ghost_map_lookup with "HΘ H") as %Hl. iPureIntro.
-    intros τ a Hτ Hok. by eapply (claims_translate _ _ _ _ _ _ Hc Hsub _ _ _ _ Ht Hl).
+    destruct Hok as [Hc Ht _ _ _].
+    intros τ a Hτ Hacc. by eapply (claims_translate _ _ _ _ _ _ Hc Hsub _ _ _ _ Ht Hl).
   Qed.
 
   (** A space in which anything is claimed may be loaded into cr3. *)
   Lemma claim_root_ok σ root va q pa R :
     state_interp σ -∗ claim root va q pa R -∗ ⌜pm_root_ok (cfg_mode (m_config M)) root = true⌝.
   Proof.
-    iIntros "(%T & %Θ & _ & _ & _ & _ & HΘ & %Hc & _) (%f & _ & H)".
-    iDestruct (ghost_map_lookup with "HΘ H") as %Hl. iPureIntro. by destruct (Hc _ _ _ Hl).
+    iIntros "(%T & %Θ & %E & _ & _ & _ & _ & HΘ & _ & %Hok) (%f & _ & H)".
+    iDestruct (ghost_map_lookup with "HΘ H") as %Hl. iPureIntro.
+    by destruct (tables_claims _ _ _ _ _ _ Hok _ _ _ Hl).
   Qed.
 End translation.

@@ -18,9 +18,9 @@ Section swp.
   Implicit Types (p : word) (Q : word → iProp Σ) (σ : state).
 
   Definition swp_pre (Q : word → iProp Σ) (W : word -d> iPropO Σ) : word -d> iPropO Σ := λ p,
-    (|={⊤}=> Q p ∨
-      ∀ σ, ⌜st_rip σ = p⌝ -∗ state_interp σ ={⊤,∅}=∗
-        ∀ r, ⌜step M σ r⌝ ={∅}=∗
+    (∀ σ, ⌜st_rip σ = p⌝ -∗ state_interp σ ={⊤}=∗
+      (state_interp σ ∗ Q p) ∨
+      |={⊤,∅}=> ∀ r, ⌜step M σ r⌝ ={∅}=∗
           ∃ σ', ⌜r = Ok σ'⌝ ∗ ▷ |={∅,⊤}=> state_interp σ' ∗ W (st_rip σ'))%I.
   Local Instance swp_pre_contractive Q : Contractive (swp_pre Q).
   Proof.
@@ -35,10 +35,19 @@ Section swp.
   Lemma swp_unfold p Q : swp p Q ⊣⊢ swp_pre Q (λ p, swp p Q) p.
   Proof. rewrite swp_unseal. apply (fixpoint_unfold (swp_pre Q)). Qed.
 
+  (** The state interpretation is at hand at every point, exits included: so what is known of tables and
+      claims may change there, and not only by an instruction. *)
+  Lemma swp_interp p Q :
+    (∀ σ, ⌜st_rip σ = p⌝ -∗ state_interp σ ={⊤}=∗ state_interp σ ∗ swp p Q) -∗ swp p Q.
+  Proof.
+    iIntros "H". iEval (rewrite swp_unfold). iIntros (σ Hpc) "HS".
+    iMod ("H" with "[//] HS") as "[HS H]". iEval (rewrite swp_unfold) in "H".
+    iApply ("H" with "[//] HS").
+  Qed.
   Lemma fupd_swp p Q : (|={⊤}=> swp p Q) ⊢ swp p Q.
-  Proof. rewrite swp_unfold /swp_pre. by iIntros ">H". Qed.
+  Proof. iIntros "H". iApply swp_interp. iIntros (σ _) "$". iExact "H". Qed.
   Lemma swp_exit p Q : Q p ⊢ swp p Q.
-  Proof. rewrite swp_unfold. iIntros "H". iModIntro. by iLeft. Qed.
+  Proof. rewrite swp_unfold. iIntros "H" (σ Hpc) "HS". iModIntro. iLeft. iFrame. Qed.
 
   (** One step.  The successor must not depend on the translator: it never does where the claims that the
       step needs are owned. *)
@@ -48,7 +57,7 @@ Section swp.
          state_interp σ' ∗ ▷ swp (st_rip σ') Q) -∗
     swp p Q.
   Proof.
-    iIntros "H". rewrite (swp_unfold p). iModIntro. iRight. iIntros (σ Hpc) "HS".
+    iIntros "H". rewrite (swp_unfold p). iIntros (σ Hpc) "HS". iModIntro. iRight.
     iApply fupd_mask_intro; [done|]. iIntros "Hclose" (r [t τ Hev Hτ]).
     iDestruct (state_interp_tlb _ _ Hev with "HS") as "HS".
     iMod "Hclose" as "_". iMod ("H" $! (set_tlb t σ) with "[//] HS") as (σ' Hex) "[HS HW]".
@@ -60,9 +69,11 @@ Section swp.
   Lemma swp_bind p Q Q' : swp p Q -∗ (∀ e, Q e -∗ swp e Q') -∗ swp p Q'.
   Proof.
     iIntros "H HQ". iLöb as "IH" forall (p). rewrite (swp_unfold p Q).
-    iApply fupd_swp. iMod "H" as "[H|H]"; [by iApply "HQ"|].
-    rewrite (swp_unfold p Q'). do 2 iModIntro. iRight. iIntros (σ Hpc) "HS".
-    iMod ("H" with "[//] HS") as "H". iIntros "!>" (r Hr).
+    iEval (rewrite (swp_unfold p Q')). iIntros (σ Hpc) "HS".
+    iMod ("H" with "[//] HS") as "[[HS H]|H]".
+    { iSpecialize ("HQ" with "H"). iEval (rewrite swp_unfold) in "HQ".
+      iApply ("HQ" with "[//] HS"). }
+    iModIntro. iRight. iMod "H" as "H". iIntros "!>" (r Hr).
     iMod ("H" with "[//]") as (σ' ->) "H". iIntros "!>". iExists σ'. iSplit; [done|].
     iIntros "!>". iMod "H" as "[$ H]". iModIntro. by iApply ("IH" with "H").
   Qed.

@@ -129,7 +129,7 @@ Section judgements.
   Proof. rewrite /get_reg. by intros ->. Qed.
   Lemma state_interp_flags σ f : state_interp σ -∗ flags_pt f -∗ ⌜st_flags σ = f⌝.
   Proof.
-    iIntros "(% & % & _ & Hf & _) H". iApply (ghost_var_agree with "Hf H").
+    iIntros "(% & % & % & _ & Hf & _) H". iApply (ghost_var_agree with "Hf H").
   Qed.
   (** The root register is not among those that an instruction names: it belongs to [vwp]. *)
   Lemma reg_not_cr3 r v root : CR3 ↦ᵣ root -∗ r ↦ᵣ v -∗ ⌜r ≠ CR3⌝.
