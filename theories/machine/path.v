@@ -1,6 +1,6 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
 From stdpp Require Import gmap list.
-From rocqgen.machine Require Export walk.
+From rocqgen.machine Require Export walk exec.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
 
@@ -123,8 +123,9 @@ Section slots.
       intros [Hne Hin]%not_elem_of_cons.
       change (table + entry_bytes (pm_width mode) * lv_index lv va) with (slot_of mode lv table va).
       rewrite (Hsame (slot_of mode lv table va)); [|by apply slot_of_aligned|done].
-      destruct (read_entry _ T _) as [e|]; [|done]. destruct (pm_decode _ _ _) eqn:Hd; [done..| |done].
-      destruct (IH next) as [-> Hw]; [by eapply Hal|done|]. split; [done|]. intros r'. apply Hw.
+      destruct (read_entry _ T _) as [e|]; [|done].
+      destruct (pm_decode _ _ _) as [| |next r'|] eqn:Hd; [done..| |done].
+      destruct (IH next) as [-> Hw]; [by eapply Hal|done|]. split; [done|]. intros r''. apply Hw.
     Qed.
 
     (** Of the others, the path is as before up to it; where it holds no table, that is the whole. *)
@@ -224,3 +225,62 @@ Lemma known_walk_sound mode T root va xs w :
   (∀ s e, (s, e) ∈ xs → read_word T s = Some e) → known_walk mode root va xs = Some w →
   walk mode T root va = w ∧ walk_path mode T root va = known_path mode xs.
 Proof. apply known_levels_sound. Qed.
+
+(** * Words of memory, read and written *)
+Lemma read_word_lookup (m : memory) pa v :
+  read_word m pa = Some v ↔ Forall2 (λ a b, m !! a = Some b) (seqZ pa 8) (word_bytes v).
+Proof.
+  rewrite /read_word fmap_Some /read_bytes.
+  assert (∀ bs, mapM (λ i, m !! (pa + Z.of_nat i)) (seq 0 8) = Some bs ↔
+    Forall2 (λ a b, m !! a = Some b) (seqZ pa 8) bs) as Hb.
+  { intros bs. rewrite mapM_Some /seqZ Forall2_fmap_l.
+    split; intros Hf; (eapply Forall2_impl; [|exact Hf]); intros i b; by rewrite /= Z.add_comm. }
+  split.
+  - intros (bs & Hbs%Hb & ->). rewrite word_bytes_word //. by apply Forall2_length in Hbs.
+  - intros Hv%Hb. exists (word_bytes v). by rewrite bytes_word_bytes.
+Qed.
+
+Lemma write_bytes_lookup_ne m pas bs pa : pa ∉ pas → write_bytes m pas bs !! pa = m !! pa.
+Proof.
+  revert m bs. induction pas as [|a pas IH]; intros m [|b bs] Hpa; [done..|].
+  apply not_elem_of_cons in Hpa as [Hne Hpa]. by rewrite /= IH // lookup_insert_ne.
+Qed.
+Lemma write_bytes_lookup m pas bs :
+  NoDup pas → length pas = length bs → Forall2 (λ a b, write_bytes m pas bs !! a = Some b) pas bs.
+Proof.
+  revert m bs. induction pas as [|a pas IH]; intros m [|b bs] Hnd [=]; [constructor|].
+  apply list.NoDup_cons in Hnd as [Ha Hnd]. constructor; [|by apply IH].
+  by rewrite /= write_bytes_lookup_ne // lookup_insert.
+Qed.
+Lemma write_bytes_union T m pas bs : write_bytes T pas bs ∪ m = write_bytes (T ∪ m) pas bs.
+Proof.
+  revert T bs. induction pas as [|a pas IH]; intros T [|b bs]; [done..|].
+  by rewrite /= IH insert_union_l.
+Qed.
+Lemma write_bytes_dom m pas bs :
+  Forall (λ a, is_Some (m !! a)) pas → dom (write_bytes m pas bs) = dom m.
+Proof.
+  revert m bs. induction pas as [|a pas IH]; intros m [|b bs]; [done..|].
+  intros [Ha Hpas]%list.Forall_cons. rewrite /= IH.
+  - rewrite dom_insert_L. apply elem_of_dom in Ha. set_solver.
+  - eapply list.Forall_impl; [exact Hpas|]. intros y Hy. rewrite lookup_insert_is_Some. destruct (decide (a = y)); [by left|by right].
+Qed.
+
+Definition write_word (m : memory) (pa : Z) (v : word) : memory :=
+  write_bytes m (seqZ pa 8) (word_bytes v).
+Lemma read_write_word m pa v : read_word (write_word m pa v) pa = Some v.
+Proof. apply read_word_lookup, write_bytes_lookup; [apply NoDup_seqZ|done]. Qed.
+Lemma read_write_word_ne m pa pa' v :
+  pa `mod` 8 = 0 → pa' `mod` 8 = 0 → pa' ≠ pa → read_word (write_word m pa v) pa' = read_word m pa'.
+Proof.
+  intros Hpa Hpa' Hne. apply option_eq=> w. rewrite !read_word_lookup.
+  assert (∀ a, a ∈ seqZ pa' 8 → write_word m pa v !! a = m !! a) as Ha.
+  { intros a Hin. apply write_bytes_lookup_ne. rewrite elem_of_seqZ.
+    apply elem_of_seqZ in Hin.
+    pose proof (Z_div_mod_eq_full pa 8). pose proof (Z_div_mod_eq_full pa' 8). lia. }
+  split; intros Hf; apply Forall2_same_length_lookup_2; try by apply Forall2_length in Hf.
+  - intros i a b Hi Hb. rewrite -Ha; [|by eapply elem_of_list_lookup_2].
+    by apply (Forall2_lookup_lr _ _ _ i a b Hf).
+  - intros i a b Hi Hb. rewrite Ha; [|by eapply elem_of_list_lookup_2].
+    by apply (Forall2_lookup_lr _ _ _ i a b Hf).
+Qed.
