@@ -40,7 +40,7 @@ Section cells.
     iDestruct (cell_read with "HS H") as %[Hr _]. iPureIntro. intros τ a Hok Ha.
     apply read_word_lookup in Hr.
     pose proof (load_bytes_ok τ a (st_mem σ) va _ _ (λ i pa, Hτ τ a i pa Hok Ha) Hr) as Hl.
-    rewrite word_bytes_length in Hl. by rewrite /load_word Hl /= bytes_word_bytes.
+    rewrite word_bytes_length in Hl. by rewrite /load_value Hl /= bytes_word_bytes.
   Qed.
 
   (** Writing memory where tables lie. *)
@@ -77,8 +77,8 @@ Section cells.
     iIntros (Hedit) "HS Hc H". iDestruct (claims_at_translate with "HS Hc") as %Hτ.
     iDestruct (cell_read with "HS H") as %[Hr _].
     iMod (write_tables with "HS H") as "[HS H]"; [done|]. iModIntro. iExists _. iFrame "HS Hc H".
-    iPureIntro. intros τ Hok. rewrite /store_word.
-    rewrite (store_targets_ok τ (st_mem σ) va (slot_pas s)); [done| |].
+    iPureIntro. intros τ Hok. rewrite /store_value.
+    pose proof (store_targets_ok τ (st_mem σ) va (slot_pas s)) as Hst; rewrite Hst; [done| |].
     - intros i pa. apply Hτ; [done|]. by right.
     - apply read_word_lookup in Hr. apply Forall_lookup. intros i a Hi.
       destruct (Forall2_lookup_l _ _ _ _ _ Hr Hi) as (b & _ & Hb). by exists b.
@@ -222,9 +222,9 @@ Proof.
     + intros root. by apply shiftl_mod_8.
     + intros lv e next r. rewrite /= /x86_decode.
       destruct (negb _); [done|]. destruct (_ || _); [done|].
-      destruct (lv_leaf lv) as [|bit|].
+      destruct (lv_leaf lv).
       * destruct (Z.testbit e 7); [done|]. intros [= <- _]. by apply shiftl_mod_8.
-      * destruct (Z.testbit e bit); [by destruct (_ =? _)|]. intros [= <- _]. by apply shiftl_mod_8.
+      * destruct (Z.testbit e 7); [by destruct (_ =? _)|]. intros [= <- _]. by apply shiftl_mod_8.
       * done.
   - intros lv Hin. simpl in Hin. by eapply list.Forall_forall in Hlv.
   - intros va va' Hp. rewrite /= /x86_canonical.
