@@ -36,7 +36,7 @@ STATE: Final = 8
 LEAF: Final = 0
 TABLE: Final = 1
 _MOST: Final = 16
-_USUAL: Final = 12
+_USUAL: Final = 14
 
 
 def reason_number(reason: Reason) -> int:

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The walk of one address after the other, in the part of Python that numba compiles.
+
+All numbers are unsigned and of 64 bits, for numba makes floating point of signed and unsigned ones
+together. Columns of ``levels`` and places in ``shape`` are named here and filled in `bulk_numba`.
+"""
+
+# ruff: noqa: C901, PLR0912, PLR0915 - one loop, so that nothing is called within it
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from rocqgen.mmu import bulk, decide, entries
+from rocqgen.models.vocabulary import Reason
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Words = NDArray[np.uint64]
+    Bytes = NDArray[np.uint8]
+
+RUNS: Final = 4
+"""Pieces of an index, in which every level must find place."""
+
+BLOCK: Final = 256
+"""So many walks go down a level together: their loads overlap, and what they keep stays close."""
+
+# Columns of ``levels``. Two for each piece of the index follow: shift, mask.
+SHIFT, INDEX, OFFSET, LEAF_SIZE, FRAME = 0, 1, 2, 3, 4
+TABLE_MASK, LEAF_MASK, TABLE_RESERVED, LEAF_RESERVED, RESERVED = 5, 6, 7, 8, 9
+FIRST_RUN: Final = 10
+COLUMNS: Final = FIRST_RUN + 2 * RUNS
+
+# Places in ``shape``: the rules of all levels.
+ROOT, WIDTH, ADDRESS, LEFT, RIGHT, ABOVE_REASON, FRESH, KEY_SHIFT, KEY_MASK = range(9)
+UPPER, LOWEST, HIGHEST = 9, 10, 11
+MORE: Final = 12
+"""Not 0 if some index has more than two pieces."""
+PLACES: Final = 13
+
+_ZERO = np.uint64(0)
+_ONE = np.uint64(1)
+_LEAF = np.uint64(entries.LEAF)
+_TABLE = np.uint64(entries.TABLE)
+_STATE = np.uint64(entries.STATE)
+_ANY_STATE = np.uint64(0xFFFF >> entries.STATE << entries.STATE)
+_USUAL_TABLE = np.uint64(entries.TABLE << entries.STATE)
+_RIGHTS = np.uint64(entries.RIGHTS_MASK)
+_CLEAN = np.uint64(entries.CLEAN)
+_KEY = np.uint64(decide.KEY)
+_UNBACKED = np.uint64(bulk.UNBACKED)
+_NONCANONICAL = np.uint64(entries.reason_number(Reason.NONCANONICAL))
+_ACCESSED = np.uint64(entries.reason_number(Reason.ACCESSED))
+
+
+def walk_all(
+    addresses: Words,
+    words: Words | NDArray[np.uint32],
+    starts: Words,
+    sizes: Words,
+    places: Words,
+    levels: Words,
+    tables: NDArray[np.uint16],
+    shape: Words,
+    decided: Bytes,
+    codes: Words,
+    out_pa: Words,
+    out_reason: Bytes,
+    out_code: Words,
+    out_level: Bytes,
+    out_rights: Bytes,
+    out_shift: Bytes,
+) -> None:
+    """Walk for every address; the columns of results are as `bulk.empty` gives them."""
+    width = shape[WIDTH]
+    address_mask, left, right = shape[ADDRESS], shape[LEFT], shape[RIGHT]
+    key_shift, key_mask = shape[KEY_SHIFT], shape[KEY_MASK]
+    ends = shape[FRESH]
+    usual = _ANY_STATE | ends
+    upper, lowest, highest = shape[UPPER], shape[LOWEST], shape[HIGHEST]
+    more = shape[MORE] != _ZERO
+    start, size, place = starts[0], sizes[0], places[0]
+    # The walks of a block that go on: their rows, next tables and rights.
+    rows = np.empty(BLOCK, dtype=np.intp)
+    next_table = np.empty(BLOCK, dtype=np.uint64)
+    path_rights = np.empty(BLOCK, dtype=np.uint64)
+    for begin in range(0, len(addresses), BLOCK):
+        active = 0
+        for i in range(begin, min(begin + BLOCK, len(addresses))):
+            top = addresses[i] >> upper
+            valid = top == lowest or top == highest  # noqa: PLR1714 - numba has no membership here
+            rows[active] = i
+            next_table[active] = shape[ROOT]
+            path_rights[active] = _RIGHTS
+            active += valid
+            out_reason[i] = _NONCANONICAL
+            out_code[i] = codes[_NONCANONICAL, 0]
+        for number in range(len(levels)):
+            shift, mask = levels[number, SHIFT], levels[number, INDEX]
+            table_mask, leaf_mask = levels[number, TABLE_MASK], levels[number, LEAF_MASK]
+            offset, frame_mask = levels[number, OFFSET], levels[number, FRAME]
+            leaf_size = levels[number, LEAF_SIZE]
+            shift_0, mask_0 = levels[number, FIRST_RUN], levels[number, FIRST_RUN + 1]
+            shift_1, mask_1 = levels[number, FIRST_RUN + 2], levels[number, FIRST_RUN + 3]
+            going = 0
+            for at in range(active):
+                i = rows[at]
+                va = addresses[i]
+                address = next_table[at] + (((va >> shift) & mask) << width)
+                inside = address - start
+                if inside >= size:
+                    low, high = 0, len(starts)
+                    while low + 1 < high:
+                        middle = (low + high) >> 1
+                        if starts[middle] <= address:
+                            low = middle
+                        else:
+                            high = middle
+                    start, size, place = starts[low], sizes[low], places[low]
+                    inside = address - start
+                    if inside >= size:
+                        out_reason[i] = _UNBACKED
+                        out_code[i] = _ZERO
+                        out_level[i] = number
+                        continue
+                word = np.uint64(words[place + (inside >> width)])
+                index = offset + (((word >> shift_0) & mask_0) | ((word >> shift_1) & mask_1))
+                if more:
+                    index += (
+                        (word >> levels[number, FIRST_RUN + 4]) & levels[number, FIRST_RUN + 5]
+                    ) | ((word >> levels[number, FIRST_RUN + 6]) & levels[number, FIRST_RUN + 7])
+                meaning = np.uint64(tables[index])
+                target = ((word & address_mask) << left) >> right
+                rights = path_rights[at] & meaning
+                if (meaning & usual) == _USUAL_TABLE and (word & table_mask) == _ZERO:
+                    rows[going] = i
+                    next_table[going] = target
+                    path_rights[going] = rights
+                    going += 1
+                    continue
+                state = meaning >> _STATE
+                leaf = state == _LEAF
+                if leaf and (word & leaf_mask) == _ZERO and (meaning & ends) == _ZERO:
+                    key = (word >> key_shift) & key_mask
+                    why = np.uint64(decided[rights | (meaning & _CLEAN) | (key << _KEY)])
+                    pa = (target & frame_mask) | (va & leaf_size)
+                    # A choice of values, not a branch: which accesses fault is hard to foresee.
+                    out_pa[i] = pa if why == _ZERO else _ZERO
+                    out_rights[i] = rights
+                    out_shift[i] = shift
+                elif not leaf and state != _TABLE:
+                    why = state - _ONE
+                elif word & (leaf_mask if leaf else table_mask):
+                    why = shape[ABOVE_REASON]
+                    if word & levels[number, LEAF_RESERVED if leaf else TABLE_RESERVED]:
+                        why = levels[number, RESERVED]
+                else:
+                    why = _ACCESSED
+                out_reason[i] = why
+                out_code[i] = codes[why, number]
+                out_level[i] = number
+            active = going
+            if active == 0:
+                break
