@@ -53,6 +53,8 @@ theories: setup
 bench: setup
 	$(SAY) 'the measurements'
 	@$(BIN)/python -m bench
+	$(SAY) 'instruction forms against an emulator, the processor and the theories'
+	@$(BIN)/python -m bench.agreement --rocq 100
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis _build build dist

@@ -226,9 +226,10 @@ def run(one: Encoding, before: Vector) -> tuple[State, Outcome]:
 
 
 def excuse(one: Encoding) -> str | None:
-    """What unicorn 2.1.4 is known to get wrong here; the processor says so where it is asked.
+    """What unicorn 2.1.4 gets wrong here: the processor agrees with us where it is asked.
 
-    QEMU has corrected both since the version that unicorn is made from.
+    It gives wrong flags for `lock neg`, and clears the upper half of `%rax` where a `cmpxchg` of
+    32 bits finds what it compares with.
     """
     if one.instr.op is Op.NEG and one.instr.encoding.startswith(b"\xf0"):
         return "flags"
