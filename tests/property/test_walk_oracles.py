@@ -218,12 +218,14 @@ ORACLES: dict[str, Callable[[Case], Outcome]] = {
     "aarch64-4k": lambda case: arm(case, 4),
 }
 MODELS = {name: load_model(name) for name in shipped_models()}
-BASES = {
-    "x86-64-4level": (0x7, 0x80), "x86-64-5level": (0x7, 0x80), "x86-32-pae": (0x7, 0x80),
-    "riscv-sv39": (0x1, 0xDF), "riscv-sv48": (0x1, 0xDF), "riscv-sv57": (0x1, 0xDF),
-    "aarch64-4k": (0x403, 0x1),
-}  # fmt: skip
+BASES = {"x86": (0x7, 0x80), "ris": (0x1, 0xDE), "aar": (0x403, 0x2)}
 """What usual entries have set, and what makes leaves of many of them if it is toggled."""
+TELLING = {
+    "x86": (1, 2, 5, 6, 7, 59, 63),
+    "ris": (1, 2, 3, 4, 6, 7, 61),
+    "aar": (6, 7, 10, 51, 53, 54, 59, 60, 61, 62),
+}
+"""Bits on which much depends."""
 
 
 def make_case(name: str, rnd: random.Random) -> Case:
@@ -235,7 +237,9 @@ def make_case(name: str, rnd: random.Random) -> Case:
     for frame in range(1, FRAMES):
         memory.write(frame * 4096, bytes(4096))
         for index in {one for pair in indices for one in pair}:
-            memory.write_word(frame * 4096 + 8 * index % 4096, make_entry(name, rnd))
+            memory.write_word(
+                frame * 4096 + 8 * index % 4096, make_entry(name, rnd, first=frame < 3)
+            )
     va = rnd.getrandbits(12)
     for shift, pair in zip(shifts, indices, strict=True):
         va |= rnd.choice(pair) << shift
@@ -243,7 +247,7 @@ def make_case(name: str, rnd: random.Random) -> Case:
         va |= (1 << 64) - (1 << model.address.virtual)
     if rnd.random() < 0.1 and model.address.pointer == 64:
         va ^= 1 << rnd.randrange(64)
-    root = resolve(model).root_value(rnd.randrange(1, FRAMES) << 12)
+    root = resolve(model).root_value(rnd.randrange(1, 3) << 12)
     if rnd.random() < 0.05:
         root ^= 1 << rnd.randrange(64)
     return Case(
@@ -258,17 +262,21 @@ def make_case(name: str, rnd: random.Random) -> Case:
     )
 
 
-def make_entry(name: str, rnd: random.Random) -> int:
+def make_entry(name: str, rnd: random.Random, *, first: bool = False) -> int:
     model = MODELS[name]
-    base, leaf = BASES[name]
+    base, leaf = BASES[name[:3]]
+    if first:
+        # A table of the first level: PAE's entries have no rights there.
+        base &= ~6 if name == "x86-32-pae" else -1
+        leaf = 0
     entry = base | model.entry.address.put(rnd.randrange(1, FRAMES + 1) << 12)
-    if rnd.random() < 0.3:
+    if rnd.random() < (0.5 if name.startswith("riscv") else 0.3):
         entry ^= leaf
         if rnd.random() < 0.8:
             # Aligned as a large page.
             entry &= ~model.entry.address.put((1 << rnd.choice([21, 30])) - 1)
-    for _ in range(rnd.choice([0, 0, 0, 0, 1, 1, 3])):
-        entry ^= 1 << rnd.choice([*range(12), *range(64)])
+    for _ in range(rnd.choice([0, 0, 1, 1, 3] if not first else [0, 0, 0, 1])):
+        entry ^= 1 << rnd.choice(TELLING[name[:3]] if rnd.random() < 0.7 else range(64))
     return entry if rnd.random() < 0.98 else rnd.getrandbits(64)
 
 
@@ -333,18 +341,20 @@ def test_the_fast_walk_says_what_the_traced_one_says(name: str, seed: int) -> No
         case = case._replace(access=rnd.choice(list(Access)))
 
 
-def test_random_cases_come_to_all_kinds_of_ends() -> None:
+@pytest.mark.parametrize("name", MODELS)
+def test_random_cases_come_to_all_kinds_of_ends(name: str) -> None:
     """The tables above are not all trivial: each model maps, faults in all ways, leaves memory."""
-    for name, model in MODELS.items():
-        rnd = random.Random(1)
-        ends = set()
-        sizes: set[int] = set()
-        for _ in range(1500):
-            found = walked(model, make_case(name, rnd))
-            ends.add(found.reason if isinstance(found, Faulted) else type(found).__name__)
-            sizes |= {step.level for step in found.steps if step.decision == "leaf"}
-        reasons = {reason for fault in model.fault for reason in fault.reasons}
-        if name.startswith("aarch64"):
-            reasons.discard("dirty")  # no permission to write comes first
-        assert ends >= reasons | {"Walked", "Unbacked"}, (name, ends)
-        assert len(sizes) == sum(level.holds_leaves for level in model.level), (name, sizes)
+    model = MODELS[name]
+    wanted: set[str | int] = {reason for fault in model.fault for reason in fault.reasons}
+    wanted |= {"Walked", "Unbacked"}
+    wanted |= {number for number, level in enumerate(model.level) if level.holds_leaves}
+    if name.startswith("aarch64"):
+        wanted.discard("dirty")  # no permission to write comes first
+    rnd = random.Random(1)
+    for _ in range(5000):
+        found = walked(model, make_case(name, rnd))
+        wanted.discard(found.reason if isinstance(found, Faulted) else type(found).__name__)
+        wanted -= {step.level for step in found.steps if step.decision == "leaf"}
+        if not wanted:
+            break
+    assert not wanted
