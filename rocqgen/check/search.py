@@ -6,9 +6,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from rocqgen.check.choice import Choice
+from rocqgen.check.limits import SECONDS, STATES
 from rocqgen.check.parts import Subject
 from rocqgen.check.resident import Conflict, reside
 from rocqgen.check.result import Result, Verdict, Why
@@ -23,27 +24,19 @@ if TYPE_CHECKING:
 
     from rocqgen.source.spec import Fragment
 
-STATES: Final = 50
-"""States that are run unless something else is asked for."""
-
-SECONDS: Final = 20.0
-"""Time for one fragment; what was found until then counts."""
-
-VERSION: Final = 1
-"""Rises when the same seed gives other states."""
-
-
 @dataclass(frozen=True, slots=True)
 class Options:
     """How a fragment is checked.
 
     `oracle` compares each run with another machine and says what differs, empty if nothing does.
+    A failing state is made simple where `simplify`.
     """
 
     states: int = STATES
     seed: int = 0
     seconds: float = SECONDS
     oracle: Callable[[Machine, Run], str] | None = None
+    simplify: bool = True
 
 
 def check(fragment: Fragment, options: Options | None = None) -> Result:
@@ -139,8 +132,9 @@ class _Check:
             if self._settles(machine, ended):
                 break
         if self.failing:
-            smaller = shrink(self.states, *self.failing)
-            return _result(*smaller, done, self.options, self._seconds())
+            if self.options.simplify:
+                self.failing = shrink(self.states, *self.failing)
+            return _result(*self.failing, done, self.options, self._seconds())
         verdict = Verdict.OK
         if self.undecided:
             verdict = Verdict.UNKNOWN

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from rocqgen import __version__
+from rocqgen.check.limits import SECONDS, STATES, VERSION
 from rocqgen.prove.check import blank_outcome
 from rocqgen.prove.outcome import Outcome, Status, Trouble
 from rocqgen.source.location import Location
@@ -67,8 +68,6 @@ def precheck(
 
 def key(fragment: Fragment) -> str:
     """A hash of all that the check's answer depends on."""
-    from rocqgen.check.search import SECONDS, STATES, VERSION  # noqa: PLC0415 - slow to import
-
     value = [__version__, VERSION, STATES, SECONDS, repr(fragment)]
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()
 
