@@ -49,7 +49,8 @@ class _Comparison:
 
     def compare(self) -> str:
         """What differs; empty if nothing does."""
-        if self.machine.choice.strategy != "walk" and self._stores_tables():
+        wide = self.machine.choice.mode.maxphyaddr > MAXPHYADDR
+        if wide or (self.machine.choice.strategy != "walk" and self._stores_tables()):
             return ""
         self._load()
         end, steps = self.run.end, len(self.run.steps)

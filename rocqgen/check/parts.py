@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from rocqgen.source.machine import Instr, Reg
+from rocqgen.source.print import print_item
 from rocqgen.source.spec import (
     Assertion,
     At,
@@ -62,9 +63,16 @@ class Parts:
         return (*self.cells, *self.claims, *self.code)
 
 
+class UnsupportedError(Exception):
+    """An assertion that says what concrete states are not made for."""
+
+
 def split(items: tuple[Assertion, ...], space: Expr) -> Parts:
-    """Sort the parts of an assertion that is read in `space`."""
+    """Sort the parts of an assertion that is read in `space`; UnsupportedError for others."""
     flat = list(_flat(items, root_name(space)))
+    for _, one in flat:
+        if not isinstance(one, RegPt | VirtPt | Claim | Code | PhysPt | Pure):
+            raise UnsupportedError(f"`{print_item(one)}` (line {one.location.line})")
     return Parts(
         tuple(one for _, one in flat if isinstance(one, RegPt)),
         tuple(Cell(root, one) for root, one in flat if isinstance(one, VirtPt)),

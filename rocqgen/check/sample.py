@@ -299,6 +299,7 @@ class Sampler:
         top = 1 << min(self.maxphyaddr - 12, self.frame_bits)
         frame = random.randrange(1, top)
         while frame in used or frame + 1 in used:
+            top = min(top + 16, 1 << (self.maxphyaddr - 12))
             frame = random.randrange(1, top)
         return code.setdefault(key[1], frame) if fetched else frame
 

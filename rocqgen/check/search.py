@@ -6,11 +6,11 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rocqgen.check.choice import Choice
 from rocqgen.check.limits import SECONDS, STATES
-from rocqgen.check.parts import Subject
+from rocqgen.check.parts import Subject, UnsupportedError
 from rocqgen.check.resident import Conflict, reside
 from rocqgen.check.result import Result, Verdict, Why
 from rocqgen.check.run import Halted, Machine, Run, Undecided, Wrong, run
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rocqgen.source.spec import Fragment
+
+UNDECIDED: Final = 5
+"""Runs that come to no end after which no more are tried."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -110,37 +114,42 @@ class _Check:
         self.failing: tuple[Machine, Run] | None = None
 
     def check(self) -> Result:
-        done = 0
-        reason = ""
-        for number in range(self.options.states):
-            if time.monotonic() > self.states.deadline and number:
-                reason = "the time for the check was up"
-                break
+        try:
+            return self._check()
+        except UnsupportedError as error:
+            return self._plain(Verdict.UNKNOWN, 0, f"no states are made for {error}")
+
+    def _check(self) -> Result:
+        done, reason = 0, ""
+        while done < self.options.states and not reason:
             try:
-                machine = self.states.next(number)
+                machine = self.states.next(done)
             except NoStateError as error:
-                if not number:
+                if not done:
                     return self._nothing(error)
                 reason = error.why
                 break
             ended = run(machine)
             done += 1
-            if self.options.oracle:
-                said = self.options.oracle(machine, ended)
-                if said:
-                    return _result(machine, ended, done, self.options, self._seconds(), said)
-            if self._settles(machine, ended):
+            said = self.options.oracle(machine, ended) if self.options.oracle else ""
+            if said:
+                return _result(machine, ended, done, self.options, self._seconds(), said)
+            if self._settles(machine, ended) or self.undecided.total() >= UNDECIDED:
                 break
+            if time.monotonic() > self.states.deadline:
+                reason = "the time for the check was up"
+        return self._conclude(done, reason)
+
+    def _conclude(self, done: int, reason: str) -> Result:
+        """The result behind the last run."""
         if self.failing:
             if self.options.simplify:
                 self.failing = shrink(self.states, *self.failing)
             return _result(*self.failing, done, self.options, self._seconds())
-        verdict = Verdict.OK
         if self.undecided:
-            verdict = Verdict.UNKNOWN
             why, count = self.undecided.most_common(1)[0]
-            reason = f"{count} of {done} states: {why}"
-        return self._plain(verdict, done, reason)
+            return self._plain(Verdict.UNKNOWN, done, f"{count} of {done} states: {why}")
+        return self._plain(Verdict.OK, done, reason)
 
     def _settles(self, machine: Machine, ended: Run) -> bool:
         """Note how a run ended; whether no more are needed."""

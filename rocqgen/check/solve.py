@@ -8,6 +8,7 @@ few conditions instead of one for each pair of bytes.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -72,8 +73,8 @@ class Repaired:
 class Solver:
     """The conditions of one precondition; they grow with what candidates violate."""
 
-    def __init__(self, subject: Subject, seed: int = 0) -> None:
-        self.subject = subject
+    def __init__(self, subject: Subject, seed: int = 0, deadline: float = float("inf")) -> None:
+        self.subject, self.deadline = subject, deadline
         self.solver = z3.Solver()
         self.solver.set("random_seed", seed % (1 << 31))
         self.solver.set("timeout", TIMEOUT)
@@ -109,6 +110,8 @@ class Solver:
         """The choice with as much of it kept as can be; None where time was up."""
         wishes = list(self._wishes(choice))
         for _ in range(ROUNDS):
+            if time.monotonic() > self.deadline:
+                return None
             answer = self.solver.check(*(wish for wish, _ in wishes))
             if answer == z3.sat:
                 return self._read(self.solver.model(), choice)

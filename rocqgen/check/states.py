@@ -73,7 +73,7 @@ class States:
         from rocqgen.check.solve import Contradiction, Solver  # noqa: PLC0415 - slow to import
 
         if self.solver is None:
-            self.solver = Solver(self.subject, self.seed)
+            self.solver = Solver(self.subject, self.seed, self.deadline)
         for _ in range(LESSONS):
             if time.monotonic() > self.deadline:
                 raise NoStateError("the time for the check is up")

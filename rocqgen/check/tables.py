@@ -63,6 +63,7 @@ class _Maker:
     def frame(self) -> int:
         frame = self.random.randrange(1, self.top)
         while frame in self.used:
+            self.top += 16
             frame = self.random.randrange(1, self.top)
         self.used.add(frame)
         self.tables.frames.add(frame)
