@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m bench.precheck``: what a state costs in the pre-check, and how soon bugs are found."""
+"""``python -m bench.precheck``: what a state costs in the pre-check, and how soon a bug shows."""
 
 from __future__ import annotations
 

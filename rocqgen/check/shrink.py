@@ -15,12 +15,12 @@ from random import Random
 from typing import Final
 
 from rocqgen.check.blame import blame
-from rocqgen.check.choice import Mode
+from rocqgen.check.choice import Choice, Mode
 from rocqgen.check.parts import Subject
 from rocqgen.check.roles import Roles, roles_of
 from rocqgen.check.run import Halted, Machine, Run, Wrong, run
 from rocqgen.check.sample import Sampler
-from rocqgen.check.states import States
+from rocqgen.check.states import NoStateError, States
 from rocqgen.check.words import ENTRY
 
 SECONDS: Final = 2.0
@@ -79,7 +79,7 @@ class _Shrinker:
             choice = replace(choice, flags=proposal.flags or old.flags, tables=1, seed=old.seed)
             if choice == old:
                 return True
-            machine = self.states.machine(choice)
+            machine = self.states.machine(choice) or self._solved(choice, proposal)
             if machine is None:
                 continue
             done = run(machine)
@@ -87,6 +87,17 @@ class _Shrinker:
                 self.machine, self.done = machine, done
                 return True
         return False
+
+    def _solved(self, choice: Choice, proposal: _Proposal) -> Machine | None:
+        """Where facts tie words together: a state near the choice that has what is proposed."""
+        if self.states.solver is None or not proposal.words:
+            return None
+        try:
+            machine = self.states.solve(choice, proposal.words)
+        except NoStateError:
+            return None
+        words = machine.choice.words
+        return machine if all(words[one] == word for one, word in proposal.words.items()) else None
 
     def _proposals(self) -> Iterator[tuple[_Proposal, ...]]:
         """Simpler decisions, one after another, each with what to try where it is not possible."""

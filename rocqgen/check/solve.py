@@ -9,7 +9,7 @@ few conditions instead of one for each pair of bytes.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
@@ -78,7 +78,6 @@ class Solver:
         self.solver = z3.Solver()
         self.solver.set("random_seed", seed % (1 << 31))
         self.solver.set("timeout", TIMEOUT)
-        self.solver.set("core.minimize", True)
         spec = subject.fragment.spec
         self.words: dict[str, Any] = {ENTRY: z3.BitVec("entry", 64)}
         self.fractions: dict[str, Any] = {}
@@ -91,8 +90,9 @@ class Solver:
         self.frame = z3.Function("frame", z3.BitVecSort(40), z3.BitVecSort(52), z3.BitVecSort(40))
         self.reasons: dict[str, Reason] = {}
         self.pages: list[tuple[Any, Any]] = []
-        for one in self.fractions.values():
-            self.solver.add(one > 0, one <= 1)
+        self.conditions: dict[str, tuple[Any, ...]] = {}
+        self.always = [z3.And(one > 0, one <= 1) for one in self.fractions.values()]
+        self.solver.add(*self.always)
         self._state()
 
     # -- questions ---------------------------------------------------------------------------------
@@ -100,14 +100,31 @@ class Solver:
     def contradiction(self) -> Contradiction | bool | None:
         """Why no state satisfies the precondition; False where one may, None where time was up."""
         answer = self.solver.check()
-        if answer == z3.unsat:
-            names = sorted({str(one).split("#")[0] for one in self.solver.unsat_core()})
-            reasons = dict.fromkeys(self.reasons[name] for name in names if name in self.reasons)
-            return Contradiction(tuple(sorted(reasons, key=lambda one: one.location)))
-        return None if answer == z3.unknown else False
+        if answer != z3.unsat:
+            return None if answer == z3.unknown else False
+        names = self._least({str(one).split("#")[0] for one in self.solver.unsat_core()})
+        reasons = dict.fromkeys(self.reasons[name] for name in names)
+        return Contradiction(tuple(sorted(reasons, key=lambda one: one.location)))
 
-    def repair(self, choice: Choice) -> Repaired | Contradiction | None:
-        """The choice with as much of it kept as can be; None where time was up."""
+    def _least(self, names: set[str]) -> list[str]:
+        """Of parts that contradict each other, some without which they would not."""
+        kept = sorted(names & self.reasons.keys(), key=lambda name: self.reasons[name].location)
+        for name in tuple(kept):
+            solver = z3.Solver()
+            solver.set("timeout", TIMEOUT)
+            solver.add(*self.always)
+            for one in kept:
+                if one != name:
+                    solver.add(*self.conditions[one])
+            if solver.check() == z3.unsat:
+                kept.remove(name)
+        return kept
+
+    def repair(self, choice: Choice, keep: Collection[str] = ()) -> Repaired | Contradiction | None:
+        """The choice with as much of it kept as can be, the words of `keep` before all others.
+
+        None where time was up.
+        """
         wishes = list(self._wishes(choice))
         for _ in range(ROUNDS):
             if time.monotonic() > self.deadline:
@@ -118,11 +135,13 @@ class Solver:
             if answer == z3.unknown:
                 return None
             core = {one.get_id() for one in self.solver.unsat_core()}
-            kept = [wish for wish in wishes if wish[0].get_id() not in core]
-            if len(kept) == len(wishes):
+            blamed = [wish for wish in wishes if wish[0].get_id() in core]
+            if not blamed:
                 found = self.contradiction()
                 return found if isinstance(found, Contradiction) else None
-            wishes = kept
+            dropped = [wish for wish in blamed if wish[1] not in keep] or blamed
+            gone = {wish[0].get_id() for wish in dropped}
+            wishes = [wish for wish in wishes if wish[0].get_id() not in gone]
         return None
 
     def learn(self, conflict: Conflict) -> bool:
@@ -143,7 +162,7 @@ class Solver:
     # -- the precondition --------------------------------------------------------------------------
 
     def _state(self) -> None:
-        pre, solver = self.subject.pre, self.solver
+        pre = self.subject.pre
         for fact in pre.facts:
             self._add(fact.location, print_item(fact), self._fact(fact))
         for cell in pre.cells:
@@ -177,7 +196,6 @@ class Solver:
                 here = entry + min(number, self.subject.size - 1)
                 self.pages.append((self._base(root), z3.Extract(63, 12, here)))
             self._add(code.location, print_item(code), *conditions)
-        solver.add(z3.BoolVal(True))
 
     def _mapped(self, root: str, addr: Expr) -> Iterator[Any]:
         va = self.word(addr)
@@ -198,6 +216,7 @@ class Solver:
     def _add(self, location: Location, text: str, *conditions: Any) -> None:
         name = f"r{len(self.reasons)}"
         self.reasons[name] = Reason(location, text)
+        self.conditions[name] = conditions
         for number, condition in enumerate(conditions):
             self.solver.assert_and_track(condition, f"{name}#{number}")
 
@@ -209,6 +228,7 @@ class Solver:
         text = " and ".join(dict.fromkeys(print_item(_plain(one)) for one in items))
         location = max(_plain(one).location for one in items)
         self.reasons[name] = Reason(location, f"{text}, which own separate things")
+        self.conditions[name] = (condition,)
         self.solver.assert_and_track(condition, f"{name}#0")
 
     def _disjoint(self, there: tuple[tuple[Any, int], ...]) -> None:

@@ -14,6 +14,8 @@ from rocqgen.check.run import Machine
 from rocqgen.check.sample import STRATEGIES, Sampler
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from rocqgen.check.choice import Choice
     from rocqgen.check.solve import Contradiction, Solver
 
@@ -68,8 +70,8 @@ class States:
         machine = Machine(self.subject, choice, resident)
         return machine if machine.apart else None
 
-    def solve(self, choice: Choice) -> Machine:
-        """A machine near a choice, by z3."""
+    def solve(self, choice: Choice, keep: Collection[str] = ()) -> Machine:
+        """A machine near a choice, by z3; the words of `keep` stay before all others."""
         from rocqgen.check.solve import Contradiction, Solver  # noqa: PLC0415 - slow to import
 
         if self.solver is None:
@@ -77,7 +79,7 @@ class States:
         for _ in range(LESSONS):
             if time.monotonic() > self.deadline:
                 raise NoStateError("the time for the check is up")
-            found = self.solver.repair(choice)
+            found = self.solver.repair(choice, keep)
             if found is None:
                 raise NoStateError("the solver gave up")
             if isinstance(found, Contradiction):
