@@ -12,7 +12,7 @@ import traceback
 from typing import TYPE_CHECKING, Protocol
 
 from rocqgen import __version__
-from rocqgen.cli import check, doctor, gen, library, model, prove, status, toolchain, walk
+from rocqgen.cli import check, doctor, gen, library, model, prove, space, status, toolchain, walk
 from rocqgen.cli.parser import Parser
 from rocqgen.errors import UserError
 from rocqgen.exits import ExitCode
@@ -45,6 +45,7 @@ COMMANDS: tuple[Command, ...] = (
     toolchain,
     library,
     walk,
+    space,
     doctor,
 )
 """In the order in which ``rocqgen --help`` lists them."""

@@ -170,6 +170,30 @@ def choose_root(asked: int | None, image: Image, number_of_cpu: int | None) -> t
     )
 
 
+def check_pointer(translation: Translation, address: int) -> None:
+    """UserError for an address that no pointer of the model holds."""
+    width = translation.rules.model.address.pointer
+    if address >> width:
+        raise UserError(
+            f"the address {address:#x} has more than the {width} bits of pointers in "
+            f"{translation.rules.model.name}",
+            expected=f"an address below {1 << width:#x}",
+        )
+
+
+def outside(translation: Translation, address: int, what: str) -> UserError:
+    """What to say of a table that the image does not have."""
+    ranges = list(translation.image.ranges())
+    held = ", ".join(f"{start:#x} to {end - 1:#x}" for start, end in ranges[:4])
+    more = f" and {len(ranges) - 4} more ranges" if len(ranges) > 4 else ""
+    return UserError(
+        f"the table entry at the physical address {address:#x} {what} is outside of the image",
+        file=translation.image.path,
+        expected=f"the image has {held}{more}" if ranges else "the image has no memory at all",
+        hint=f"--cr3 X if {translation.root:#x} is not the root, or a complete image",
+    )
+
+
 def _cpu(image: Image, wanted: int | None) -> Cpu | None:
     cpus = image.machine.cpus
     if wanted is None:

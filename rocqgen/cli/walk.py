@@ -6,7 +6,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rocqgen.cli.translation import add_options, number, open_translation
+from rocqgen.cli.translation import (
+    add_options,
+    check_pointer,
+    number,
+    open_translation,
+    outside,
+)
 from rocqgen.errors import UserError
 from rocqgen.exits import ExitCode
 
@@ -114,27 +120,3 @@ def _show(
     for outcome in outcomes:
         console.print()
         print_walk(console, outcome, rules, access, privilege)
-
-
-def check_pointer(translation: Translation, address: int) -> None:
-    """UserError for an address that no pointer of the model holds."""
-    width = translation.rules.model.address.pointer
-    if address >> width:
-        raise UserError(
-            f"the address {address:#x} has more than the {width} bits of pointers in "
-            f"{translation.rules.model.name}",
-            expected=f"an address below {1 << width:#x}",
-        )
-
-
-def outside(translation: Translation, address: int, what: str) -> UserError:
-    """What to say of a table that the image does not have."""
-    ranges = list(translation.image.ranges())
-    held = ", ".join(f"{start:#x} to {end - 1:#x}" for start, end in ranges[:4])
-    more = f" and {len(ranges) - 4} more ranges" if len(ranges) > 4 else ""
-    return UserError(
-        f"the table entry at the physical address {address:#x} {what} is outside of the image",
-        file=translation.image.path,
-        expected=f"the image has {held}{more}" if ranges else "the image has no memory at all",
-        hint=f"--cr3 X if {translation.root:#x} is not the root, or a complete image",
-    )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rocqgen.models import Rules
 
-_UNITS = ((30, "GiB"), (20, "MiB"), (10, "KiB"))
+_UNITS = ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB"))
 
 
 def size_text(size: int) -> str:

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Walks as JSON. Addresses, entries and codes are strings in hexadecimal: JSON's readers often keep
-no more than 53 bits of a number."""
+"""Walks and spaces as JSON.
+
+Addresses, entries and codes are strings in hexadecimal: many readers of JSON keep no more than 53
+bits of a number.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,17 @@ from typing import TYPE_CHECKING
 
 from rocqgen import __version__
 from rocqgen.mmu import Faulted, Walked
-from rocqgen.report.paging import shown_rights, verdict
+from rocqgen.mmu.ranges import Content
+from rocqgen.models import Privilege
+from rocqgen.report.paging import allowed_text, shown_rights, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rocqgen.mmu import Step, Unbacked
-    from rocqgen.models import Access, Privilege, Rules
+    from rocqgen.mmu.diff import Change, Side
+    from rocqgen.mmu.ranges import Range
+    from rocqgen.models import Access, Rules
 
 FORMAT = 1
 """Rises when a field changes its meaning or goes."""
@@ -83,4 +90,46 @@ def _step(step: Step, rules: Rules) -> dict[str, object]:
         "rights": rights_list(rules, step.rights),
         "bits": dict(step.bits),
         "detail": step.detail,
+    }
+
+
+def range_document(one: Range, rules: Rules) -> dict[str, object]:
+    """A range of a space; one that is not mapped has no rights and no pages."""
+    document: dict[str, object] = {
+        "first": hex(one.first),
+        "last": hex(one.last),
+        "bytes": one.last - one.first + 1,
+        "content": one.content.name.lower(),
+    }
+    if one.content is Content.MAPPED:
+        document |= _rights(one.rights, rules)
+        document |= {"pa": hex(one.pa), "pages": one.pages, "page_sizes": list(one.sizes)}
+    return document
+
+
+def change_document(change: Change, rules: Rules) -> dict[str, object]:
+    """A difference between two spaces; a side is null where nothing is mapped."""
+    return {
+        "kind": change.kind.value,
+        "first": hex(change.first),
+        "last": hex(change.last),
+        "bytes": change.last - change.first + 1,
+        "before": _side(change.before, rules),
+        "after": _side(change.after, rules),
+    }
+
+
+def _side(side: Side | None, rules: Rules) -> dict[str, object] | None:
+    if side is None:
+        return None
+    document: dict[str, object] = {"content": side.content.name.lower()}
+    if side.content is Content.MAPPED:
+        document |= {**_rights(side.rights, rules), "pa": hex(side.pa)}
+    return document
+
+
+def _rights(rights: int, rules: Rules) -> dict[str, object]:
+    return {
+        "rights": rights_list(rules, rights),
+        **{privilege.word: allowed_text(rules, rights, privilege) for privilege in Privilege},
     }
