@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from rocqgen.mmu.entries import LEAF, STATE, TABLE, lookups
+from rocqgen.mmu.entries import LEAF, RIGHTS_MASK, STATE, TABLE, lookups
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from rocqgen.models import Rules
 
 FRAME: Final = 4096
+_GENEROUS: Final = 0.75
+_ALL: Final = -2
+"""Stands for tables that grant all rights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,9 @@ def _entries(
     for state in (*states, -1):
         here = chosen == state
         words[here] = random.choice(kinds[state], int(here.sum()))
+    # With rights that are drawn anew at each level, hardly any path would grant anything.
+    generous = (chosen == TABLE) & (random.random(size) < _GENEROUS)
+    words[generous] = random.choice(kinds[_ALL], int(generous.sum()))
     # What nothing depends on may be anything.
     address = rules.address.bits.mask
     bits = (1 << 8 * rules.entry_bytes) - 1
@@ -107,20 +113,25 @@ def _entries(
     )
     # And now and then a bit that must not be set.
     spoilt = random.random(size) < recipe.odd / 2
-    choices = np.array([1 << bit for bit in range(64) if wrong >> bit & 1] or [0], dtype=np.uint64)
-    words |= np.where(spoilt, random.choice(choices, size), np.uint64(0))
+    for state, mask in ((TABLE, lookup.table_mask), (LEAF, lookup.leaf_mask)):
+        here = spoilt & (chosen == state)
+        bits_of = np.array([1 << bit for bit in range(64) if mask >> bit & 1] or [0], np.uint64)
+        words[here] |= random.choice(bits_of, int(here.sum()))
     return words
 
 
 def _kinds(lookup: Lookup) -> dict[int, NDArray[np.uint64]]:
-    """The looked-up bits of all entries that are tables, leaves, or neither."""
-    assert lookup.table is not None  # noqa: S101 - of models that are shipped
+    """The looked-up bits of all entries that are tables, leaves, or neither (-1)."""
+    if lookup.table is None:
+        raise ValueError("this model's entries depend on too many bits")
     words = np.array([lookup.word(index) for index in range(len(lookup.table))], dtype=np.uint64)
     states = lookup.table >> STATE
+    rights = lookup.table & RIGHTS_MASK
     return {
         TABLE: words[states == TABLE],
         LEAF: words[states == LEAF],
         -1: words[(states != TABLE) & (states != LEAF)],
+        _ALL: words[(states == TABLE) & (rights == rights[states == TABLE].max(initial=0))],
     }
 
 
