@@ -34,6 +34,10 @@ MAX_STEPS: Final = 10_000
 """Instructions of one run; what runs longer is not judged."""
 
 
+LOOKS_ENDLESS: Final = 200
+"""Instructions from which on states are compared."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """An instruction that was executed: where, its accesses, the registers that it changed.
@@ -47,6 +51,11 @@ class Step:
     accesses: tuple[Accessed, ...]
     changed: tuple[tuple[Reg, int, int], ...]
     new_root: int | None = None
+
+    @property
+    def stores(self) -> bool:
+        """Whether it wrote memory."""
+        return any(one.write for one in self.accesses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +95,12 @@ class Undecided:
     why: str
 
 
-End = Arrived | Wrong | Halted | Undecided
+@dataclass(frozen=True, slots=True)
+class Endless:
+    """The state has come back: no exit is ever reached, and nothing ever goes wrong."""
+
+
+End = Arrived | Endless | Wrong | Halted | Undecided
 
 
 @dataclass(slots=True)
@@ -167,7 +181,14 @@ class _Runner:
 
     def run(self) -> Run:
         wrong: Wrong | None = None
-        for _ in range(self.max_steps):
+        seen: set[tuple[object, ...]] = set()
+        for number in range(self.max_steps):
+            if number >= LOOKS_ENDLESS:
+                if self.steps[-1].stores:
+                    seen.clear()
+                if self._configuration() in seen:
+                    return Run(self.steps, Endless(), self.state)
+                seen.add(self._configuration())
             rip = self.state.rip
             if rip in self.exits:
                 end = self._judge(rip)
@@ -185,6 +206,12 @@ class _Runner:
             Undecided(f"no exit within {self.max_steps} instructions"),
             self.state,
         )
+
+    def _configuration(self) -> tuple[object, ...]:
+        """The state apart from memory."""
+        state = self.state
+        cached = tuple(entry.page for entry in state.tlb)
+        return (state.rip, state.cr3, state.flags, cached, *state.regs.values())
 
     def _judge(self, rip: int) -> Arrived | Wrong | Undecided:
         """Whether the postcondition of an exit at this address holds."""

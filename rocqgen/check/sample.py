@@ -8,7 +8,7 @@ to 1 is how often.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from random import Random
 from typing import Final
@@ -59,9 +59,10 @@ class Sampler:
     frame_bits: int = 24
 
     def __post_init__(self) -> None:
-        self._roles: Roles = roles_of(self.subject)
+        self._roles = roles_of(self.subject)
 
-    _roles: Roles = None  # type: ignore[assignment]  # set behind the initialiser
+    _roles: Roles = field(init=False)
+    _seams: dict[str, list[int]] = field(default_factory=dict)
 
     def draw(self, wild: float, strategy: str = "walk") -> Choice:
         """A choice.  It may violate what the precondition says: `reside` decides."""
@@ -130,7 +131,7 @@ class Sampler:
             words[root] = self._root(words, wild)
         for name, offsets in roles.pointers.items():
             if name not in words:
-                words[name] = self._pointer(words, offsets, wild, mode)
+                words[name] = self._pointer(words, name, offsets, wild, mode)
         for name in sorted(roles.indices):
             words.setdefault(name, random.choice((0, 1, 2, 3, 7, 8, 16, 511)))
         for name, offsets in roles.physical.items():
@@ -185,7 +186,21 @@ class Sampler:
         # PWT and PCD: they say how the tables are cached, and not where they are.
         return root | random.choice((0x08, 0x10, 0x18)) if random.random() < 0.2 * wild else root
 
-    def _pointer(self, words: dict[str, int], offsets: set[int], wild: float, mode: Mode) -> int:
+    def _seam(self, name: str, offsets: set[int]) -> int:
+        """How far behind a pointer a page ends: in turn in front of each of its words, and then
+        somewhere in each."""
+        turn = self._seams.setdefault(name, [])
+        if not turn:
+            fronts = sorted(offsets)
+            insides = [one + self.random.randrange(1, 8) for one in fronts]
+            self.random.shuffle(fronts)
+            self.random.shuffle(insides)
+            turn += insides + fronts
+        return turn.pop()
+
+    def _pointer(
+        self, words: dict[str, int], name: str, offsets: set[int], wild: float, mode: Mode
+    ) -> int:
         """A base such that what lies at `offsets` behind it is at an interesting place."""
         random = self.random
         low, high = min(offsets), max(offsets) + 8
@@ -205,9 +220,8 @@ class Sampler:
             return near & MASK
         page = self._page(mode) << 12
         if kind < 0.65 * wild:
-            # A page ends at or inside one of the words, or between two of them.
-            inside = random.choice((0, 0, 0, 8, random.randrange(1, 8)))
-            return (page + PAGE - random.choice(sorted(offsets)) - inside) & MASK
+            # A page ends at or inside one of the words.
+            return (page + PAGE - self._seam(name, offsets)) & MASK
         if high - low < PAGE:
             step = 1 if random.random() < 0.1 * wild else 8
             return (page + random.randrange(0, PAGE - (high - low) + 1, step) - low) & MASK

@@ -172,10 +172,14 @@ def test_facts_are_solved_for(make) -> None:
 
 
 def test_code_that_does_not_end_is_not_judged(make) -> None:
-    result = check(make("rax |->r x", "1: jmp 1b", "emp"), Options(states=1))
+    result = check(make("rax |->r x", "1: add $1, %rax\njmp 1b", "emp"), Options(states=1))
     assert result.verdict is Verdict.UNKNOWN
     assert "no exit within" in result.reason
     assert not result.good
+
+
+def test_code_that_goes_in_circles_does_nothing_wrong(make) -> None:
+    assert check(make("rax |->r x", "1: jmp 1b", "rax |->r x + 1")).good
 
 
 # -- spaces ----------------------------------------------------------------------------------------
