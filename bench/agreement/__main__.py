@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m bench.agreement",
         description="Compares the interpreter with unicorn, and with the processor where it can.",
     )
-    parser.add_argument("--states", type=int, default=5000, help="for each form")
+    parser.add_argument("--states", type=int, default=2000, help="for each form")
     parser.add_argument("--rocq", type=int, default=0, help="for each form, by vm_compute, too")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args(arguments)

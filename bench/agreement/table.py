@@ -10,6 +10,8 @@ from bench.agreement.compare import Mismatch, Tally
 from rocqgen.source.machine import Op
 
 HEADER = "operation     forms    states  faults  on the processor  excused  mismatches"
+_NAMES = {Op.MOV_TO_CR3: "mov to cr", Op.MOV_FROM_CR3: "mov from cr"}
+"""One form each for all control registers."""
 
 
 @dataclass(slots=True)
@@ -47,5 +49,5 @@ def lines(tallies: Iterable[Tally]) -> list[str]:
     for tally in tallies:
         by_op.setdefault(tally.op, Sum()).add(tally)
         whole.add(tally)
-    rows = [by_op[op].row(op.value) for op in Op if op in by_op]
+    rows = [by_op[op].row(_NAMES.get(op, op.value)) for op in Op if op in by_op]
     return [HEADER, *rows, whole.row("all")]

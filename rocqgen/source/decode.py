@@ -237,8 +237,17 @@ def _refuse_prefixes(raw: Instruction, form: Form, encoding: bytes, location: Lo
         0xF3: form.op is Op.REP_STOSQ,
         0xF0: raw.has_lock_prefix,
     }
-    for byte in itertools.takewhile(_PREFIXES.__contains__, encoding):
-        if allowed.pop(byte, False):
+    # A REX prefix counts just in front of the opcode; others may stand in front of it alone.
+    front = itertools.takewhile(lambda byte: byte in _PREFIXES or byte >> 4 == 4, encoding)
+    prefixes = list(front)
+    for byte, following in itertools.zip_longest(prefixes, prefixes[1:]):
+        if byte >> 4 == 4 and following is not None:
+            raise _refuse(
+                location,
+                f"the REX prefix of `{_att(raw)}` is not the last one",
+                expected="prefixes in the order in which an assembler writes them",
+            )
+        if byte >> 4 == 4 or allowed.pop(byte, False):
             continue
         raise _refuse(
             location,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib
+import random
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -51,8 +52,6 @@ def test_exec_gives_what_the_interpreter_gives(
 
 def test_both_sides_make_states_of_their_own() -> None:
     """The number that a case is about depends on every state, and on the whole of it."""
-    import random
-
     code = next(code for code, form in CODES.items() if form.op is Op.XADD)
     form = make_form(code, random.Random(1))
     digests = {make_case("", form, states, seed).digest for states in (1, 2, 3) for seed in (5, 7)}
