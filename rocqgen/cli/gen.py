@@ -23,8 +23,10 @@ def register(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "gen",
         help="write theories, a proof skeleton to read and continue",
-        description="Assembles, decodes and generates, but checks nothing: it needs no prover. A "
-        "theory that was changed by hand since it was generated is not overwritten.",
+        description="Assembles, decodes and generates, but checks nothing: it needs no prover. "
+        "Proofs in the regions of theories that are there already are kept; a theory that was "
+        "changed by hand elsewhere is not overwritten. `rocqgen prove` reads the regions of "
+        "theories in a folder `proofs` beside the source.",
     )
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH")
     parser.add_argument(
@@ -38,7 +40,7 @@ def register(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the theories and print the name of each file."""
-    inputs = read_inputs(args.paths)
+    inputs = read_inputs(args.paths, kept=args.output)
     for error in inputs.errors:
         print(error.render(), file=sys.stderr)
     for path in write_theories(inputs.theories, args.output, force=args.force):

@@ -14,10 +14,14 @@ from rocqgen.exits import ExitCode
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from rocqgen.emit.regions import Proof
     from rocqgen.emit.theory import Theory
     from rocqgen.source.spec import Fragment
 
 SUFFIXES = (".s", ".S", ".spec")
+
+PROOFS = "proofs"
+"""The folder beside a source with theories whose regions were filled in by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +41,12 @@ class Fragments:
     errors: tuple[UserError, ...]
 
 
-def read_inputs(paths: Sequence[Path]) -> Inputs:
+def read_inputs(paths: Sequence[Path], *, kept: Path | None = None) -> Inputs:
     """Read every annotated fragment below ``paths`` and generate its theory.
 
     A folder is searched for `*.s`, `*.S` and `*.spec`; files in it without annotations are passed
-    over.  One that is named itself must have some.
+    over.  One that is named itself must have some.  Proofs that a person wrote are taken from the
+    theories in ``kept``; without it, from the folder `PROOFS` beside each source.
     """
     # Templates are slow to import, and `rocqgen status` needs none of them.
     from rocqgen.emit import emit_theory  # noqa: PLC0415
@@ -51,7 +56,7 @@ def read_inputs(paths: Sequence[Path]) -> Inputs:
     errors: list[UserError] = []
     for found in _files(paths, errors):
         try:
-            made = [emit_theory(one) for one in found]
+            made = [emit_theory(one, proofs=_proofs(one, kept)) for one in found]
         except UserError as error:
             errors.append(error)
             continue
@@ -63,6 +68,17 @@ def read_inputs(paths: Sequence[Path]) -> Inputs:
             for one, theory in zip(found, made, strict=True)
         ]
     return Inputs(tuple(theories), tuple(errors), tuple(fragments))
+
+
+def _proofs(fragment: Fragment, kept: Path | None) -> dict[str, Proof]:
+    from rocqgen.emit.regions import read_proofs  # noqa: PLC0415
+    from rocqgen.source.reserved import theory_name  # noqa: PLC0415
+
+    source = Path(fragment.source)
+    folder = source.parent / PROOFS if kept is None else kept
+    name = f"{theory_name(fragment.source, fragment.name)}.v"
+    # Where names clash, theories lie below the names of their sources.
+    return read_proofs(folder / name) | read_proofs(folder / source.stem / name)
 
 
 def read_fragments(paths: Sequence[Path]) -> Fragments:

@@ -19,16 +19,20 @@ from rocqgen.emit.instruction import instruction, integer
 from rocqgen.emit.marks import CLOSE, Marks
 from rocqgen.emit.names import Scope, binders
 from rocqgen.emit.plan import Plan, plan
+from rocqgen.emit.regions import DEFAULT, refuse_unused
 from rocqgen.emit.symbolic import Residual
 from rocqgen.emit.theory import Role, Step, Theory
 from rocqgen.resources import templates_dir
 from rocqgen.source.reserved import theory_name
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jinja2 import Template
 
     from rocqgen.emit.instance import Instance
     from rocqgen.emit.lemmas import Lemma
+    from rocqgen.emit.regions import Proof
     from rocqgen.source.spec import Fragment
 
 TEMPLATE = "fragment.v.j2"
@@ -37,8 +41,15 @@ _LARGEST_NAT = 1000
 """Coq reads larger literals of `nat` slowly, or refuses them."""
 
 
-def emit_theory(fragment: Fragment, instance: Instance | None = None) -> Theory:
+def emit_theory(
+    fragment: Fragment,
+    instance: Instance | None = None,
+    proofs: Mapping[str, Proof] | None = None,
+) -> Theory:
     """Render `fragment` as a theory; the same fragment gives the same text.
+
+    `proofs` are those that a person wrote for lemmas of it; of a lemma that it does not have, that
+    is a `UserError`.
 
     With an `instance`, a state that satisfies the precondition, the theorem is closed there: the
     theory then says what the bare machine does from it.
@@ -49,7 +60,9 @@ def emit_theory(fragment: Fragment, instance: Instance | None = None) -> Theory:
     made = plan(fragment)
     marks = Marks()
     scope = Scope.of(fragment, made)
-    text, found = marks.strip(_template().render(_context(fragment, made, scope, marks, instance)))
+    text, found = marks.strip(
+        _template().render(_context(fragment, made, scope, marks, instance, proofs or {}))
+    )
     return Theory(
         name=identifier(theory_name(fragment.source, fragment.name)),
         text=text,
@@ -77,10 +90,16 @@ def _template() -> Template:
 
 
 def _context(
-    fragment: Fragment, made: Plan, scope: Scope, marks: Marks, instance: Instance | None
+    fragment: Fragment,
+    made: Plan,
+    scope: Scope,
+    marks: Marks,
+    instance: Instance | None,
+    proofs: Mapping[str, Proof],
 ) -> dict[str, object]:
     name, printer = scope.theory, scope.printer
     parts, uses = lemmas.residual_lemmas(made, scope)
+    refuse_unused(proofs, [one.name for one in parts])
     entry = fragment.instrs[0]
     return {
         "version": comment(__version__),
@@ -110,7 +129,7 @@ def _context(
         "hints": [f"({integer(offset)}, {n}%nat)" for offset, n in made.hints],
         "fuel": str(made.fuel) if made.fuel <= _LARGEST_NAT else f"(Z.to_nat {made.fuel})",
         "residual": _residual(made, printer),
-        "lemmas": [_lemma(one, made, scope, marks) for one in parts],
+        "lemmas": [_lemma(one, made, scope, marks, proofs.get(one.name)) for one in parts],
         "script": lemmas.script(uses, made, scope),
         "statement": _statement(made, scope),
         "parameters": gallina.fill(scope.binders, "Context ", "    "),
@@ -161,7 +180,9 @@ def _residual(made: Plan, printer: gallina.Printer) -> dict[str, object] | None:
     }
 
 
-def _lemma(one: Lemma, made: Plan, scope: Scope, marks: Marks) -> dict[str, object]:
+def _lemma(
+    one: Lemma, made: Plan, scope: Scope, marks: Marks, proof: Proof | None
+) -> dict[str, object]:
     names = [scope.printer.words[x] for x in one.over]
     return {
         "name": one.name,
@@ -170,6 +191,7 @@ def _lemma(one: Lemma, made: Plan, scope: Scope, marks: Marks) -> dict[str, obje
         "about": comment(f"{one.blame.instr.text}  {one.blame.about}".strip()),
         "mark": marks.blame(Role.RESIDUAL, one.blame),
         "user": marks.blame(Role.USER, one.blame),
+        "proof": DEFAULT if proof is None else proof.text,
     }
 
 

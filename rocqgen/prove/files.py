@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes theories where the user wants them, without ever losing what a person wrote there.
 
-A manifest in the folder remembers what was written.  A file that is still as it was written is
-replaced without a word; one that was continued by hand is not.
+A manifest in the folder remembers what was written.  A file that is still as it was written, but
+for the regions for proofs, is replaced without a word; one that was continued by hand is not.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rocqgen.emit.regions import without_proofs
 from rocqgen.errors import UserError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def write_theories(
         for target, text in targets.items():
             target.parent.mkdir(parents=True, exist_ok=True)
             _replace(target, text)
-            manifest[_label(target, folder)] = _hash(text.encode())
+            manifest[_label(target, folder)] = _hash(text)
         _replace(folder / _MANIFEST, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
     except OSError as error:
         raise UserError(
@@ -71,10 +72,10 @@ def _targets(theories: Sequence[Theory], folder: Path) -> dict[Path, str]:
 
 def _insist_ours(target: Path, remembered: str | None, text: str) -> None:
     try:
-        present = target.read_bytes()
+        present = target.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return
-    if present != text.encode() and _hash(present) != remembered:
+    if present != text and _hash(present) != remembered:
         raise UserError(
             f"{target} was changed by hand since it was generated, and would be lost",
             hint="--force to replace it, or another folder after -o",
@@ -93,8 +94,9 @@ def _label(target: Path, folder: Path) -> str:
     return target.relative_to(folder).as_posix()
 
 
-def _hash(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def _hash(text: str) -> str:
+    """Of all that is generated: what stands in the regions for proofs does not count."""
+    return hashlib.sha256(without_proofs(text).encode()).hexdigest()
 
 
 def _replace(target: Path, text: str) -> None:

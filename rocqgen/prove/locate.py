@@ -68,7 +68,7 @@ def locate(theory: Theory, failure: Failure) -> Trouble:
     elif "rocqgen-fact" in failure.message:
         message = (
             "this fact was not found to be true; correct the code or the annotation, or prove it in"
-            " its region of the theory (rocqgen gen writes it)"
+            " its region of the theory: rocqgen gen -o proofs writes one, beside the source"
         )
     return Trouble(
         message=message,

@@ -9,21 +9,21 @@ Local Open Scope Z_scope.
     bitwise operations, shifts by constants and comparisons are decided bit by bit ([decide_words]); what
     has products or many variables is left to linear arithmetic with wrapping. *)
 
-(** Constants are computed, shifts by constants become products and quotients. *)
+(** Literals are computed, shifts by constants become products and quotients. *)
 Ltac fold_words :=
   cbn [alu_value] in *;
   repeat match goal with
   | |- context [shift_count (Z_to_bv 64 ?z)] =>
-    let v := eval vm_compute in (shift_count (Z_to_bv 64 z)) in
+    let z := closed_int z in let v := eval vm_compute in (shift_count (Z_to_bv 64 z)) in
     change (shift_count (Z_to_bv 64 z)) with v
   | |- context [bv_unsigned (Z_to_bv 64 ?z)] =>
-    let v := eval vm_compute in (bv_unsigned (Z_to_bv 64 z)) in
+    let z := closed_int z in let v := eval vm_compute in (bv_unsigned (Z_to_bv 64 z)) in
     change (bv_unsigned (Z_to_bv 64 z)) with v
   | H : context [shift_count (Z_to_bv 64 ?z)] |- _ =>
-    let v := eval vm_compute in (shift_count (Z_to_bv 64 z)) in
+    let z := closed_int z in let v := eval vm_compute in (shift_count (Z_to_bv 64 z)) in
     change (shift_count (Z_to_bv 64 z)) with v in H
   | H : context [bv_unsigned (Z_to_bv 64 ?z)] |- _ =>
-    let v := eval vm_compute in (bv_unsigned (Z_to_bv 64 z)) in
+    let z := closed_int z in let v := eval vm_compute in (bv_unsigned (Z_to_bv 64 z)) in
     change (bv_unsigned (Z_to_bv 64 z)) with v in H
   end;
   rewrite -> ?Z.shiftl_mul_pow2, ?Z.shiftr_div_pow2 in * by lia.
@@ -44,7 +44,7 @@ Ltac solve_fact :=
     [ reflexivity
     | assumption
     | congruence
-    | subst; cbn [alu_value] in *; decide_words
+    | subst; cbn [alu_value] in *; unfold shift_count in *; decide_words
     | subst; fold_words;
       repeat match goal with H : @eq (bv _) _ _ |- _ => progress bv_simplify H end;
       solve [ lia | bv_solve | bv_simplify; f_equal; (lia || solve_bits) | solve_wrap ]
