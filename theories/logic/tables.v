@@ -121,11 +121,13 @@ Record tables_ok (c : config) (T : memory) (Θ : gmap (word * Z) trans) (E : cel
 }.
 
 (** The modes whose tables may be edited: entries are words at multiples of eight, pages are not smaller
-    than 4 KiB. *)
+    than 4 KiB, and wholly canonical or not at all. *)
 Record regular (mode : paging_mode) : Prop := Regular {
   regular_slots : slots_aligned mode;
-  regular_shift lv : lv ∈ pm_levels mode → 12 ≤ lv_shift lv;
-  regular_canonical va va' : page va = page va' → pm_canonical mode va = pm_canonical mode va';
+  regular_shift lv : lv ∈ pm_levels mode → 12 ≤ lv_shift lv ≤ 52;
+  regular_canonical lv va va' : lv ∈ pm_levels mode →
+    bv_unsigned va ≫ lv_shift lv = bv_unsigned va' ≫ lv_shift lv →
+    pm_canonical mode va = pm_canonical mode va';
 }.
 
 (** * Regions and cells *)
@@ -168,7 +170,7 @@ Lemma answers_owes mode lv root va x x' e :
   leaf_shift (te_leaf e) = lv_shift lv → te_covers e va = true →
   (∀ g, g ∈ c_reach x → g ∈ c_owed x') → owes root e x' = true.
 Proof.
-  intros Hreg Hlv Hans Hshift Hcov Hsub. pose proof (regular_shift _ Hreg _ Hlv) as Hk.
+  intros Hreg Hlv Hans Hshift Hcov Hsub. pose proof (regular_shift _ Hreg _ Hlv) as [Hk _].
   apply existsb_exists in Hans as (g & Hg & Hm). rewrite /owes existsb_exists. exists g.
   split; [by apply elem_of_list_In, Hsub, elem_of_list_In|].
   apply andb_true_iff in Hm as [Hin Hlevel]. destruct g as [|r k n]; [done|]. simpl in Hin.

@@ -101,6 +101,22 @@ Section slots.
     apply IH in Hin as [??]; [|by eapply Hnext]. split; [done|by right].
   Qed.
 
+  (** Levels on the way to a leaf are not below it. *)
+  Lemma path_levels_above T ls table r va l x :
+    levels_wf ls = true → walk_levels mode T ls table r va = Walked l →
+    x ∈ path_levels mode T ls table va → leaf_shift l ≤ lv_shift x.1.
+  Proof using Type.
+    revert table r. induction ls as [|lv ls IH]; intros table r; [done|]. intros Hwf Hw Hx.
+    destruct (walk_levels_shift _ _ _ _ _ _ _ Hwf Hw) as (_ & lv' & Hin & Hlv').
+    simpl in Hwf, Hw, Hx. apply andb_true_iff in Hwf as [[_ Hle]%andb_true_iff Hwf].
+    apply elem_of_cons in Hx as [->|Hx].
+    { apply elem_of_cons in Hin as [->|Hin]; [simpl; lia|]. rewrite -Hlv'.
+      apply Z.leb_le. rewrite forallb_forall in Hle. by apply Hle, elem_of_list_In. }
+    rewrite /slot_of in Hx. destruct (read_entry _ T (table + _)) as [e|]; [|by apply elem_of_nil in Hx].
+    destruct (pm_decode _ _ _) as [| |next r'|]; try by apply elem_of_nil in Hx.
+    by apply (IH next (rights_meet r r')).
+  Qed.
+
   (** * Writing one slot *)
   Section write.
     Context (T T' : memory) (s : Z) (Hal : slots_aligned mode).

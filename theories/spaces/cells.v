@@ -214,10 +214,10 @@ Proof.
   change (2 ^ 3) with 8. rewrite Z.mul_assoc. apply Z_mod_mult.
 Qed.
 Lemma x86_regular levels wf width nxe maxphyaddr :
-  13 ≤ width → Forall (λ lv, 12 ≤ lv_shift lv) levels →
+  Forall (λ lv, 12 ≤ lv_shift lv ≤ 52 ∧ lv_shift lv < width) levels →
   regular (x86_mode levels wf width nxe maxphyaddr).
 Proof.
-  intros Hwidth Hlv. split.
+  rewrite list.Forall_forall. intros Hlv. split.
   - split; [done|]. split.
     + intros root. by apply shiftl_mod_8.
     + intros lv e next r. rewrite /= /x86_decode.
@@ -226,11 +226,11 @@ Proof.
       * destruct (Z.testbit e 7); [done|]. intros [= <- _]. by apply shiftl_mod_8.
       * destruct (Z.testbit e 7); [by destruct (_ =? _)|]. intros [= <- _]. by apply shiftl_mod_8.
       * done.
-  - intros lv Hin. simpl in Hin. by eapply list.Forall_forall in Hlv.
-  - intros va va' Hp. rewrite /= /x86_canonical.
-    by rewrite (shiftr_le_eq (bv_unsigned va) (bv_unsigned va') 12 (width - 1)); [|lia|].
+  - intros lv Hin. by apply Hlv.
+  - intros lv va va' Hin Hp. destruct (Hlv lv Hin) as [??]. rewrite /= /x86_canonical.
+    by rewrite (shiftr_le_eq (bv_unsigned va) (bv_unsigned va') (lv_shift lv) (width - 1)); [|lia|].
 Qed.
 Lemma x86_4level_regular nxe maxphyaddr : regular (x86_4level nxe maxphyaddr).
-Proof. apply x86_regular; [done|]. by repeat constructor. Qed.
+Proof. apply x86_regular. by repeat constructor. Qed.
 Lemma x86_5level_regular nxe maxphyaddr : regular (x86_5level nxe maxphyaddr).
-Proof. apply x86_regular; [done|]. by repeat constructor. Qed.
+Proof. apply x86_regular. by repeat constructor. Qed.
