@@ -6,10 +6,7 @@ The template gets strings that are safe already: checked names, printed data, es
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from rocqgen import __version__
 from rocqgen.emit import gallina, lemmas
@@ -21,14 +18,12 @@ from rocqgen.emit.names import Scope, binders
 from rocqgen.emit.plan import Plan, plan
 from rocqgen.emit.regions import DEFAULT, refuse_unused
 from rocqgen.emit.symbolic import Residual
+from rocqgen.emit.templates import load_template
 from rocqgen.emit.theory import Role, Step, Theory
-from rocqgen.resources import templates_dir
 from rocqgen.source.reserved import theory_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from jinja2 import Template
 
     from rocqgen.emit.instance import Instance
     from rocqgen.emit.lemmas import Lemma
@@ -61,7 +56,7 @@ def emit_theory(
     marks = Marks()
     scope = Scope.of(fragment, made)
     text, found = marks.strip(
-        _template().render(_context(fragment, made, scope, marks, instance, proofs or {}))
+        load_template(TEMPLATE).render(_context(fragment, made, scope, marks, instance, proofs or {}))
     )
     return Theory(
         name=identifier(theory_name(fragment.source, fragment.name)),
@@ -74,19 +69,6 @@ def emit_theory(
         words=tuple(scope.params),
         expect=None if fragment.expect is None else fragment.expect.location,
     )
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(templates_dir()),
-        undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701 -- Gallina, not HTML: `escape` is what keeps text out of it
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template(TEMPLATE)
 
 
 def _context(

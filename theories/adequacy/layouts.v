@@ -18,7 +18,7 @@ Qed.
 
 Lemma layout_virtual ly : layout_problems ly = [] → 13 ≤ ly_virtual ly.
 Proof.
-  rewrite /layout_problems !app_nil. intros (_ & _ & _ & _ & _ & _ & Hne & Hls).
+  rewrite /layout_problems !app_nil. intros (_ & _ & _ & _ & _ & _ & _ & Hne & Hls).
   destruct (ly_levels ly) as [|l ls]; [done|].
   pose proof (levels_problems_below _ _ _ _ l Hls) as [??]; [by left|lia].
 Qed.

@@ -69,19 +69,28 @@ Definition test_holds (w : Z) (t : test) : bool :=
   | Equal high low value => field high low w =? value
   end.
 Notation bits_cond := (cond test).
-Definition bit (n : Z) : bits_cond := Is (Any n n).
-Definition any (high low : Z) : bits_cond := Is (Any high low).
-Definition equal (high low value : Z) : bits_cond := Is (Equal high low value).
 
 (** Of the rights of a translation. *)
-Inductive right := ToRead | ToWrite | ToUser | ToExec | ToUserExec.
+Inductive right := RightRead | RightWrite | RightUser | RightExec | RightUserExec.
 Definition has (r : rights) (x : right) : bool :=
   match x with
-  | ToRead => r_read r | ToWrite => r_write r | ToUser => r_user r
-  | ToExec => r_exec r | ToUserExec => r_user_exec r
+  | RightRead => r_read r | RightWrite => r_write r | RightUser => r_user r
+  | RightExec => r_exec r | RightUserExec => r_user_exec r
   end.
 Notation rights_cond := (cond right).
-Definition to (x : right) : rights_cond := Is x.
+
+(** Short names, for who writes layouts. *)
+Module conditions.
+  Definition on {A} (name : string) : cond A := Control name.
+  Definition bit (n : Z) : bits_cond := Is (Any n n).
+  Definition any (high low : Z) : bits_cond := Is (Any high low).
+  Definition equal (high low value : Z) : bits_cond := Is (Equal high low value).
+  Definition read : rights_cond := Is RightRead.
+  Definition write : rights_cond := Is RightWrite.
+  Definition user : rights_cond := Is RightUser.
+  Definition exec : rights_cond := Is RightExec.
+  Definition user_exec : rights_cond := Is RightUserExec.
+End conditions.
 
 (** * Layouts *)
 (** Bits that hold a physical address, whose bit [ad_shift] is the lowest of them; the bits of the
@@ -98,7 +107,7 @@ Definition grants_all : grants := Grants Always Always Always Always Always Alwa
 
 (** What holds of the present entries of one kind, tables or leaves, in one level. *)
 Record kind := Kind {
-  kd_reserved : bits_cond;     (* where it holds, something reserved is there *)
+  kd_reserved : bits_cond;     (* where it holds, something reserved is there, as in [ly_reserved] *)
   kd_accessed : bits_cond;     (* where not, software has to set the accessed bit first *)
   kd_grants : grants;
 }.
@@ -130,6 +139,7 @@ Record layout := Layout {
   ly_root_reserved : bits_cond;
   ly_width : entry_width;
   ly_present : bits_cond;
+  ly_reserved : bits_cond;           (* what is reserved in all present entries *)
   ly_address : address_bits;
   ly_excess : excess;
   ly_misfit : misfit;                (* what a leaf is where only tables can be, and the reverse *)
@@ -156,7 +166,8 @@ Section interpretation.
     | None => match ly_misfit ly with MisfitReserved => reserved | MisfitAbsent => Absent end
     | Some k =>
       let pa := address_of (ly_address ly) e in
-      if holds on (test_holds e) (kd_reserved k) then reserved
+      if holds on (test_holds e) (ly_reserved ly) || holds on (test_holds e) (kd_reserved k)
+      then reserved
       else if fits pa || match ly_excess ly with ExcessIgnored => true | _ => false end then
         if negb (holds on (test_holds e) (kd_accessed k)) then Invalid Unaccessed
         else if leaf then Page (pa ≫ ll_low l ≪ ll_low l) (grant (kd_grants k) e)
@@ -281,6 +292,7 @@ Section problems.
     require (address_ok width (ly_physical ly) (ly_address ly)) (WrongAddress "entry") ++
     cond_problems 64 "root" (ly_root_reserved ly) ++
     cond_problems width "entry" (ly_present ly) ++
+    cond_problems width "entry" (ly_reserved ly) ++
     require (no_controls (ly_present ly) &&
              negb (holds (λ _, false) (test_holds 0) (ly_present ly))) PresentZero ++
     match ly_levels ly with [] => [NoLevel] | _ => [] end ++

@@ -51,12 +51,14 @@ Section levels.
 
   Lemma layout_levels_wf : layout_problems ly = [] → levels_wf (level_of <$> ly_levels ly) = true.
   Proof using Type.
-    rewrite /layout_problems !app_nil. intros (_ & _ & _ & _ & _ & _ & _ & Hls).
+    rewrite /layout_problems !app_nil. intros (_ & _ & _ & _ & _ & _ & _ & _ & Hls).
     by eapply levels_problems_wf.
   Qed.
 End levels.
 
 (** * The mode *)
+Definition controls_on (names : list string) : controls := λ name, existsb (String.eqb name) names.
+
 (** [on] are the controls on which entries depend; accesses ask those of the moment. *)
 Definition layout_mode (ly : layout) (wf : layout_problems ly = []) (on : controls) (physical : Z)
     : paging_mode :=
@@ -84,7 +86,7 @@ Section mode.
   Proof using Type.
     apply (decode_at_ind (λ e, e = Absent)); [done|]. intros l _ _.
     pose proof wf as H. rewrite /layout_problems !app_nil !require_nil in H.
-    destruct H as (_ & _ & _ & _ & _ & [Hc Hz]%andb_true_iff & _).
+    destruct H as (_ & _ & _ & _ & _ & _ & [Hc Hz]%andb_true_iff & _).
     by rewrite /decode (no_controls_holds on (λ _, false)) // Hz.
   Qed.
 
@@ -92,7 +94,7 @@ Section mode.
     decode_kind ly on physical l leaf k e = Table next r → next = address_of (ly_address ly) e.
   Proof using Type.
     rewrite /decode_kind. destruct k as [k|]; [|by destruct (ly_misfit ly)].
-    destruct (holds _ _ _); [done|]. destruct (_ || _); [|by destruct (ly_excess ly)].
+    destruct (_ || _); [done|]. destruct (_ || _); [|by destruct (ly_excess ly)].
     destruct (negb _); [done|]. destruct leaf; [done|]. by intros [= <- _].
   Qed.
   Lemma decode_kind_page l leaf k e frame r :
@@ -100,7 +102,7 @@ Section mode.
     frame = address_of (ly_address ly) e ≫ ll_low l ≪ ll_low l.
   Proof using Type.
     rewrite /decode_kind. destruct k as [k|]; [|by destruct (ly_misfit ly)].
-    destruct (holds _ _ _); [done|]. destruct (_ || _); [|by destruct (ly_excess ly)].
+    destruct (_ || _); [done|]. destruct (_ || _); [|by destruct (ly_excess ly)].
     destruct (negb _); [done|]. destruct leaf; [|done]. by intros [= <- _].
   Qed.
 
