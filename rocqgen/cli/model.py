@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``rocqgen model``: show memory models, and check the specs of new ones."""
+"""``rocqgen model``: show memory models, check the specs of new ones, and write their theories."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rocqgen.cli import model_gen
 from rocqgen.exits import ExitCode
 
 if TYPE_CHECKING:
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
 def register(subparsers: Subparsers) -> None:
     """Add ``model`` and its own subcommands."""
     parser = subparsers.add_parser(
-        "model", help="show a memory model, or check the spec of one", description=__doc__
+        "model",
+        help="show a memory model, check the spec of one, or write its theory",
+        description=__doc__,
     )
     parser.set_defaults(run=run, do=_list)
-    commands = parser.add_subparsers(metavar="list|show|check")
+    commands = parser.add_subparsers(metavar="list|show|check|gen")
 
     listing = commands.add_parser("list", help="the models that come with rocqgen (the default)")
     listing.set_defaults(do=_list)
@@ -37,6 +40,8 @@ def register(subparsers: Subparsers) -> None:
     )
     check.add_argument("files", nargs="+", metavar="FILE", help="a TOML file, or a model's name")
     check.set_defaults(do=_check)
+
+    model_gen.register(commands)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ a theory is short, and what it means is decided once, in `theories/machine/layou
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, TypeAlias
 
 from rocqgen import __version__
@@ -49,9 +50,10 @@ _EXCESS = {
 _MISFIT = {"reserved": "MisfitReserved", "absent": "MisfitAbsent"}
 
 
-def emit_model(model: PagingModel, *, source: str, digest: str) -> Theory:
-    """Render `model`, which was read from the file `source`; `digest` is the file's SHA-256."""
+def emit_model(model: PagingModel, *, source: str, text: str) -> Theory:
+    """Render `model`, which was read from the file `source` that holds `text`."""
     name = model_theory_name(model.name)
+    digest = hashlib.sha256(text.encode()).hexdigest()
     marks = Marks()
     context = _context(model, name) | {
         "version": comment(__version__),
@@ -61,9 +63,9 @@ def emit_model(model: PagingModel, *, source: str, digest: str) -> Theory:
         "mark": marks.open(Role.SPEC, Location(source, 1), model.name),
         "end": CLOSE,
     }
-    text, found = marks.strip(load_template(TEMPLATE).render(context))
+    body, found = marks.strip(load_template(TEMPLATE).render(context))
     return Theory(
-        name=name, text=text, theorem=f"{name}_wf", source=source, digest=digest, marks=found
+        name=name, text=body, theorem=f"{name}_wf", source=source, digest=digest, marks=found
     )
 
 

@@ -3,7 +3,13 @@
 
 from __future__ import annotations
 
-from rocqgen.models.load import find_problems, load_model, parse_model, shipped_models
+from rocqgen.models.load import (
+    find_problems,
+    load_model,
+    parse_model,
+    read_spec,
+    shipped_models,
+)
 from rocqgen.models.resolve import Rules, resolve
 from rocqgen.models.schema import PagingModel
 from rocqgen.models.vocabulary import Access, Privilege, Reason, Right
@@ -18,6 +24,7 @@ __all__ = [
     "find_problems",
     "load_model",
     "parse_model",
+    "read_spec",
     "resolve",
     "shipped_models",
 ]

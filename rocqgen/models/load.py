@@ -48,8 +48,14 @@ def model_path(source: ModelSource) -> Path:
 
 def load_model(source: ModelSource) -> PagingModel:
     """The model of that name or in that file; `UserError` at the first thing that is wrong."""
+    file, text = read_spec(source)
+    return parse_model(text, file=file)
+
+
+def read_spec(source: ModelSource) -> tuple[str, str]:
+    """The name of a model's file, as messages show it, and its text; `UserError` if it has none."""
     path = model_path(source)
-    return parse_model(_read(path), file=_shown(path))
+    return _shown(path), _read(path)
 
 
 def parse_model(text: str, *, file: str = "<text>") -> PagingModel:
