@@ -62,7 +62,7 @@ Fixpoint no_controls {A} (c : cond A) : bool :=
 Inductive test :=
   | Any (high low : Z)            (* one of them is set *)
   | Equal (high low value : Z).
-Definition field (high low w : Z) : Z := (w ≫ low) `mod` 2 ^ (high - low + 1).
+Definition field (high low w : Z) : Z := Z.land (w ≫ low) (Z.ones (high - low + 1)).
 Definition test_holds (w : Z) (t : test) : bool :=
   match t with
   | Any high low => negb (field high low w =? 0)
