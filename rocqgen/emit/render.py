@@ -56,7 +56,9 @@ def emit_theory(
     marks = Marks()
     scope = Scope.of(fragment, made)
     text, found = marks.strip(
-        load_template(TEMPLATE).render(_context(fragment, made, scope, marks, instance, proofs or {}))
+        load_template(TEMPLATE).render(
+            _context(fragment, made, scope, marks, instance, proofs or {})
+        )
     )
     return Theory(
         name=identifier(theory_name(fragment.source, fragment.name)),
