@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rocqgen.cli.parser import Subparsers
     from rocqgen.cli.translation import Translation
     from rocqgen.mmu.diff import Change, Side
-    from rocqgen.mmu.ranges import Range, Ranges
+    from rocqgen.mmu.ranges import Ranges
     from rocqgen.models import Rules
 
 _SIZE = re.compile(r"([0-9]{1,6})([KMGT]?)(?:i?B)?", re.ASCII | re.IGNORECASE)
@@ -174,21 +174,21 @@ def _wanted(rights: int, rules: Rules, args: argparse.Namespace) -> bool:
     )
 
 
-def _select(ranges: Ranges, rules: Rules, args: argparse.Namespace) -> list[Range]:
+def _select(ranges: Ranges, rules: Rules, args: argparse.Namespace) -> Ranges:
     """The rows that the options ask for; those that nobody can use only if all are."""
+    import numpy as np  # noqa: PLC0415
+
     from rocqgen.mmu.ranges import Content  # noqa: PLC0415
+    from rocqgen.models.vocabulary import ALL_RIGHTS  # noqa: PLC0415
 
     low, high = args.low or 0, 2**64 - 1 if args.high is None else args.high
-    by_rights = args.user or args.write or args.exec or args.wx or args.size is not None
-    return [
-        row
-        for row in ranges
-        if row.first <= high
-        and row.last >= low
-        and (args.size is None or args.size in row.sizes)
-        and (not by_rights or row.content is Content.MAPPED)
-        and (not by_rights or _wanted(row.rights, rules, args))
-    ]
+    chosen = (ranges.first <= np.uint64(high)) & (ranges.last >= np.uint64(low))
+    if args.size is not None:
+        chosen &= ranges.shifts & np.uint64(args.size) != 0
+    if args.user or args.write or args.exec or args.wx or args.size is not None:
+        wanted = [_wanted(rights, rules, args) for rights in range(ALL_RIGHTS + 1)]
+        chosen &= (ranges.content == Content.MAPPED) & np.array(wanted)[ranges.rights]
+    return ranges.take(chosen)
 
 
 def _select_changes(changes: list[Change], rules: Rules, args: argparse.Namespace) -> list[Change]:
@@ -215,13 +215,14 @@ def _check_backed(space: Translation, ranges: Ranges) -> None:
     """UserError, after the rest is listed, where tables are not in the image."""
     from rocqgen.mmu.ranges import Content  # noqa: PLC0415
 
-    lost = [row for row in ranges if row.content is Content.UNBACKED]
-    if lost:
+    lost = ranges.take(ranges.content == Content.UNBACKED)
+    if len(lost):
+        first = int(lost.first[0])
         raise UserError(
-            f"{len(lost)} ranges are unknown, {lost[0].first:#x} the first address of them: the "
+            f"{len(lost)} ranges are unknown, {first:#x} the first address of them: the "
             "tables that translate them are outside of the image",
             file=space.image.path,
             expected="an image with all tables of the space",
-            hint=f"rocqgen walk {space.image.path} {lost[0].first:#x} --cr3 {space.root:#x}, "
+            hint=f"rocqgen walk {space.image.path} {first:#x} --cr3 {space.root:#x}, "
             "which shows the first one",
         )

@@ -11,14 +11,14 @@ from rich.text import Text
 
 from rocqgen.mmu.diff import Kind
 from rocqgen.mmu.ranges import Content
-from rocqgen.models.vocabulary import Access, Privilege
+from rocqgen.models.vocabulary import ALL_RIGHTS, Access, Privilege
 from rocqgen.report.paging import address_text, allowed_text, rights_text, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from rocqgen.mmu.diff import Change, Side
-    from rocqgen.mmu.ranges import Range
+    from rocqgen.mmu.ranges import Ranges
     from rocqgen.models import Rules
 
 _WORDS = {
@@ -40,32 +40,35 @@ def allows(rules: Rules, rights: int, access: Access, privileges: Iterable[Privi
     return any(rules.allow[privilege][access] >> rights & 1 for privilege in privileges)
 
 
-def print_space(
-    console: Console, ranges: Sequence[Range], rules: Rules, *, physical: bool, of: int
-) -> None:
+def print_space(console: Console, ranges: Ranges, rules: Rules, *, physical: bool, of: int) -> None:
     """The ranges, of ``of`` that there are; with ``physical`` addresses where frames go on."""
     wide = 2 * rules.model.address.pointer // 4 + 5
     head = f"{'addresses':{wide}}  {'size':>10}  sup  user "
     _line(
         console, f"{head} {'physical':{_PHYSICAL}}  pages" if physical else f"{head} pages", "bold"
     )
+    texts = {
+        rights: (
+            "  ".join(allowed_text(rules, rights, privilege) for privilege in Privilege),
+            _style(rules, rights),
+        )
+        for rights in range(ALL_RIGHTS + 1)
+    }
     for one in ranges:
         place = _place(rules, one.first, one.last)
         if one.content is not Content.MAPPED:
             _line(console, f"{place}  {_WORDS[one.content]}", "yellow")
             continue
-        rights = one.rights
-        modes = (allowed_text(rules, rights, privilege) for privilege in Privilege)
-        line = f"{place}  {'  '.join(modes)}  "
-        if physical:
-            line += f"{one.pa:<#{_PHYSICAL}x}  "
-        sizes = ", ".join(size_text(size) for size in one.sizes)
-        line += f"{one.pages} {'x' if len(one.sizes) == 1 else 'of'} {sizes}"
-        _line(console, line, _style(rules, rights))
-    mapped = sum(one.last - one.first + 1 for one in ranges if one.content is Content.MAPPED)
-    total = f"{mapped / 2**20:,.1f} MiB" if mapped >= 2**20 else size_text(mapped)
+        modes, style = texts[one.rights]
+        frame = f"  {one.pa:<#{_PHYSICAL}x}" if physical else ""
+        sizes = ", ".join(map(size_text, one.sizes))
+        times = "x" if len(one.sizes) == 1 else "of"
+        _line(console, f"{place}  {modes}{frame}  {one.pages} {times} {sizes}", style)
+    mapped = ranges.take(ranges.content == Content.MAPPED)
+    total = sum(map(int, mapped.last - mapped.first)) + len(mapped)
+    words = f"{total / 2**20:,.1f} MiB" if total >= 2**20 else size_text(total)
     left = f", of {of}" if of != len(ranges) else ""
-    _line(console, f"{len(ranges)} ranges{left}; {total} mapped", "dim")
+    _line(console, f"{len(ranges)} ranges{left}; {words} mapped", "dim")
 
 
 def print_diff(console: Console, changes: Sequence[Change], rules: Rules) -> None:
@@ -135,8 +138,8 @@ def _style(rules: Rules, rights: int) -> str:
 
 
 def _line(console: Console, text: str, style: str = "") -> None:
-    # A space may have 100,000 ranges, and laying text out is slow: plain where nobody looks.
-    if console.is_terminal:
-        console.print(Text(text, style))
-    else:
+    # A space may have 100,000 ranges, and laying text out is slow: plain where no colour is wanted.
+    if console.color_system is None:
         print(text, file=console.file)
+    else:
+        console.print(Text(text, style))

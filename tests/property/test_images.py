@@ -234,3 +234,30 @@ def test_walk_answers_or_refuses(
     assert (code == 0) == (err == "")
     if picture.exists():
         assert ET.parse(picture).getroot().tag.endswith("svg")
+
+
+limits = st.one_of(
+    words,
+    st.sampled_from(["--write", "--exec", "--wx", "--physical"]),
+    st.builds("--size={}".format, st.sampled_from(["4K", "2M", "1G", "0", "3K", "x", "9" * 30])),
+    st.builds("--from={}".format, numbers),
+    st.builds("--to={}".format, numbers),
+    st.builds("--diff-cr3={}".format, numbers),
+    st.builds("--diff-image={}".format, st.sampled_from([str(IMAGE), "/", "\0", ""])),
+)
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    name=st.sampled_from(sorted(SEEDS)),
+    changes=st.one_of(st.just([]), mutations),
+    arguments=st.lists(limits, max_size=6),
+)
+def test_space_answers_or_refuses(
+    name: str, changes: list[tuple[str, int, int]], arguments: list[str]
+) -> None:
+    IMAGE.write_bytes(mutate(SEEDS[name], changes))
+    code, _, err = run(["space", str(IMAGE), *arguments])
+    assert code in {0, 4}, err
+    assert "Traceback" not in err
+    assert (code == 0) == (err == "")
