@@ -16,6 +16,7 @@ from rocqgen.cli.translation import (
     number,
     open_translation,
     outside,
+    shown_path,
 )
 from rocqgen.errors import UserError
 from rocqgen.exits import ExitCode
@@ -120,8 +121,9 @@ def _run_diff(args: argparse.Namespace) -> int:
                 from rocqgen.report.walk_tree import make_console, print_head  # noqa: PLC0415
 
                 console = make_console()
+                name = shown_path(image.path)
                 print_head(console, space.rules, space.root, space.root_from)
-                console.print(f"compared with {path}, root {root:#x} ({root_from})")
+                console.print(f"compared with {name}, root {root:#x} ({root_from})")
                 print_diff(console, changes, space.rules)
             _check_backed(space, before)
             _check_backed(other, after)

@@ -60,7 +60,7 @@ class Translation:
     def about(self) -> dict[str, object]:
         """All of it as the head of a JSON document."""
         return {
-            "image": self.image.path,
+            "image": shown_path(self.image.path),
             "image_format": self.image.format.value,
             "model": self.rules.model.name,
             "controls": dict(self.rules.controls),
@@ -79,6 +79,11 @@ def number(text: str) -> int:
     if value >= 2**64:
         raise argparse.ArgumentTypeError(f"{text[:40]} has more than 64 bits")
     return value
+
+
+def shown_path(path: str) -> str:
+    """A path that can be printed: names of files need not be text."""
+    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

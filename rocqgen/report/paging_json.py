@@ -31,7 +31,7 @@ FORMAT = 1
 def render(about: Mapping[str, object], **contents: object) -> str:
     """A document, with a final newline: what it is about, and then its contents."""
     document = {"format": FORMAT, "rocqgen": __version__, **about, **contents}
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(document, indent=2) + "\n"
 
 
 def walk_document(

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+import shutil
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -241,3 +243,15 @@ def test_an_image_that_tells_no_root_needs_one(
     assert "this core is not of an x86 (its e_machine is 183)" in said
     write_elf(tmp_path / "core", PIECES, elf_machine=3, cpus=[Cpu(1 << 31, 0, 0, 2)])
     assert "this machine had CR4.PAE = 0" in say(capsys, "walk", tmp_path / "core", "0", code=4)
+
+
+def test_the_name_of_an_image_need_not_be_text(
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.core"))
+    shutil.copy(images / "after.core", image)
+    document = json.loads(say(capsys, "walk", image, "0x400000", "--json"))
+    assert document["image"] == f"{tmp_path}/\\udcff.core"
+    assert f"with {tmp_path}/\\udcff.core, root" in say(
+        capsys, "space", image, "--diff-cr3", "4096"
+    )

@@ -205,6 +205,24 @@ words = st.one_of(
 )
 
 
+valid = st.one_of(
+    st.sampled_from("--user --json --no-wp --no-nx --smep --no-smap --ac --cr3=0x1000".split()),
+    st.builds("--access={}".format, st.sampled_from(["read", "write", "fetch"])),
+    st.builds("--pkru={:#x}".format, st.integers(0, 2**32 - 1)),
+    st.builds("--maxphyaddr={}".format, st.integers(12, 52)),
+    st.builds("--cr3={:#x}".format, st.sampled_from([0, 0x1000, 0x2000, 0x3008, 0x9000, 2**52])),
+)
+"""Mistakes hide what lies behind them, so half of the command lines have none."""
+accesses = st.one_of(
+    st.lists(words, max_size=6),
+    st.builds(
+        lambda va, more: [hex(va), "--cr3=0x1000", *more],
+        st.one_of(st.integers(0, 2**64 - 1), st.sampled_from([0, 0x1234, 2**64 - 1, 2**47])),
+        st.lists(valid, max_size=4),
+    ),
+)
+
+
 def run(arguments: list[str]) -> tuple[int, str, str]:
     """The exit code, and what was printed."""
     out, err = io.StringIO(), io.StringIO()
@@ -220,7 +238,7 @@ def run(arguments: list[str]) -> tuple[int, str, str]:
 @given(
     name=st.sampled_from(sorted(SEEDS)),
     changes=st.one_of(st.just([]), mutations),
-    arguments=st.lists(words, max_size=6),
+    arguments=accesses,
 )
 def test_walk_answers_or_refuses(
     name: str, changes: list[tuple[str, int, int]], arguments: list[str]
@@ -236,6 +254,10 @@ def test_walk_answers_or_refuses(
         assert ET.parse(picture).getroot().tag.endswith("svg")
 
 
+listings = st.sampled_from(
+    "--user --json --no-wp --no-nx --no-smap --write --exec --wx --physical --size=4K --size=2M "
+    "--from=0x1000 --to=0x7fffffffffff --diff-cr3=0x2000 --diff-cr3=0x1000 --cr3=0x2000".split()
+)
 limits = st.one_of(
     words,
     st.sampled_from(["--write", "--exec", "--wx", "--physical"]),
@@ -251,7 +273,10 @@ limits = st.one_of(
 @given(
     name=st.sampled_from(sorted(SEEDS)),
     changes=st.one_of(st.just([]), mutations),
-    arguments=st.lists(limits, max_size=6),
+    arguments=st.one_of(
+        st.lists(limits, max_size=6),
+        st.lists(listings, max_size=5).map(lambda more: ["--cr3=0x1000", *more]),
+    ),
 )
 def test_space_answers_or_refuses(
     name: str, changes: list[tuple[str, int, int]], arguments: list[str]
