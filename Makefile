@@ -53,6 +53,9 @@ theories: setup
 bench: setup
 	$(SAY) 'the measurements'
 	@$(BIN)/python -m bench
+	$(SAY) 'page walks beside an emulator and two other tools, which are installed for it'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	@$(BIN)/python -m bench.mmu
 	$(SAY) 'instruction forms against an emulator, the processor and the theories'
 	@$(BIN)/python -m bench.agreement --rocq 100
 

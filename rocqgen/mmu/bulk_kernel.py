@@ -82,10 +82,12 @@ def walk_all(
     upper, lowest, highest = shape[UPPER], shape[LOWEST], shape[HIGHEST]
     more = shape[MORE] != _ZERO
     start, size, place = starts[0], sizes[0], places[0]
-    # The walks of a block that go on: their rows, next tables and rights.
+    # The walks of a block that go on: their rows, next tables, rights, and what was read.
     rows = np.empty(BLOCK, dtype=np.intp)
     next_table = np.empty(BLOCK, dtype=np.uint64)
     path_rights = np.empty(BLOCK, dtype=np.uint64)
+    found = np.empty(BLOCK, dtype=np.uint64)
+    backed = np.empty(BLOCK, dtype=np.bool_)
     for begin in range(0, len(addresses), BLOCK):
         active = 0
         for i in range(begin, min(begin + BLOCK, len(addresses))):
@@ -104,11 +106,9 @@ def walk_all(
             leaf_size = levels[number, LEAF_SIZE]
             shift_0, mask_0 = levels[number, FIRST_RUN], levels[number, FIRST_RUN + 1]
             shift_1, mask_1 = levels[number, FIRST_RUN + 2], levels[number, FIRST_RUN + 3]
-            going = 0
+            # Loads alone, for while some of them wait for memory, others can be under way.
             for at in range(active):
-                i = rows[at]
-                va = addresses[i]
-                address = next_table[at] + (((va >> shift) & mask) << width)
+                address = next_table[at] + (((addresses[rows[at]] >> shift) & mask) << width)
                 inside = address - start
                 if inside >= size:
                     low, high = 0, len(starts)
@@ -120,12 +120,17 @@ def walk_all(
                             high = middle
                     start, size, place = starts[low], sizes[low], places[low]
                     inside = address - start
-                    if inside >= size:
-                        out_reason[i] = _UNBACKED
-                        out_code[i] = _ZERO
-                        out_level[i] = number
-                        continue
-                word = np.uint64(words[place + (inside >> width)])
+                backed[at] = inside < size
+                found[at] = words[place + (inside >> width)] if inside < size else _ZERO
+            going = 0
+            for at in range(active):
+                i = rows[at]
+                if not backed[at]:
+                    out_reason[i] = _UNBACKED
+                    out_code[i] = _ZERO
+                    out_level[i] = number
+                    continue
+                word = found[at]
                 index = offset + (((word >> shift_0) & mask_0) | ((word >> shift_1) & mask_1))
                 if more:
                     index += (
@@ -145,7 +150,7 @@ def walk_all(
                 if leaf and (word & leaf_mask) == _ZERO and (meaning & ends) == _ZERO:
                     key = (word >> key_shift) & key_mask
                     why = np.uint64(decided[rights | (meaning & _CLEAN) | (key << _KEY)])
-                    pa = (target & frame_mask) | (va & leaf_size)
+                    pa = (target & frame_mask) | (addresses[i] & leaf_size)
                     # A choice of values, not a branch: which accesses fault is hard to foresee.
                     out_pa[i] = pa if why == _ZERO else _ZERO
                     out_rights[i] = rights

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Our walks and those of an emulator that is not ours agree; a model that is wrong is found out.
 
-`python -m bench --only agreement` makes 100,000 accesses in each mode.
+`python -m bench.mmu --only agreement` makes 100,000 accesses in each mode.
 """
 
 from __future__ import annotations
