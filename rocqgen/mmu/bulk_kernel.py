@@ -40,6 +40,13 @@ MORE: Final = 12
 """Not 0 if some index has more than two pieces."""
 PLACES: Final = 13
 
+CACHED: Final = 4096
+"""Last tables that are remembered, as a processor's paging-structure cache does (SDM vol. 3A,
+4.10.3). Memory does not change meanwhile, so that nothing can be stale."""
+_SPREAD = np.uint64(0x9E37_79B9_7F4A_7C15)
+"""An odd number whose upper bits of products look random: 2 ** 64 over the golden ratio."""
+_SPREAD_SHIFT = np.uint64(64 - 12)
+_NOWHERE = np.uint64((1 << 64) - 1)
 _ZERO = np.uint64(0)
 _ONE = np.uint64(1)
 _LEAF = np.uint64(entries.LEAF)
@@ -88,18 +95,50 @@ def walk_all(
     path_rights = np.empty(BLOCK, dtype=np.uint64)
     found = np.empty(BLOCK, dtype=np.uint64)
     backed = np.empty(BLOCK, dtype=np.bool_)
+    # Last tables that were found: by the upper bits of the addresses that they translate.
+    last = len(levels) - 1
+    above = levels[max(last - 1, 0), SHIFT]
+    cached = np.full(CACHED, _NOWHERE, dtype=np.uint64)
+    cached_table = np.empty(CACHED, dtype=np.uint64)
+    cached_rights = np.empty(CACHED, dtype=np.uint64)
+    # The walks of a block that need the last table only.
+    hit_rows = np.empty(BLOCK, dtype=np.intp)
+    hit_table = np.empty(BLOCK, dtype=np.uint64)
+    hit_rights = np.empty(BLOCK, dtype=np.uint64)
     for begin in range(0, len(addresses), BLOCK):
         active = 0
+        hits = 0
         for i in range(begin, min(begin + BLOCK, len(addresses))):
-            top = addresses[i] >> upper
-            valid = top == lowest or top == highest  # noqa: PLR1714 - numba has no membership here
-            rows[active] = i
-            next_table[active] = shape[ROOT]
-            path_rights[active] = _RIGHTS
-            active += valid
-            out_reason[i] = _NONCANONICAL
-            out_code[i] = codes[_NONCANONICAL, 0]
+            va = addresses[i]
+            top = va >> upper
+            if top != lowest and top != highest:  # noqa: PLR1714 - numba has no membership here
+                out_reason[i] = _NONCANONICAL
+                out_code[i] = codes[_NONCANONICAL, 0]
+                continue
+            slot = ((va >> above) * _SPREAD) >> _SPREAD_SHIFT
+            if cached[slot] == va >> above and last > 0:
+                hit_rows[hits] = i
+                hit_table[hits] = cached_table[slot]
+                hit_rights[hits] = cached_rights[slot]
+                hits += 1
+            else:
+                rows[active] = i
+                next_table[active] = shape[ROOT]
+                path_rights[active] = _RIGHTS
+                active += 1
         for number in range(len(levels)):
+            if number == last:
+                for at in range(active):
+                    upper_bits = addresses[rows[at]] >> above
+                    slot = (upper_bits * _SPREAD) >> _SPREAD_SHIFT
+                    cached[slot] = upper_bits
+                    cached_table[slot] = next_table[at]
+                    cached_rights[slot] = path_rights[at]
+                for at in range(hits):
+                    rows[active] = hit_rows[at]
+                    next_table[active] = hit_table[at]
+                    path_rights[active] = hit_rights[at]
+                    active += 1
             shift, mask = levels[number, SHIFT], levels[number, INDEX]
             table_mask, leaf_mask = levels[number, TABLE_MASK], levels[number, LEAF_MASK]
             offset, frame_mask = levels[number, OFFSET], levels[number, FRAME]
@@ -167,5 +206,3 @@ def walk_all(
                 out_code[i] = codes[why, number]
                 out_level[i] = number
             active = going
-            if active == 0:
-                break

@@ -62,7 +62,8 @@ def test_numpy_agrees_with_the_scalar_walk(name: str) -> None:
         keys = int(random.integers(1 << 32))
         for access, privilege in product(Access, Privilege):
             addresses = random_addresses(rules, 300, random)
-            walks = walk_many(rules, memory, root, addresses, access, privilege, keys=keys)
+            given = (rules, memory, root, addresses, access, privilege)
+            walks = walk_many(*given, keys=keys, engine="numpy")
             walker = Walker(rules, privilege=privilege, pkru=keys)
             for at, va in enumerate(addresses.tolist()):
                 assert_says(walks, at, walker.explain(memory, root, va, access))
@@ -79,7 +80,10 @@ def test_numba_agrees_with_numpy(name: str) -> None:
         memory, root = make_memory(rules, random)
         keys = int(random.integers(1 << 32))
         for access, privilege in product(Access, Privilege):
-            addresses = random_addresses(rules, 5000, random)
+            # Many under few of the last tables, so that those are met again.
+            addresses = random.choice(random_addresses(rules, 600, random), 5000)
+            below = rules.levels[-2].leaf_size
+            addresses ^= random.integers(0, below, 5000, dtype=np.uint64)
             given = (rules, memory, root, addresses, access, privilege)
             one = walk_many(*given, keys=keys, engine="numpy")
             other = walk_many(*given, keys=keys, engine="numba")
