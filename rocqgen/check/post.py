@@ -8,7 +8,7 @@ owns must be covered by what the precondition owned, byte by byte and page by pa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
 
@@ -51,7 +51,10 @@ class _Unsatisfied(Exception):  # noqa: N818 - it is a signal within the module
 
 @dataclass(slots=True)
 class Ending:
-    """A state at an exit, and what there is to compare it with."""
+    """A state at an exit, and what there is to compare it with.
+
+    `solved` are the words with values for the existentials, once these were found.
+    """
 
     subject: Subject
     exit: int
@@ -61,6 +64,7 @@ class Ending:
     resident: Resident
     state: State
     lookup: Lookup
+    solved: dict[str, int] = field(default_factory=dict)
 
     def false_parts(self) -> tuple[False_, ...] | None:
         """The parts that are false, none where the postcondition holds.
@@ -74,6 +78,7 @@ class Ending:
         words = solve(parts, names, self.words, self.state, self._read) if names else self.words
         if words is None:
             return None
+        self.solved = words
         return tuple(_Evaluation(self, parts, words).run())
 
     def _read(self, root: int, va: int) -> tuple[int, int] | None:

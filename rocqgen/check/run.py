@@ -60,9 +60,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """Control is at the exit, and its postcondition holds."""
+    """Control is at the exit, and its postcondition holds with the existentials among `words`."""
 
     exit: int
+    words: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,11 +221,12 @@ class _Runner:
         for exit_, address in enumerate(self.exits):
             if address != rip:
                 continue
-            parts = self._ending(exit_).false_parts()
+            ending = self._ending(exit_)
+            parts = ending.false_parts()
             if parts is None:
                 undecided = True
             elif not parts:
-                return Arrived(exit_)
+                return Arrived(exit_, ending.solved)
             else:
                 wrong = wrong or Wrong(exit_, parts)
         if undecided or wrong is None:

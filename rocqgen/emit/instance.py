@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A concrete state that satisfies a precondition, and how it is printed as an image of Rocq.
+"""Prints a concrete state that satisfies a precondition as an image of Rocq.
 
 `theories/adequacy/closed.v` says what an image is; `theories/adequacy/engine.v` how the theorem of
 a fragment is closed at one.
@@ -7,46 +7,22 @@ a fragment is closed at one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rocqgen.emit.gallina import fill
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from fractions import Fraction
 
+    from rocqgen.check.witness import Witness
     from rocqgen.emit.names import Scope
     from rocqgen.emit.plan import Plan
-    from rocqgen.source.machine import Reg
 
 _WORD = (1 << 64) - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
-    """A state of the bare machine in which the precondition of a fragment holds.
-
-    `words` and `fractions` are the values of the parameters; `entry` is the address of the code and
-    `frame` the physical address of its first byte, with the rest behind it.  `tables` and `data`
-    are physical memory: 64-bit words at and behind an address.  After `steps` steps the machine is
-    at an exit, where the names that it binds have the values `bound`.
-    """
-
-    entry: int
-    frame: int
-    words: Mapping[str, int]
-    fractions: Mapping[str, Fraction]
-    registers: Mapping[Reg, int]
-    root: int
-    tables: tuple[tuple[int, tuple[int, ...]], ...]
-    data: tuple[tuple[int, tuple[int, ...]], ...]
-    max_physical: int
-    steps: int
-    bound: Mapping[str, int]
-
-
-def render_instance(one: Instance, made: Plan, scope: Scope) -> dict[str, object]:
+def render_instance(one: Witness, made: Plan, scope: Scope) -> dict[str, object]:
     """What the template needs of an instance."""
     names = made.names
     words = {number: one.words[ident] for ident, number in names.words.items()}
@@ -69,6 +45,7 @@ def render_instance(one: Instance, made: Plan, scope: Scope) -> dict[str, object
         "tables": [_words(*entry) for entry in one.tables],
         "data": [_words(*entry) for entry in one.data],
         "arguments": fill([*values, *shares], "", "      ").strip(),
+        "flags": " ".join(f"(Some {str(flag).lower()})" for flag in one.flags),
         "bound": [f"({number}%positive, {word(value)})" for number, value in bound],
         "steps": one.steps,
     }

@@ -25,7 +25,7 @@ from rocqgen.source.reserved import theory_name
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rocqgen.emit.instance import Instance
+    from rocqgen.check.witness import Witness
     from rocqgen.emit.lemmas import Lemma
     from rocqgen.emit.regions import Proof
     from rocqgen.source.spec import Fragment
@@ -38,7 +38,7 @@ _LARGEST_NAT = 1000
 
 def emit_theory(
     fragment: Fragment,
-    instance: Instance | None = None,
+    instance: Witness | None = None,
     proofs: Mapping[str, Proof] | None = None,
 ) -> Theory:
     """Render `fragment` as a theory; the same fragment gives the same text.
@@ -78,7 +78,7 @@ def _context(
     made: Plan,
     scope: Scope,
     marks: Marks,
-    instance: Instance | None,
+    instance: Witness | None,
     proofs: Mapping[str, Proof],
 ) -> dict[str, object]:
     name, printer = scope.theory, scope.printer

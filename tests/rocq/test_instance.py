@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rocqgen.check.witness import Witness
 from rocqgen.emit import emit_theory
-from rocqgen.emit.instance import Instance
 from rocqgen.source import load_fragments
 from rocqgen.source.machine import Reg
 
@@ -38,7 +38,7 @@ next:
 ENTRY, FRAME, DATA, STACK, RETURN = 0x400000, 0x10000, 0x20000, 0x30000, 0x400200
 # The page of the code, the data and the stack, at 0x400000, 0x401000 and 0x402000.
 LEAVES = (FRAME | 1, DATA | 1 << 63 | 3, STACK | 1 << 63 | 3)
-INSTANCE = Instance(
+INSTANCE = Witness(
     entry=ENTRY,
     frame=FRAME,
     words={"r": 0x1000, "p": 0x401000, "v": 41, "sp0": 0x402008, "ra": RETURN, "u1": 7},
@@ -47,6 +47,7 @@ INSTANCE = Instance(
     root=0x1000,
     tables=((0x1000, (0x2003,)), (0x2000, (0x3003,)), (0x3010, (0x4003,)), (0x4000, LEAVES)),
     data=((DATA, (41,)), (STACK + 8, (RETURN,))),
+    flags=(False, True, False, False, True),
     max_physical=40,
     steps=3,
     bound={"x": 42},
@@ -54,7 +55,7 @@ INSTANCE = Instance(
 
 
 def compile_with(
-    toolchain: Toolchain, library: Library, folder: Path, instance: Instance
+    toolchain: Toolchain, library: Library, folder: Path, instance: Witness
 ) -> tuple[int, str]:
     source = folder / "next.s"
     source.write_text(SOURCE, encoding="utf-8")
