@@ -8,14 +8,14 @@ together. Columns of ``levels`` and places in ``shape`` are named here and fille
 # ruff: noqa: C901, PLR0912, PLR0915 - one loop, so that nothing is called within it
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from rocqgen.mmu import bulk, decide, entries
-from rocqgen.models.vocabulary import Reason
-
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     Words = NDArray[np.uint64]
@@ -49,160 +49,188 @@ _SPREAD_SHIFT = np.uint64(64 - 12)
 _NOWHERE = np.uint64((1 << 64) - 1)
 _ZERO = np.uint64(0)
 _ONE = np.uint64(1)
-_LEAF = np.uint64(entries.LEAF)
-_TABLE = np.uint64(entries.TABLE)
-_STATE = np.uint64(entries.STATE)
-_ANY_STATE = np.uint64(0xFFFF >> entries.STATE << entries.STATE)
-_USUAL_TABLE = np.uint64(entries.TABLE << entries.STATE)
-_RIGHTS = np.uint64(entries.RIGHTS_MASK)
-_CLEAN = np.uint64(entries.CLEAN)
-_KEY = np.uint64(decide.KEY)
-_UNBACKED = np.uint64(bulk.UNBACKED)
-_NONCANONICAL = np.uint64(entries.reason_number(Reason.NONCANONICAL))
-_ACCESSED = np.uint64(entries.reason_number(Reason.ACCESSED))
 
 
-def walk_all(
-    addresses: Words,
-    words: Words | NDArray[np.uint32],
-    starts: Words,
-    sizes: Words,
-    places: Words,
-    levels: Words,
-    tables: NDArray[np.uint16],
-    shape: Words,
-    decided: Bytes,
-    codes: Words,
-    out_pa: Words,
-    out_reason: Bytes,
-    out_code: Words,
-    out_level: Bytes,
-    out_rights: Bytes,
-    out_shift: Bytes,
-) -> None:
-    """Walk for every address; the columns of results are as `bulk.empty` gives them."""
-    width = shape[WIDTH]
-    address_mask, left, right = shape[ADDRESS], shape[LEFT], shape[RIGHT]
-    key_shift, key_mask = shape[KEY_SHIFT], shape[KEY_MASK]
-    ends = shape[FRESH]
-    usual = _ANY_STATE | ends
-    upper, lowest, highest = shape[UPPER], shape[LOWEST], shape[HIGHEST]
-    more = shape[MORE] != _ZERO
-    start, size, place = starts[0], sizes[0], places[0]
-    # The walks of a block that go on: their rows, next tables, rights, and what was read.
-    rows = np.empty(BLOCK, dtype=np.intp)
-    next_table = np.empty(BLOCK, dtype=np.uint64)
-    path_rights = np.empty(BLOCK, dtype=np.uint64)
-    found = np.empty(BLOCK, dtype=np.uint64)
-    backed = np.empty(BLOCK, dtype=np.bool_)
-    # Last tables that were found: by the upper bits of the addresses that they translate.
-    last = len(levels) - 1
-    above = levels[max(last - 1, 0), SHIFT]
-    cached = np.full(CACHED, _NOWHERE, dtype=np.uint64)
-    cached_table = np.empty(CACHED, dtype=np.uint64)
-    cached_rights = np.empty(CACHED, dtype=np.uint64)
-    # The walks of a block that need the last table only.
-    hit_rows = np.empty(BLOCK, dtype=np.intp)
-    hit_table = np.empty(BLOCK, dtype=np.uint64)
-    hit_rights = np.empty(BLOCK, dtype=np.uint64)
-    for begin in range(0, len(addresses), BLOCK):
-        active = 0
-        hits = 0
-        for i in range(begin, min(begin + BLOCK, len(addresses))):
-            va = addresses[i]
-            top = va >> upper
-            if top != lowest and top != highest:  # noqa: PLR1714 - numba has no membership here
-                out_reason[i] = _NONCANONICAL
-                out_code[i] = codes[_NONCANONICAL, 0]
-                continue
-            slot = ((va >> above) * _SPREAD) >> _SPREAD_SHIFT
-            if cached[slot] == va >> above and last > 0:
-                hit_rows[hits] = i
-                hit_table[hits] = cached_table[slot]
-                hit_rights[hits] = cached_rights[slot]
-                hits += 1
-            else:
-                rows[active] = i
-                next_table[active] = shape[ROOT]
-                path_rights[active] = _RIGHTS
-                active += 1
-        for number in range(len(levels)):
-            if number == last:
-                for at in range(active):
-                    upper_bits = addresses[rows[at]] >> above
-                    slot = (upper_bits * _SPREAD) >> _SPREAD_SHIFT
-                    cached[slot] = upper_bits
-                    cached_table[slot] = next_table[at]
-                    cached_rights[slot] = path_rights[at]
-                for at in range(hits):
-                    rows[active] = hit_rows[at]
-                    next_table[active] = hit_table[at]
-                    path_rights[active] = hit_rights[at]
-                    active += 1
-            shift, mask = levels[number, SHIFT], levels[number, INDEX]
-            table_mask, leaf_mask = levels[number, TABLE_MASK], levels[number, LEAF_MASK]
-            offset, frame_mask = levels[number, OFFSET], levels[number, FRAME]
-            leaf_size = levels[number, LEAF_SIZE]
-            shift_0, mask_0 = levels[number, FIRST_RUN], levels[number, FIRST_RUN + 1]
-            shift_1, mask_1 = levels[number, FIRST_RUN + 2], levels[number, FIRST_RUN + 3]
-            # Loads alone, for while some of them wait for memory, others can be under way.
-            for at in range(active):
-                address = next_table[at] + (((addresses[rows[at]] >> shift) & mask) << width)
-                inside = address - start
-                if inside >= size:
-                    low, high = 0, len(starts)
-                    while low + 1 < high:
-                        middle = (low + high) >> 1
-                        if starts[middle] <= address:
-                            low = middle
-                        else:
-                            high = middle
-                    start, size, place = starts[low], sizes[low], places[low]
-                    inside = address - start
-                backed[at] = inside < size
-                found[at] = words[place + (inside >> width)] if inside < size else _ZERO
-            going = 0
-            for at in range(active):
-                i = rows[at]
-                if not backed[at]:
-                    out_reason[i] = _UNBACKED
-                    out_code[i] = _ZERO
-                    out_level[i] = number
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What numbers stand for, which `entries`, `decide` and `bulk` say."""
+
+    leaf: int
+    table: int
+    state: int
+    rights: int
+    clean: int
+    key: int
+    unbacked: int
+    noncanonical: int
+    accessed: int
+
+
+def make_walk(numbers: Numbers) -> Callable[..., None]:
+    """The walk, to be compiled.
+
+    The numbers are its closure: numba's cache tells closures apart by what they hold, but it does
+    not see when a global of another module changes.
+    """
+    leaf_state = np.uint64(numbers.leaf)
+    state_shift = np.uint64(numbers.state)
+    table_state = np.uint64(numbers.table)
+    any_state = np.uint64(0xFFFF >> numbers.state << numbers.state)
+    usual_table = np.uint64(numbers.table << numbers.state)
+    all_rights = np.uint64(numbers.rights)
+    clean_flag = np.uint64(numbers.clean)
+    key_place = np.uint64(numbers.key)
+    unbacked = np.uint64(numbers.unbacked)
+    noncanonical = np.uint64(numbers.noncanonical)
+    unaccessed = np.uint64(numbers.accessed)
+
+    def walk_all(
+        addresses: Words,
+        words: Words | NDArray[np.uint32],
+        starts: Words,
+        sizes: Words,
+        places: Words,
+        levels: Words,
+        tables: NDArray[np.uint16],
+        shape: Words,
+        decided: Bytes,
+        codes: Words,
+        out_pa: Words,
+        out_reason: Bytes,
+        out_code: Words,
+        out_level: Bytes,
+        out_rights: Bytes,
+        out_shift: Bytes,
+    ) -> None:
+        """Walk for every address; the columns of results are as `bulk.empty` gives them."""
+        width = shape[WIDTH]
+        address_mask, left, right = shape[ADDRESS], shape[LEFT], shape[RIGHT]
+        key_shift, key_mask = shape[KEY_SHIFT], shape[KEY_MASK]
+        ends = shape[FRESH]
+        usual = any_state | ends
+        upper, lowest, highest = shape[UPPER], shape[LOWEST], shape[HIGHEST]
+        more = shape[MORE] != _ZERO
+        start, size, place = starts[0], sizes[0], places[0]
+        # The walks of a block that go on: their rows, next tables, rights, and what was read.
+        rows = np.empty(BLOCK, dtype=np.intp)
+        next_table = np.empty(BLOCK, dtype=np.uint64)
+        path_rights = np.empty(BLOCK, dtype=np.uint64)
+        found = np.empty(BLOCK, dtype=np.uint64)
+        backed = np.empty(BLOCK, dtype=np.bool_)
+        # Last tables that were found: by the upper bits of the addresses that they translate.
+        last = len(levels) - 1
+        above = levels[max(last - 1, 0), SHIFT]
+        cached = np.full(CACHED, _NOWHERE, dtype=np.uint64)
+        cached_table = np.empty(CACHED, dtype=np.uint64)
+        cached_rights = np.empty(CACHED, dtype=np.uint64)
+        # The walks of a block that need the last table only.
+        hit_rows = np.empty(BLOCK, dtype=np.intp)
+        hit_table = np.empty(BLOCK, dtype=np.uint64)
+        hit_rights = np.empty(BLOCK, dtype=np.uint64)
+        for begin in range(0, len(addresses), BLOCK):
+            active = 0
+            hits = 0
+            for i in range(begin, min(begin + BLOCK, len(addresses))):
+                va = addresses[i]
+                top = va >> upper
+                if top != lowest and top != highest:  # noqa: PLR1714 - numba has no membership here
+                    out_reason[i] = noncanonical
+                    out_code[i] = codes[noncanonical, 0]
                     continue
-                word = found[at]
-                index = offset + (((word >> shift_0) & mask_0) | ((word >> shift_1) & mask_1))
-                if more:
-                    index += (
-                        (word >> levels[number, FIRST_RUN + 4]) & levels[number, FIRST_RUN + 5]
-                    ) | ((word >> levels[number, FIRST_RUN + 6]) & levels[number, FIRST_RUN + 7])
-                meaning = np.uint64(tables[index])
-                target = ((word & address_mask) << left) >> right
-                rights = path_rights[at] & meaning
-                if (meaning & usual) == _USUAL_TABLE and (word & table_mask) == _ZERO:
-                    rows[going] = i
-                    next_table[going] = target
-                    path_rights[going] = rights
-                    going += 1
-                    continue
-                state = meaning >> _STATE
-                leaf = state == _LEAF
-                if leaf and (word & leaf_mask) == _ZERO and (meaning & ends) == _ZERO:
-                    key = (word >> key_shift) & key_mask
-                    why = np.uint64(decided[rights | (meaning & _CLEAN) | (key << _KEY)])
-                    pa = (target & frame_mask) | (addresses[i] & leaf_size)
-                    # A choice of values, not a branch: which accesses fault is hard to foresee.
-                    out_pa[i] = pa if why == _ZERO else _ZERO
-                    out_rights[i] = rights
-                    out_shift[i] = shift
-                elif not leaf and state != _TABLE:
-                    why = state - _ONE
-                elif word & (leaf_mask if leaf else table_mask):
-                    why = shape[ABOVE_REASON]
-                    if word & levels[number, LEAF_RESERVED if leaf else TABLE_RESERVED]:
-                        why = levels[number, RESERVED]
+                slot = ((va >> above) * _SPREAD) >> _SPREAD_SHIFT
+                if cached[slot] == va >> above and last > 0:
+                    hit_rows[hits] = i
+                    hit_table[hits] = cached_table[slot]
+                    hit_rights[hits] = cached_rights[slot]
+                    hits += 1
                 else:
-                    why = _ACCESSED
-                out_reason[i] = why
-                out_code[i] = codes[why, number]
-                out_level[i] = number
-            active = going
+                    rows[active] = i
+                    next_table[active] = shape[ROOT]
+                    path_rights[active] = all_rights
+                    active += 1
+            for number in range(len(levels)):
+                if number == last:
+                    for at in range(active):
+                        upper_bits = addresses[rows[at]] >> above
+                        slot = (upper_bits * _SPREAD) >> _SPREAD_SHIFT
+                        cached[slot] = upper_bits
+                        cached_table[slot] = next_table[at]
+                        cached_rights[slot] = path_rights[at]
+                    for at in range(hits):
+                        rows[active] = hit_rows[at]
+                        next_table[active] = hit_table[at]
+                        path_rights[active] = hit_rights[at]
+                        active += 1
+                shift, mask = levels[number, SHIFT], levels[number, INDEX]
+                table_mask, leaf_mask = levels[number, TABLE_MASK], levels[number, LEAF_MASK]
+                offset, frame_mask = levels[number, OFFSET], levels[number, FRAME]
+                leaf_size = levels[number, LEAF_SIZE]
+                shift_0, mask_0 = levels[number, FIRST_RUN], levels[number, FIRST_RUN + 1]
+                shift_1, mask_1 = levels[number, FIRST_RUN + 2], levels[number, FIRST_RUN + 3]
+                # Loads alone, for while some of them wait for memory, others can be under way.
+                for at in range(active):
+                    address = next_table[at] + (((addresses[rows[at]] >> shift) & mask) << width)
+                    inside = address - start
+                    if inside >= size:
+                        low, high = 0, len(starts)
+                        while low + 1 < high:
+                            middle = (low + high) >> 1
+                            if starts[middle] <= address:
+                                low = middle
+                            else:
+                                high = middle
+                        start, size, place = starts[low], sizes[low], places[low]
+                        inside = address - start
+                    backed[at] = inside < size
+                    found[at] = words[place + (inside >> width)] if inside < size else _ZERO
+                going = 0
+                for at in range(active):
+                    i = rows[at]
+                    if not backed[at]:
+                        out_reason[i] = unbacked
+                        out_code[i] = _ZERO
+                        out_level[i] = number
+                        continue
+                    word = found[at]
+                    index = offset + (((word >> shift_0) & mask_0) | ((word >> shift_1) & mask_1))
+                    if more:
+                        index += (
+                            (word >> levels[number, FIRST_RUN + 4]) & levels[number, FIRST_RUN + 5]
+                        ) | (
+                            (word >> levels[number, FIRST_RUN + 6]) & levels[number, FIRST_RUN + 7]
+                        )
+                    meaning = np.uint64(tables[index])
+                    target = ((word & address_mask) << left) >> right
+                    rights = path_rights[at] & meaning
+                    if (meaning & usual) == usual_table and (word & table_mask) == _ZERO:
+                        rows[going] = i
+                        next_table[going] = target
+                        path_rights[going] = rights
+                        going += 1
+                        continue
+                    state = meaning >> state_shift
+                    leaf = state == leaf_state
+                    if leaf and (word & leaf_mask) == _ZERO and (meaning & ends) == _ZERO:
+                        key = (word >> key_shift) & key_mask
+                        why = np.uint64(
+                            decided[rights | (meaning & clean_flag) | (key << key_place)]
+                        )
+                        pa = (target & frame_mask) | (addresses[i] & leaf_size)
+                        # A choice of values, not a branch: which accesses fault is hard to foresee.
+                        out_pa[i] = pa if why == _ZERO else _ZERO
+                        out_rights[i] = rights
+                        out_shift[i] = shift
+                    elif not leaf and state != table_state:
+                        why = state - _ONE
+                    elif word & (leaf_mask if leaf else table_mask):
+                        why = shape[ABOVE_REASON]
+                        if word & levels[number, LEAF_RESERVED if leaf else TABLE_RESERVED]:
+                            why = levels[number, RESERVED]
+                    else:
+                        why = unaccessed
+                    out_reason[i] = why
+                    out_code[i] = codes[why, number]
+                    out_level[i] = number
+                active = going
+
+    return walk_all

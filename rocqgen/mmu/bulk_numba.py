@@ -19,9 +19,18 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from rocqgen.mmu import bulk_kernel as kernel
-from rocqgen.mmu.bulk import Walks, columns, empty
-from rocqgen.mmu.decide import decisions, fault_codes
-from rocqgen.mmu.entries import FRESH, lookups, reason_number
+from rocqgen.mmu.bulk import UNBACKED, Walks, columns, empty
+from rocqgen.mmu.decide import KEY, decisions, fault_codes
+from rocqgen.mmu.entries import (
+    CLEAN,
+    FRESH,
+    LEAF,
+    RIGHTS_MASK,
+    STATE,
+    TABLE,
+    lookups,
+    reason_number,
+)
 from rocqgen.models.vocabulary import Reason
 
 if TYPE_CHECKING:
@@ -157,10 +166,23 @@ def _arrays(rules: Rules) -> tuple[NDArray[np.uint64], NDArray[np.uint16]]:
 def _compiled() -> Callable[..., None]:
     """The compiled walk."""
     numba: Any = import_module("numba")  # an extra, and without types
+    walk_all = kernel.make_walk(
+        kernel.Numbers(
+            leaf=LEAF,
+            table=TABLE,
+            state=STATE,
+            rights=RIGHTS_MASK,
+            clean=CLEAN,
+            key=KEY,
+            unbacked=UNBACKED,
+            noncanonical=reason_number(Reason.NONCANONICAL),
+            accessed=reason_number(Reason.ACCESSED),
+        )
+    )
     compiled: Callable[..., None]
     try:
-        compiled = numba.njit(kernel.walk_all, cache=True, nogil=True)
+        compiled = numba.njit(walk_all, cache=True, nogil=True)
     except RuntimeError:
         # There is no folder in which numba could keep it.
-        compiled = numba.njit(kernel.walk_all, nogil=True)
+        compiled = numba.njit(walk_all, nogil=True)
     return compiled
