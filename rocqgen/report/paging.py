@@ -12,6 +12,7 @@ from rocqgen.models.vocabulary import ALL_RIGHTS, RIGHTS, Access, Privilege, Rea
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from rocqgen.mmu import Step
     from rocqgen.models import Rules
 
 _UNITS = ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB"))
@@ -44,6 +45,11 @@ def rights_text(rules: Rules, rights: int) -> str:
     """The rights of a path, by name."""
     names = [right.value for right in shown_rights(rules) if rights & right.flag]
     return ", ".join(names) or "none"
+
+
+def end_text(step: Step) -> str:
+    """Why the walk ends at this entry, in a word or two."""
+    return "cannot be loaded" if step.decision == Reason.ROOT else step.decision
 
 
 def bits_text(bits: Iterable[tuple[str, int]]) -> str:

@@ -20,6 +20,7 @@ from rocqgen.report.paging import (
     address_text,
     blame,
     controls_text,
+    end_text,
     entry_text,
     rights_text,
     size_text,
@@ -260,7 +261,7 @@ def _guilty(
 
 def _says(step: Step, rules: Rules) -> str:
     if step.target is None:
-        return f"{step.decision}{': ' if step.detail else ''}{step.detail}"
+        return f"{end_text(step)}{': ' if step.detail else ''}{step.detail}"
     what = "page" if step.decision == "leaf" else "table"
     return f"{what} at {step.target:#x}; grants {rights_text(rules, step.rights)}"
 

@@ -16,6 +16,7 @@ from rocqgen.report.paging import (
     address_text,
     bits_text,
     controls_text,
+    end_text,
     entry_text,
     updates,
     verdict,
@@ -85,5 +86,5 @@ def _step(step: Step, rules: Rules) -> Text:
         what = "page" if step.decision == "leaf" else "table"
         line.append(f"  -> {what} at {step.target:#x}", "not bold")
     else:
-        line.append(f"{'  ' if step.bits else ''}{step.decision}", "not bold red")
+        line.append(f"{'  ' if step.bits else ''}{end_text(step)}", "not bold red")
     return line
