@@ -111,7 +111,7 @@ def _show(
         from rocqgen.report.paging_json import render, walk_document  # noqa: PLC0415
 
         walks = [walk_document(outcome, rules, access, privilege) for outcome in outcomes]
-        print(render(translation.about, walks=walks), end="")
+        print(render(translation.about, pkru=hex(args.pkru or 0), walks=walks), end="")
         return
     from rocqgen.report.walk_tree import make_console, print_head, print_walk  # noqa: PLC0415
 

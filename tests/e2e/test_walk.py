@@ -146,6 +146,7 @@ def test_json_has_every_step(images: Path, capsys: pytest.CaptureFixture[str]) -
     assert document["format"] == 1
     assert document["model"] == "x86-64-4level"
     assert document["root"] == "0x1000"
+    assert document["pkru"] == "0x0"
     fault, absent = document["walks"]
     assert (fault["outcome"], fault["fault"], fault["code"]) == ("fault", "#PF", "0x7")
     assert fault["reason"] == "protection"
