@@ -221,8 +221,8 @@ MODELS = {name: load_model(name) for name in shipped_models()}
 BASES = {"x86": (0x7, 0x80), "ris": (0x1, 0xDE), "aar": (0x403, 0x2)}
 """What usual entries have set, and what makes leaves of many of them if it is toggled."""
 TELLING = {
-    "x86": (1, 2, 5, 6, 7, 59, 63),
-    "ris": (1, 2, 3, 4, 6, 7, 61),
+    "x86": (1, 2, 5, 6, 7, 20, 29, 59, 62, 63),
+    "ris": (1, 2, 3, 4, 6, 7, 9, 10, 27, 61, 62),
     "aar": (6, 7, 10, 51, 53, 54, 59, 60, 61, 62),
 }
 """Bits on which much depends."""

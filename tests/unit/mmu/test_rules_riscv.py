@@ -86,20 +86,20 @@ def test_bits_that_tables_must_not_have(bit: int) -> None:
     assert isinstance(outcome(ppn(0x7000) | V | R | A, middle=V | G), Walked)
 
 
-def test_superpages_are_aligned() -> None:
-    large = outcome(0, middle=ppn(0x40_0000) - ppn(0x3000) | V | R | A, va=0x1234)
-    assert isinstance(large, Faulted), "the table's address is in the leaf's low bits"
+@pytest.mark.parametrize(("level", "shift"), [(0, 30), (1, 21)])
+def test_superpages_are_aligned(level: int, shift: int) -> None:
     memory = SparseMemory()
     memory.write_word(0x1000, ppn(0x2000) | V)
-    for bit in range(10, 19):
-        memory.write_word(0x2000, ppn(0x40_0000) | V | R | A | 1 << bit)
+    at = 0x1000 * (level + 1)
+    for bit in range(10, shift - 2):
+        memory.write_word(at, ppn(5 << shift) | V | R | A | 1 << bit)
         found = walk(MODEL, memory, 8 << 60 | 1, 0x1234)
         assert isinstance(found, Faulted)
-        assert (found.reason, found.level) == (Reason.RESERVED, 1)
-    memory.write_word(0x2000, ppn(0x40_0000) | V | R | A)
+        assert (found.reason, found.level) == (Reason.RESERVED, level)
+    memory.write_word(at, ppn(5 << shift) | V | R | A | 3 << 8)
     good = walk(MODEL, memory, 8 << 60 | 1, 0x1234)
-    assert isinstance(good, Walked)
-    assert (good.pa, good.size) == (0x40_1234, 1 << 21)
+    assert isinstance(good, Walked), "bits 9:8 are software's"
+    assert (good.pa, good.size) == (5 << shift | 0x1234, 1 << shift)
 
 
 def test_rights() -> None:
