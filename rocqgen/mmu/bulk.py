@@ -28,6 +28,9 @@ UNBACKED: Final = 255
 """Stands for a reason where a table is not in the memory image: nothing is known then."""
 _MANY: Final = 256
 """From so many addresses on, it pays to have the memory as one array."""
+_COPIED: Final = 1 << 12
+"""Bytes of memory that are copied for one address more: a page takes no longer than a walk or two
+that are not by array."""
 NO_LEAF: Final = 255
 """Stands for a shift where the walk found no leaf."""
 
@@ -85,7 +88,9 @@ def walk_many(
     if problem is not None:
         walks = _all_fault(len(flat), rules, problem, access, privilege)
     else:
-        words = flatten(memory, rules.entry_bytes) if len(flat) >= _MANY else None
+        words = None
+        if len(flat) >= _MANY:
+            words = flatten(memory, rules.entry_bytes, _COPIED * len(flat))
         if engine != "numpy" and words is not None and bulk_numba.can_walk(rules):
             walks = bulk_numba.walk(rules, words, root, flat, access, privilege, keys)
         else:

@@ -63,8 +63,12 @@ class Flat:
         return self.words.take(place.view(np.intp)).astype(np.uint64, copy=False)
 
 
-def flatten(memory: PhysicalMemory, width: int) -> Flat | None:
-    """The memory as words of ``width`` bytes, or None if it is too large or not aligned."""
+def flatten(memory: PhysicalMemory, width: int, most: int = _MOST) -> Flat | None:
+    """The memory as words of ``width`` bytes, or None if that is not to be had.
+
+    That is: pieces that are not aligned, or memory that would be copied and has more than ``most``
+    bytes, which are never more than 64 MiB.
+    """
     kind = np.dtype(f"<u{width}")
     pieces = getattr(memory, "pieces", None)
     if pieces is not None:
@@ -75,7 +79,7 @@ def flatten(memory: PhysicalMemory, width: int) -> Flat | None:
         return Flat(width, words, starts, sizes, offsets // np.uint64(width))
     ranges = list(memory.ranges())
     total = sum(end - start for start, end in ranges)
-    if total > _MOST or any((start | end) % FRAME for start, end in ranges):
+    if total > min(most, _MOST) or any((start | end) % FRAME for start, end in ranges):
         return None
     copy = bytearray()
     for start, end in ranges:
