@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from itertools import product
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from rocqgen.models import Rules
 
 ROUNDS = 4
+SV32 = Path(__file__).parents[2] / "examples" / "models" / "riscv-sv32.toml"
+MODELS = [*shipped_models(), str(SV32)]  # the last one has entries of 4 bytes
 RECIPE = Recipe(first=0x10_0000, frames=0x4000_0000, outside=0.01)
 
 
@@ -52,7 +55,7 @@ def assert_says(walks: Walks, at: int, found: Walked | Faulted | object) -> None
         assert int(walks.reason[at]) == UNBACKED
 
 
-@pytest.mark.parametrize("name", shipped_models())
+@pytest.mark.parametrize("name", MODELS, ids=lambda name: Path(name).stem)
 def test_numpy_agrees_with_the_scalar_walk(name: str) -> None:
     random = np.random.default_rng(1)
     seen: set[Reason | None] = set()
@@ -72,7 +75,7 @@ def test_numpy_agrees_with_the_scalar_walk(name: str) -> None:
     assert seen >= usual
 
 
-@pytest.mark.parametrize("name", shipped_models())
+@pytest.mark.parametrize("name", MODELS, ids=lambda name: Path(name).stem)
 def test_numba_agrees_with_numpy(name: str) -> None:
     random = np.random.default_rng(2)
     for _ in range(ROUNDS):

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -14,12 +16,14 @@ from rocqgen.mmu.ranges import Content
 from rocqgen.mmu.space import enumerate_space
 from rocqgen.models import Reason, load_model, resolve, shipped_models
 
+SV32 = Path(__file__).parents[2] / "examples" / "models" / "riscv-sv32.toml"
+MODELS = [*shipped_models(), str(SV32)]  # the last one has entries of 4 bytes
 RECIPE = Recipe(first=0x10_0000, frames=0x4000_0000, tables=2, outside=0.01, odd=0.3)
 FAULTY = [reason_number(one) for one in (Reason.RESERVED, Reason.ADDRESS_SIZE, Reason.ROOT)]
 
 
 @pytest.mark.parametrize("frames", [False, True])
-@pytest.mark.parametrize("name", shipped_models())
+@pytest.mark.parametrize("name", MODELS, ids=lambda name: Path(name).stem)
 def test_every_address_is_in_its_range(name: str, frames: bool) -> None:
     random = np.random.default_rng(3)
     model = load_model(name)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,7 @@ from rocqgen.models.vocabulary import ALL_RIGHTS
 if TYPE_CHECKING:
     from rocqgen.models import Rules
 
+SV32 = Path(__file__).parents[3] / "examples" / "models" / "riscv-sv32.toml"
 READ_ONLY = Right.READ.flag | Right.USER_EXEC.flag
 
 
@@ -23,7 +25,7 @@ def make_builder(rules: Rules, first: int = 0x10_0000) -> TableBuilder:
     return TableBuilder(rules, SparseMemory(), lambda: next(frames))
 
 
-@pytest.fixture(params=shipped_models())
+@pytest.fixture(params=[*shipped_models(), str(SV32)], ids=lambda name: Path(name).stem)
 def rules(request: pytest.FixtureRequest) -> Rules:
     return resolve(load_model(request.param))
 
