@@ -49,7 +49,7 @@ def _rocq(states: int, seed: int) -> int:
     toolchain = require_toolchain()
     library = ensure_library(toolchain)
     begun = time.perf_counter()
-    cases = rocq.make_cases(max(1, states // 10), 10, seed)
+    cases = rocq.make_cases(max(1, states // 2), 2, seed)
     wrong = rocq.run(cases, toolchain, library)
     number, seconds = sum(case.states for case in cases), time.perf_counter() - begun
     said = f"{number} states, {len(wrong)} of {len(cases)} encodings differ; {seconds:.0f} s"
