@@ -111,7 +111,8 @@ def make_walk(numbers: Numbers) -> Callable[..., None]:
         upper, lowest, highest = shape[UPPER], shape[LOWEST], shape[HIGHEST]
         more = shape[MORE] != _ZERO
         start, size, place = starts[0], sizes[0], places[0]
-        # The walks of a block that go on: their rows, next tables, rights, and what was read.
+        # The walks of a block that go on: their rows, next tables, rights, and what was read. From
+        # the other end: those whose last table is known, with their entries' places for tables.
         rows = np.empty(BLOCK, dtype=np.intp)
         next_table = np.empty(BLOCK, dtype=np.uint64)
         path_rights = np.empty(BLOCK, dtype=np.uint64)
@@ -121,15 +122,13 @@ def make_walk(numbers: Numbers) -> Callable[..., None]:
         last = len(levels) - 1
         above = levels[max(last - 1, 0), SHIFT]
         cached = np.full(CACHED, _NOWHERE, dtype=np.uint64)
-        cached_table = np.empty(CACHED, dtype=np.uint64)
+        cached_place = np.empty(CACHED, dtype=np.uint64)
         cached_rights = np.empty(CACHED, dtype=np.uint64)
-        # The walks of a block that need the last table only.
-        hit_rows = np.empty(BLOCK, dtype=np.intp)
-        hit_table = np.empty(BLOCK, dtype=np.uint64)
-        hit_rights = np.empty(BLOCK, dtype=np.uint64)
+        last_shift, last_mask = levels[last, SHIFT], levels[last, INDEX]
+        last_bytes = (last_mask + _ONE) << width
         for begin in range(0, len(addresses), BLOCK):
             active = 0
-            hits = 0
+            known = BLOCK
             for i in range(begin, min(begin + BLOCK, len(addresses))):
                 va = addresses[i]
                 top = va >> upper
@@ -137,30 +136,19 @@ def make_walk(numbers: Numbers) -> Callable[..., None]:
                     out_reason[i] = noncanonical
                     out_code[i] = codes[noncanonical, 0]
                     continue
-                slot = ((va >> above) * _SPREAD) >> _SPREAD_SHIFT
-                if cached[slot] == va >> above and last > 0:
-                    hit_rows[hits] = i
-                    hit_table[hits] = cached_table[slot]
-                    hit_rights[hits] = cached_rights[slot]
-                    hits += 1
+                upper_bits = va >> above
+                slot = (upper_bits * _SPREAD) >> _SPREAD_SHIFT
+                if cached[slot] == upper_bits and last > 0:
+                    known -= 1
+                    rows[known] = i
+                    next_table[known] = cached_place[slot] + ((va >> last_shift) & last_mask)
+                    path_rights[known] = cached_rights[slot]
                 else:
                     rows[active] = i
                     next_table[active] = shape[ROOT]
                     path_rights[active] = all_rights
                     active += 1
             for number in range(len(levels)):
-                if number == last:
-                    for at in range(active):
-                        upper_bits = addresses[rows[at]] >> above
-                        slot = (upper_bits * _SPREAD) >> _SPREAD_SHIFT
-                        cached[slot] = upper_bits
-                        cached_table[slot] = next_table[at]
-                        cached_rights[slot] = path_rights[at]
-                    for at in range(hits):
-                        rows[active] = hit_rows[at]
-                        next_table[active] = hit_table[at]
-                        path_rights[active] = hit_rights[at]
-                        active += 1
                 shift, mask = levels[number, SHIFT], levels[number, INDEX]
                 table_mask, leaf_mask = levels[number, TABLE_MASK], levels[number, LEAF_MASK]
                 offset, frame_mask = levels[number, OFFSET], levels[number, FRAME]
@@ -181,56 +169,73 @@ def make_walk(numbers: Numbers) -> Callable[..., None]:
                                 high = middle
                         start, size, place = starts[low], sizes[low], places[low]
                         inside = address - start
+                    if number == last:
+                        first = next_table[at] - start
+                        if first < size and size - first >= last_bytes:
+                            upper_bits = addresses[rows[at]] >> above
+                            slot = (upper_bits * _SPREAD) >> _SPREAD_SHIFT
+                            cached[slot] = upper_bits
+                            cached_place[slot] = place + (first >> width)
+                            cached_rights[slot] = path_rights[at]
                     backed[at] = inside < size
                     found[at] = words[place + (inside >> width)] if inside < size else _ZERO
+                if number == last:
+                    for at in range(known, BLOCK):
+                        found[at] = words[next_table[at]]
+                        backed[at] = True
                 going = 0
-                for at in range(active):
-                    i = rows[at]
-                    if not backed[at]:
-                        out_reason[i] = unbacked
-                        out_code[i] = _ZERO
+                for part in range(2 if number == last else 1):
+                    for at in range(known if part else 0, BLOCK if part else active):
+                        i = rows[at]
+                        if not backed[at]:
+                            out_reason[i] = unbacked
+                            out_code[i] = _ZERO
+                            out_level[i] = number
+                            continue
+                        word = found[at]
+                        index = offset + (
+                            ((word >> shift_0) & mask_0) | ((word >> shift_1) & mask_1)
+                        )
+                        if more:
+                            index += (
+                                (word >> levels[number, FIRST_RUN + 4])
+                                & levels[number, FIRST_RUN + 5]
+                            ) | (
+                                (word >> levels[number, FIRST_RUN + 6])
+                                & levels[number, FIRST_RUN + 7]
+                            )
+                        meaning = np.uint64(tables[index])
+                        target = ((word & address_mask) << left) >> right
+                        rights = path_rights[at] & meaning
+                        if (meaning & usual) == usual_table and (word & table_mask) == _ZERO:
+                            rows[going] = i
+                            next_table[going] = target
+                            path_rights[going] = rights
+                            going += 1
+                            continue
+                        state = meaning >> state_shift
+                        leaf = state == leaf_state
+                        if leaf and (word & leaf_mask) == _ZERO and (meaning & ends) == _ZERO:
+                            key = (word >> key_shift) & key_mask
+                            why = np.uint64(
+                                decided[rights | (meaning & clean_flag) | (key << key_place)]
+                            )
+                            pa = (target & frame_mask) | (addresses[i] & leaf_size)
+                            # A choice of values, not a branch: which ones fault is hard to foresee.
+                            out_pa[i] = pa if why == _ZERO else _ZERO
+                            out_rights[i] = rights
+                            out_shift[i] = shift
+                        elif not leaf and state != table_state:
+                            why = state - _ONE
+                        elif word & (leaf_mask if leaf else table_mask):
+                            why = shape[ABOVE_REASON]
+                            if word & levels[number, LEAF_RESERVED if leaf else TABLE_RESERVED]:
+                                why = levels[number, RESERVED]
+                        else:
+                            why = unaccessed
+                        out_reason[i] = why
+                        out_code[i] = codes[why, number]
                         out_level[i] = number
-                        continue
-                    word = found[at]
-                    index = offset + (((word >> shift_0) & mask_0) | ((word >> shift_1) & mask_1))
-                    if more:
-                        index += (
-                            (word >> levels[number, FIRST_RUN + 4]) & levels[number, FIRST_RUN + 5]
-                        ) | (
-                            (word >> levels[number, FIRST_RUN + 6]) & levels[number, FIRST_RUN + 7]
-                        )
-                    meaning = np.uint64(tables[index])
-                    target = ((word & address_mask) << left) >> right
-                    rights = path_rights[at] & meaning
-                    if (meaning & usual) == usual_table and (word & table_mask) == _ZERO:
-                        rows[going] = i
-                        next_table[going] = target
-                        path_rights[going] = rights
-                        going += 1
-                        continue
-                    state = meaning >> state_shift
-                    leaf = state == leaf_state
-                    if leaf and (word & leaf_mask) == _ZERO and (meaning & ends) == _ZERO:
-                        key = (word >> key_shift) & key_mask
-                        why = np.uint64(
-                            decided[rights | (meaning & clean_flag) | (key << key_place)]
-                        )
-                        pa = (target & frame_mask) | (addresses[i] & leaf_size)
-                        # A choice of values, not a branch: which accesses fault is hard to foresee.
-                        out_pa[i] = pa if why == _ZERO else _ZERO
-                        out_rights[i] = rights
-                        out_shift[i] = shift
-                    elif not leaf and state != table_state:
-                        why = state - _ONE
-                    elif word & (leaf_mask if leaf else table_mask):
-                        why = shape[ABOVE_REASON]
-                        if word & levels[number, LEAF_RESERVED if leaf else TABLE_RESERVED]:
-                            why = levels[number, RESERVED]
-                    else:
-                        why = unaccessed
-                    out_reason[i] = why
-                    out_code[i] = codes[why, number]
-                    out_level[i] = number
                 active = going
 
     return walk_all
