@@ -1,35 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A concrete state that satisfies a precondition, in the shape that a theorem can be closed with.
-
-The prover's machine is `x86_kernel` of `theories/machine/x86_64.v`, and its memory is given in
-words of 8 bytes: so a state of the search is taken in that mode, if it is one there.
-"""
+"""A concrete state that satisfies a precondition, as data."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
-from operator import itemgetter
-from typing import Final
+from typing import Any, Self
 
-from rocqgen.check.choice import Choice, Mode, base_of
-from rocqgen.check.parts import Subject
-from rocqgen.check.run import Arrived, Machine, run
-from rocqgen.check.states import NoStateError, States
-from rocqgen.check.words import ENTRY
 from rocqgen.source.machine import Reg
-from rocqgen.source.spec import Fragment
 
-TRIES: Final = 40
-"""States of the search that are looked at."""
-
-MAX_STEPS: Final = 2000
-"""Instructions of its run, which the prover repeats."""
-
-MODE: Final = Mode()
-_WORD: Final = 8
+Memory = tuple[tuple[int, tuple[int, ...]], ...]
+"""64-bit words at and behind physical addresses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +20,7 @@ class Witness:
 
     `words` and `fractions` are the values of the parameters; `entry` is the address of the code and
     `frame` the physical address of its first byte, with the rest behind it.  `tables` and `data`
-    are physical memory: 64-bit words at and behind an address.  `flags` are CF, PF, ZF, SF and OF.
+    are physical memory.  `flags` are CF, PF, ZF, SF and OF.
     After `steps` steps the machine is at an exit, where the names that it binds have the values
     `bound`.
     """
@@ -49,104 +31,49 @@ class Witness:
     fractions: Mapping[str, Fraction]
     registers: Mapping[Reg, int]
     root: int
-    tables: tuple[tuple[int, tuple[int, ...]], ...]
-    data: tuple[tuple[int, tuple[int, ...]], ...]
+    tables: Memory
+    data: Memory
     flags: tuple[bool, bool, bool, bool, bool]
     max_physical: int
     steps: int
     bound: Mapping[str, int]
 
+    def to_json(self) -> dict[str, Any]:
+        """JSON values; `from_json` reads them back."""
+        return {
+            "entry": self.entry,
+            "frame": self.frame,
+            "words": dict(self.words),
+            "fractions": {name: str(one) for name, one in self.fractions.items()},
+            "registers": {reg.value: word for reg, word in self.registers.items()},
+            "root": self.root,
+            "tables": self.tables,
+            "data": self.data,
+            "flags": self.flags,
+            "max_physical": self.max_physical,
+            "steps": self.steps,
+            "bound": dict(self.bound),
+        }
 
-def find_witness(fragment: Fragment, *, seconds: float = 5.0) -> Witness | None:
-    """The simplest of some states from which the fragment comes to an exit; None if there is none.
-
-    The same fragment gives the same state.
-    """
-    subject = Subject(fragment)
-    states = States(subject, 0, MODE.maxphyaddr, time.monotonic() + seconds)
-    found: list[tuple[tuple[int, int, int], Witness]] = []
-    for number in range(TRIES):
-        try:
-            machine = states.next(number)
-        except NoStateError:
-            break
-        tamed = states.machine(_tame(machine.choice))
-        if tamed is not None and (witness := _witness(tamed)) is not None:
-            found.append((_rank(tamed, witness), witness))
-    return min(found, key=itemgetter(0))[1] if found else None
-
-
-def _tame(choice: Choice) -> Choice:
-    """The same in the mode of `x86_kernel`, on pages that a supervisor may use there."""
-    rights = {page: one._replace(user=False) for page, one in choice.rights.items()}
-    return replace(choice, rights=rights, mode=MODE, strategy="walk")
-
-
-def _rank(machine: Machine, witness: Witness) -> tuple[int, int, int]:
-    """Spaces that differ come first, and then what is less to read."""
-    bits = sum(word.bit_length() for word in witness.words.values())
-    return -len(set(machine.roots)), len(witness.tables) + len(witness.data), bits
-
-
-def _witness(machine: Machine) -> Witness | None:
-    done = run(machine, MAX_STEPS)
-    if not isinstance(done.end, Arrived):
-        return None
-    choice, subject = machine.choice, machine.subject
-    entry = choice.words[ENTRY]
-    frame = _frame(machine, entry)
-    data = list(_blocks(machine.resident.data))
-    if frame is None or any(len(block) % _WORD for _, block in data):
-        return None
-    tables: dict[int, int] = {}
-    for at, word in machine.tables.entries.items():
-        tables |= zip(range(at, at + _WORD), word.to_bytes(_WORD, "little"), strict=True)
-    state = machine.state
-    return Witness(
-        entry,
-        frame,
-        {name: word for name, word in choice.words.items() if name != ENTRY},
-        choice.fractions,
-        dict(sorted(state.regs.items(), key=lambda pair: list(Reg).index(pair[0]))),
-        state.cr3,
-        tuple((at, _words(block)) for at, block in _blocks(tables)),
-        tuple((at, _words(block)) for at, block in data),
-        choice.flags,
-        choice.mode.maxphyaddr,
-        len(done.steps),
-        {name: done.end.words[name] for name in _bound(subject, done.end.exit)},
-    )
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read what `to_json` gave; KeyError, TypeError or ValueError for anything else."""
+        cf, pf, zf, sf, of = map(bool, data["flags"])
+        return cls(
+            int(data["entry"]),
+            int(data["frame"]),
+            {str(name): int(word) for name, word in data["words"].items()},
+            {str(name): Fraction(one) for name, one in data["fractions"].items()},
+            {Reg(name): int(word) for name, word in data["registers"].items()},
+            int(data["root"]),
+            _memory(data["tables"]),
+            _memory(data["data"]),
+            (cf, pf, zf, sf, of),
+            int(data["max_physical"]),
+            int(data["steps"]),
+            {str(name): int(word) for name, word in data["bound"].items()},
+        )
 
 
-def _frame(machine: Machine, entry: int) -> int | None:
-    """Where the code lies, if it lies in one place and in one piece."""
-    choice, fragment = machine.choice, machine.subject.fragment
-    page = entry >> 12
-    frame = (choice.frames[base_of(machine.state.cr3), page] << 12) + (entry & 0xFFF)
-    expected = {frame + instr.offset for instr in fragment.instrs}
-    return frame if machine.resident.image.keys() == expected else None
-
-
-def _bound(subject: Subject, exit_: int) -> tuple[str, ...]:
-    return tuple(name.ident for name in subject.fragment.spec.exits[exit_].exists)
-
-
-def _blocks(data: Mapping[int, int]) -> Iterator[tuple[int, bytes]]:
-    """Bytes that follow each other, with the address of the first."""
-    block, start = bytearray(), 0
-    for at in sorted(data):
-        if block and at != start + len(block):
-            yield start, bytes(block)
-            block = bytearray()
-        if not block:
-            start = at
-        block.append(data[at])
-    if block:
-        yield start, bytes(block)
-
-
-def _words(block: bytes) -> tuple[int, ...]:
-    """Little-endian words."""
-    return tuple(
-        int.from_bytes(block[k : k + _WORD], "little") for k in range(0, len(block), _WORD)
-    )
+def _memory(data: Any) -> Memory:
+    return tuple((int(at), tuple(map(int, words))) for at, words in data)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,9 @@ from rocqgen.errors import UserError
 from rocqgen.exits import ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from rocqgen.check.witness import Witness
     from rocqgen.emit.regions import Proof
     from rocqgen.emit.theory import Theory
     from rocqgen.source.spec import Fragment
@@ -56,18 +57,26 @@ def read_inputs(paths: Sequence[Path], *, kept: Path | None = None) -> Inputs:
     errors: list[UserError] = []
     for found in _files(paths, errors):
         try:
-            made = [emit_theory(one, proofs=_proofs(one, kept)) for one in found]
+            theories += [emit_theory(one, proofs=_proofs(one, kept)) for one in found]
         except UserError as error:
             errors.append(error)
             continue
         fragments += found
-        theories += [
-            replace(theory, expect=one.expect.location)
-            if one.expect is not None and theory.expect is None
-            else theory
-            for one, theory in zip(found, made, strict=True)
-        ]
     return Inputs(tuple(theories), tuple(errors), tuple(fragments))
+
+
+def close_theories(inputs: Inputs, witnesses: Mapping[int, Witness | None]) -> tuple[Theory, ...]:
+    """The theories, each closed at the state that ``witnesses`` has for its number, if any."""
+    from rocqgen.emit import emit_theory  # noqa: PLC0415
+
+    return tuple(
+        theory
+        if (witness := witnesses.get(number)) is None
+        else emit_theory(fragment, witness, _proofs(fragment, None))
+        for number, (fragment, theory) in enumerate(
+            zip(inputs.fragments, inputs.theories, strict=True)
+        )
+    )
 
 
 def _proofs(fragment: Fragment, kept: Path | None) -> dict[str, Proof]:

@@ -9,14 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rocqgen.cli.inputs import Inputs, read_inputs
+from rocqgen.cli.inputs import Inputs, close_theories, read_inputs
 from rocqgen.cli.progress import progress_bar
 from rocqgen.errors import UserError
 from rocqgen.exits import ExitCode
 from rocqgen.prove.check import blank_outcome
 from rocqgen.prove.files import write_theories
 from rocqgen.prove.outcome import Status
-from rocqgen.prove.precheck import Prechecked, precheck
+from rocqgen.prove.precheck import Prechecked, precheck, witness_of
 from rocqgen.prove.run import Report, default_jobs, exit_code
 from rocqgen.prove.run import run as run_theories
 from rocqgen.prove.setup import checker
@@ -112,8 +112,6 @@ def run(args: argparse.Namespace) -> int:
     for error in inputs.errors:
         print(error.render(), file=sys.stderr)
     theories = inputs.theories
-    if args.output is not None and theories:
-        write_theories(theories, args.output, force=args.force)
     report = Report(())
     if theories:
         table = Table([one.theorem for one in theories])
@@ -153,8 +151,12 @@ def _check_and_prove(inputs: Inputs, args: argparse.Namespace, table: Table) -> 
     outcomes = dict(checked.settled)
     for outcome in outcomes.values():
         store.append(outcome)
-    left = [number for number in range(len(inputs.theories)) if number not in outcomes]
-    theories = [inputs.theories[number] for number in left]
+    witnesses = {number: witness_of(answer) for number, answer in checked.checks.items()}
+    everything = close_theories(inputs, witnesses)
+    if args.output is not None:
+        write_theories(everything, args.output, force=args.force)
+    left = [number for number in range(len(everything)) if number not in outcomes]
+    theories = [everything[number] for number in left]
     ended = checked.interrupted or bool(outcomes and not args.keep_going)
     if ended:
         status = Status.CANCELLED if checked.interrupted else Status.SKIPPED

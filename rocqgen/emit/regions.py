@@ -46,6 +46,11 @@ def read_proofs(path: Path) -> dict[str, Proof]:
     if not path.exists():
         return {}
     _, text = read_text(path, expected="a theory that rocqgen gen wrote")
+    return proofs_in(text, path)
+
+
+def proofs_in(text: str, path: Path) -> dict[str, Proof]:
+    """The proofs in the regions of a theory, by the names of their lemmas; it stands at `path`."""
     regions = list(_REGION.finditer(text))
     for begin in _BEGIN.finditer(text):
         if not any(one.start() < begin.start() < one.end() for one in regions):

@@ -70,6 +70,7 @@ def emit_theory(
         instrs=tuple(Step(one.location, one.text, one.offset) for one in fragment.instrs),
         words=tuple(scope.params),
         expect=None if fragment.expect is None else fragment.expect.location,
+        closed=None if instance is None else f"{scope.theory}_adequate",
     )
 
 

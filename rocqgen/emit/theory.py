@@ -58,7 +58,9 @@ class Theory:
     path of the assembly as the user gave it and ``digest`` the SHA-256 of its bytes in hex.
     ``instrs`` has the fragment's instructions in the order of their offsets.
     ``words`` names the engine's variables, from 1 on.
-    ``expect`` is set for a wrong twin: the line at which its proof must fail.
+    ``expect`` is set for a wrong twin: the line at which its proof must fail.  ``closed`` is the
+    theorem about the bare machine that follows from the headline at a concrete state, if there is
+    one: what it assumes includes what the headline assumes.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Theory:
     instrs: tuple[Step, ...] = ()
     words: tuple[str, ...] = ()
     expect: Location | None = None
+    closed: str | None = None
 
     def mark_at(self, offset: int) -> Mark | None:
         """The innermost mark around the character at ``offset``; of equals, the later one."""

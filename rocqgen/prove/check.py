@@ -155,7 +155,8 @@ class Checker:
             )
         module = f"{GENERATED}.t{number}.{theory.name}"
         try:
-            assumptions = self.coqc.assumptions(module, theory.theorem, folder)
+            asked = theory.closed or theory.theorem
+            assumptions = self.coqc.assumptions(module, asked, folder)
         except (AssumptionsUnknownError, ProverError) as error:
             if isinstance(error, ProverUnavailableError):
                 raise
@@ -231,6 +232,7 @@ def blank_outcome(theory: Theory, status: Status, message: str = "") -> Outcome:
         theorem=theory.theorem,
         source=theory.source,
         status=status,
+        closed=theory.closed,
         path=str(Path(theory.source).absolute()),
         digest=theory.digest,
         troubles=(Trouble(message),) if message else (),

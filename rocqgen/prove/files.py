@@ -15,7 +15,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rocqgen.emit.regions import without_proofs
+from rocqgen.emit.regions import proofs_in, without_proofs
 from rocqgen.errors import UserError
 
 if TYPE_CHECKING:
@@ -80,6 +80,18 @@ def _insist_ours(target: Path, remembered: str | None, text: str) -> None:
             f"{target} was changed by hand since it was generated, and would be lost",
             hint="--force to replace it, or another folder after -o",
         )
+    kept = proofs_in(text, target)
+    for name, proof in proofs_in(present, target).items():
+        if name not in kept or kept[name].text != proof.text:
+            raise UserError(
+                f"the proof of `{name}` was written by hand, and would be lost",
+                file=proof.location.file,
+                line=proof.location.line,
+                column=proof.location.column,
+                expected="proofs by hand in a folder `proofs` beside the source, where they are "
+                "taken from",
+                hint="--force to replace it, or another folder after -o",
+            )
 
 
 def _read(path: Path) -> dict[str, str]:

@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rocqgen.emit.theory import Role
 from rocqgen.prove.explain import explain
 from rocqgen.prove.outcome import Trouble
 from rocqgen.source.location import Location
@@ -69,6 +70,11 @@ def locate(theory: Theory, failure: Failure) -> Trouble:
         message = (
             "this fact was not found to be true; correct the code or the annotation, or prove it in"
             " its region of the theory: rocqgen gen -o proofs writes one, beside the source"
+        )
+    elif mark is not None and mark.role is Role.CLOSED:
+        message = (
+            "the theorem is accepted, but not at the concrete state that the pre-check found;"
+            f" please report it (--no-check proves without such a state): {message}"
         )
     return Trouble(
         message=message,

@@ -58,8 +58,10 @@ class Outcome:
     ``when`` is UTC in ISO 8601; ``seconds`` wall-clock time in the prover, ``peak_mb`` its resident
     memory in MB with the library; ``assumptions`` are axioms by name, weaker checks by a sentence;
     ``dependents`` lemmas that lean on a failed one.  ``expect`` is the line at which a wrong twin
-    must fail.  ``key`` hashes everything that the verdict depends on.  ``check`` is what the
-    pre-check said, as JSON (`rocqgen.check.Result`); None where it was not asked.
+    must fail.  ``closed`` is the theorem about the bare machine at a concrete state that was
+    checked with it, if there was one.  ``key`` hashes everything that the verdict depends on.
+    ``check`` is what the pre-check said, as JSON (`rocqgen.check.Result`); None where it was not
+    asked.
     """
 
     fragment: str
@@ -77,6 +79,7 @@ class Outcome:
     prover: str = ""
     key: str = ""
     when: str = ""
+    closed: str | None = None
     check: dict[str, Any] | None = field(default=None, hash=False)
     cached: bool = field(default=False, compare=False)
 

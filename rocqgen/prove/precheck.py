@@ -13,7 +13,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from rocqgen import __version__
+from rocqgen.check import Verdict
 from rocqgen.check.limits import SECONDS, STATES, VERSION
+from rocqgen.check.witness import Witness
 from rocqgen.prove.check import blank_outcome
 from rocqgen.prove.outcome import Outcome, Status, Trouble
 from rocqgen.source.location import Location
@@ -73,10 +75,25 @@ def key(fragment: Fragment) -> str:
 
 
 def _check(fragment: Fragment) -> dict[str, Any]:
+    from rocqgen.check.closing import find_witness  # noqa: PLC0415 - slow to import
     from rocqgen.check.search import check  # noqa: PLC0415 - slow to import
 
     result = check(fragment)
-    return {**result.to_json(), "key": key(fragment), "message": _message(result)}
+    witness = None
+    if result.verdict is Verdict.OK and fragment.expect is None:
+        witness = find_witness(fragment)
+    return {
+        **result.to_json(),
+        "key": key(fragment),
+        "message": _message(result),
+        "witness": witness and witness.to_json(),
+    }
+
+
+def witness_of(answer: Mapping[str, Any] | None) -> Witness | None:
+    """The state that a check has found to close the theorem at, if it has found one."""
+    found = answer and answer.get("witness")
+    return Witness.from_json(found) if found else None
 
 
 def _message(result: Result) -> str:

@@ -76,7 +76,7 @@ class Table:
         line = Text()
         line.append(f"{outcome.status.value:<10}", style)
         line.append(f"{outcome.theorem:<{self._width}}  {outcome.seconds:7.2f} s  ")
-        line.append(f"{axioms(outcome):<10}")
+        line.append(f"{axioms(outcome):<15}")
         line.append(f"  {outcome.source}")
         if outcome.expect is not None:
             line.append(f" ({outcome.verdict})")
@@ -100,11 +100,14 @@ class Table:
 
 
 def axioms(outcome: Outcome) -> str:
-    """The column of assumptions; a dash where it was never asked."""
+    """The column of assumptions; a dash where it was never asked.
+
+    What is closed on the bare machine `runs` there.
+    """
     if outcome.status not in {Status.PROVED, Status.ADMITTED}:
         return "-"
     if not outcome.assumptions:
-        return "no axioms"
+        return "no axioms, runs" if outcome.closed else "no axioms"
     return ", ".join(outcome.assumptions)
 
 

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from rocqgen.check.witness import find_witness
+from rocqgen.check.closing import find_witness
+from rocqgen.check.witness import Witness
 from rocqgen.source import load_fragments
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -25,6 +27,7 @@ def test_examples_have_witnesses(path: Path) -> None:
         memory = dict(witness.tables) | dict(witness.data)
         assert len(memory) == len(witness.tables) + len(witness.data)
         assert find_witness(fragment) == witness
+        assert Witness.from_json(json.loads(json.dumps(witness.to_json()))) == witness
 
 
 WRONG = {

@@ -67,8 +67,8 @@ def test_the_table_off_a_terminal_is_plain() -> None:
             table.row(outcome)
     table.finish([PROVED, FAILED, TWIN])
     lines = file.getvalue().splitlines()
-    assert lines[0] == "proved    a_spec     1.23 s  no axioms   x/a.s"
-    assert lines[1] == "failed    b_spec     1.23 s  -           x/a.s"
+    assert lines[0] == "proved    a_spec     1.23 s  no axioms        x/a.s"
+    assert lines[1] == "failed    b_spec     1.23 s  -                x/a.s"
     assert lines[2].endswith("(failed as expected at line 12)")
     assert lines[3].endswith("(known since then)")
     assert lines[5] == "x/a.s:12: mov (%rax), %rbx"
