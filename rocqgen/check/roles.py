@@ -42,6 +42,8 @@ class Roles:
     values: list[str] = field(default_factory=list)
     defined: list[tuple[str, Expr]] = field(default_factory=list)
     """Words that an equation determines, each behind those it depends on."""
+    facts: tuple[Pure, ...] = ()
+    """The facts that are no such equation."""
     fractions: list[str] = field(default_factory=list)
 
 
@@ -69,6 +71,8 @@ def roles_of(subject: Subject) -> Roles:
     known = {*roles.roots, *roles.pointers, *roles.physical, *roles.indices, *roles.fractions}
     roles.values = [one.ident for one in spec.params if one.ident not in known]
     roles.defined = list(_definitions(pre.facts, {one.ident for one in spec.params}))
+    made = {id(expr) for _, expr in roles.defined}
+    roles.facts = tuple(one for one in pre.facts if not {id(one.left), id(one.right)} & made)
     return roles
 
 

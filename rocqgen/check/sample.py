@@ -14,14 +14,18 @@ from random import Random
 from typing import Final
 
 from rocqgen.check.choice import Choice, Mode, Page, Rights, base_of, models
+from rocqgen.check.mend import mend
 from rocqgen.check.parts import Subject
 from rocqgen.check.resident import Need, needs
 from rocqgen.check.roles import Roles, roles_of
-from rocqgen.check.words import ENTRY, MASK, PAGE, pages_of, value
+from rocqgen.check.words import ENTRY, MASK, PAGE, holds, pages_of, value
 from rocqgen.cpu import Access
 
 STRATEGIES: Final = ("walk", "cached", "random")
 """How the TLB behaves, in the order in which states take turns."""
+
+MENDS: Final = 4
+"""How often words are changed to make facts true."""
 
 _FRACTIONS: Final = (
     Fraction(1, 2),
@@ -140,6 +144,12 @@ class Sampler:
             target = name in roles.exits
             words.setdefault(name, self._target(mode) if target else self._value(words, wild))
         self.settle(words)
+        facts, defined = roles.facts, {name for name, _ in roles.defined}
+        for _ in range(MENDS):
+            if all(holds(fact, words) for fact in facts):
+                break
+            mend(facts, words, defined, random)
+            self.settle(words)
         return words
 
     def settle(self, words: dict[str, int]) -> None:

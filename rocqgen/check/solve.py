@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds choices where drawing does not, and tells why there is none, with z3.
 
-Words are bit vectors, and frames an uninterpreted function of the root table and the page.  That
-no two things overlap is added where a candidate breaks it: so a satisfiable precondition costs a
-few conditions instead of one for each pair of bytes.
+Words are bit vectors, and so is the frame of each page that is named; pages of one number under one
+root table have one frame.  That no two things overlap is added where a candidate breaks it: so a
+satisfiable precondition costs a few conditions instead of one for each pair of bytes.
+
+Nothing in the language bounds a named share from below: what is shared by name fits beside what is
+less than the whole.
 """
 
 from __future__ import annotations
@@ -12,14 +15,15 @@ import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, Final
 
 import z3
 
-from rocqgen.check.choice import Choice, Mode, Page
+from rocqgen.check.choice import Choice, Mode, Page, base_of
 from rocqgen.check.parts import Cell, Subject
-from rocqgen.check.resident import WORD_SIZE, Conflict, needs
-from rocqgen.check.words import ENTRY, MASK
+from rocqgen.check.resident import WORD_SIZE, Conflict
+from rocqgen.check.words import ENTRY, MASK, PAGE, share
 from rocqgen.source.location import Location
 from rocqgen.source.print import print_item
 from rocqgen.source.spec import (
@@ -28,6 +32,7 @@ from rocqgen.source.spec import (
     Code,
     Expr,
     Frac,
+    FracLit,
     FracVar,
     Label,
     Lit,
@@ -38,8 +43,11 @@ from rocqgen.source.spec import (
     Var,
 )
 
-TIMEOUT: Final = 2000
-"""Milliseconds for one question."""
+TIMEOUT: Final = 10_000
+"""Milliseconds for one question, by the clock; a stop for what the next limit does not catch."""
+
+EFFORT: Final = 4_000_000
+"""The solver's own measure of work for one question, so that a busy machine changes no answer."""
 
 ROUNDS: Final = 400
 """Conditions that are added, or wishes dropped, for one choice."""
@@ -62,10 +70,9 @@ class Contradiction:
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """Words, shares and frames that satisfy what the solver knows."""
+    """Words and frames that satisfy what the solver knows."""
 
     words: dict[str, int]
-    fractions: dict[str, Fraction]
     frames: dict[Page, int]
     mode: Mode
 
@@ -75,24 +82,21 @@ class Solver:
 
     def __init__(self, subject: Subject, seed: int = 0, deadline: float = float("inf")) -> None:
         self.subject, self.deadline = subject, deadline
-        self.solver = z3.Solver()
+        # Bits alone: z3 is much faster here than where functions and rationals are mixed in.
+        self.solver = z3.SolverFor("QF_BV")
         self.solver.set("random_seed", seed % (1 << 31))
         self.solver.set("timeout", TIMEOUT)
+        self.solver.set("rlimit", EFFORT)
         spec = subject.fragment.spec
         self.words: dict[str, Any] = {ENTRY: z3.BitVec("entry", 64)}
-        self.fractions: dict[str, Any] = {}
         for name in spec.params:
-            if name.sort is Sort.FRACTION:
-                self.fractions[name.ident] = z3.Real(f"q_{name.ident}")
-            else:
+            if name.sort is not Sort.FRACTION:
                 self.words[name.ident] = z3.BitVec(f"w_{name.ident}", 64)
         self.la57 = z3.Bool("la57")
-        self.frame = z3.Function("frame", z3.BitVecSort(40), z3.BitVecSort(52), z3.BitVecSort(40))
         self.reasons: dict[str, Reason] = {}
-        self.pages: list[tuple[Any, Any]] = []
         self.conditions: dict[str, tuple[Any, ...]] = {}
-        self.always = [z3.And(one > 0, one <= 1) for one in self.fractions.values()]
-        self.solver.add(*self.always)
+        self.always: list[Any] = []
+        self.frames: dict[tuple[str, str], tuple[Any, Any]] = {}
         self._state()
 
     # -- questions ---------------------------------------------------------------------------------
@@ -112,6 +116,7 @@ class Solver:
         for name in tuple(kept):
             solver = z3.Solver()
             solver.set("timeout", TIMEOUT)
+            solver.set("rlimit", EFFORT)
             solver.add(*self.always)
             for one in kept:
                 if one != name:
@@ -170,14 +175,13 @@ class Solver:
             self._add(item.location, print_item(item), *self._mapped(cell.root, item.addr))
         for root, claim in pre.claims:
             va, pa = self.word(claim.va), self.word(claim.pa)
-            first, last = self._place(root, va), self._place(root, va + (WORD_SIZE - 1))
             self._add(
                 claim.location,
                 print_item(claim),
                 *self._mapped(root, claim.va),
                 z3.ULE(pa, (1 << 52) - WORD_SIZE),
-                first == z3.Extract(51, 0, pa),
-                last == z3.Extract(51, 0, pa + (WORD_SIZE - 1)),
+                self._place(root, va, 0) == z3.Extract(51, 0, pa),
+                self._place(root, va, WORD_SIZE - 1) == z3.Extract(51, 0, pa + (WORD_SIZE - 1)),
             )
         for phys in pre.phys:
             self._add(
@@ -185,23 +189,29 @@ class Solver:
                 print_item(phys),
                 z3.ULE(self.word(phys.addr), (1 << 52) - WORD_SIZE),
             )
-        entry = self.words[ENTRY]
         for root, code in pre.code:
-            conditions = list(self._canonical(root, entry, self.subject.size))
-            for instr in self.subject.fragment.instrs:
-                first = self._place(root, entry + instr.offset)
-                last = self._place(root, entry + (instr.offset + instr.length - 1))
-                conditions.append(last == first + (instr.length - 1))
-            for number in range(0, self.subject.size + 4095, 4096):
-                here = entry + min(number, self.subject.size - 1)
-                self.pages.append((self._base(root), z3.Extract(63, 12, here)))
-            self._add(code.location, print_item(code), *conditions)
+            self._add(code.location, print_item(code), *self._code(root))
+
+    def _code(self, root: str) -> Iterator[Any]:
+        """The code is at addresses, and each instruction on adjacent frames."""
+        entry, size = self.words[ENTRY], self.subject.size
+        yield from self._canonical(root, entry, size)
+        first = z3.Extract(63, 12, entry)
+        offset = z3.ZeroExt(52, z3.Extract(11, 0, entry))
+        pages = [self._frame(root, first + number) for number in range(1 + (size + 4094) // 4096)]
+        for instr in self.subject.fragment.instrs:
+            if instr.length == 1:
+                continue
+            last = instr.offset + instr.length - 1
+            for number, (frame, after) in enumerate(pairwise(pages), 1):
+                seam = PAGE * number
+                split = z3.And(z3.ULT(offset + instr.offset, seam), z3.UGE(offset + last, seam))
+                yield z3.Implies(split, after == frame + 1)
 
     def _mapped(self, root: str, addr: Expr) -> Iterator[Any]:
         va = self.word(addr)
         yield from self._canonical(root, va, WORD_SIZE)
-        for here in (va, va + (WORD_SIZE - 1)):
-            self.pages.append((self._base(root), z3.Extract(63, 12, here)))
+        self._place(root, va, 0)
 
     def _canonical(self, root: str, va: Any, size: int) -> Iterator[Any]:
         yield z3.ULT(self.words[root], 1 << 52)
@@ -234,7 +244,8 @@ class Solver:
     def _disjoint(self, there: tuple[tuple[Any, int], ...]) -> None:
         """The items may share a byte only where their shares fit."""
         items = [item for item, _ in there]
-        fits = sum(self._share(_plain(one).frac) for one in items) <= 1
+        if self._fit([_plain(one).frac for one in items]):
+            return
         together = [z3.And(*(self._byte(items[0], 0) == self._byte(one, 0) for one in items[1:]))]
         (first, k), *others = there
         together.append(z3.And(*(self._byte(first, k) == self._byte(one, n) for one, n in others)))
@@ -243,7 +254,7 @@ class Solver:
             for number in range(1, WORD_SIZE):
                 together.append(self._byte(one, 0) == self._byte(two, number))
                 together.append(self._byte(two, 0) == self._byte(one, number))
-        self._lesson(items, z3.Or(fits, z3.Not(z3.Or(*together))))
+        self._lesson(items, z3.Not(z3.Or(*together)))
 
     def _agree(self, one: tuple[Any, int], two: tuple[Any, int]) -> None:
         """Bytes at one place have one value."""
@@ -260,11 +271,12 @@ class Solver:
         """An item's bytes are not code."""
         entry, size = self.words[ENTRY], self.subject.size
         conditions = []
+        first = z3.Extract(63, 12, entry)
+        last = z3.Extract(63, 12, entry + (size - 1))
         for root, _ in self.subject.pre.code:
-            first = z3.Extract(63, 12, entry)
-            last = z3.Extract(63, 12, entry + (size - 1))
             for number in range(1 + (size + 4094) // 4096):
                 page = first + number
+                frame = self._frame(root, page)
                 low = z3.If(page == first, z3.Extract(11, 0, entry), z3.BitVecVal(0, 12))
                 high = z3.If(
                     page == last, z3.Extract(11, 0, entry + (size - 1)), z3.BitVecVal(4095, 12)
@@ -274,8 +286,8 @@ class Solver:
                     offset = z3.Extract(11, 0, place)
                     conditions.append(
                         z3.Or(
-                            z3.Extract(51, 12, place) != self.frame(self._base(root), page),
-                            z3.UGT(page, last),
+                            z3.Extract(51, 12, place) != frame,
+                            z3.UGT(page - first, last - first),
                             z3.ULT(offset, low),
                             z3.UGT(offset, high),
                         )
@@ -286,7 +298,7 @@ class Solver:
         """The physical address of a byte, in 52 bits."""
         if isinstance(item, PhysPt):
             return z3.Extract(51, 0, self.word(item.addr) + k)
-        return self._place(item.root, self.word(item.item.addr) + k)
+        return self._place(item.root, self.word(item.item.addr), k)
 
     def _value(self, item: Cell | PhysPt, k: int) -> Any:
         return z3.Extract(8 * k + 7, 8 * k, self.word(_plain(item).value))
@@ -318,17 +330,43 @@ class Solver:
             case Rel.LE:
                 return z3.ULE(left, right)
 
-    def _share(self, frac: Frac) -> Any:
-        if isinstance(frac, FracVar):
-            return self.fractions[frac.ident]
-        return z3.RealVal(Fraction(frac.numerator, frac.denominator))
+    def _fit(self, shares: list[Frac]) -> bool:
+        """Whether shares can be of one thing, if those with names are small enough."""
+        literal = sum(
+            (share(one, {}) for one in shares if isinstance(one, FracLit)), start=Fraction(0)
+        )
+        named = any(isinstance(one, FracVar) for one in shares)
+        return literal < 1 if named else literal <= 1
 
     def _base(self, root: str) -> Any:
         return z3.Extract(51, 12, self.words[root])
 
-    def _place(self, root: str, va: Any) -> Any:
-        frame = self.frame(self._base(root), z3.Extract(63, 12, va))
-        return z3.Concat(frame, z3.Extract(11, 0, va))
+    def _place(self, root: str, va: Any, k: int) -> Any:
+        """The physical address of the byte `k` of the word at `va`, in 52 bits."""
+        here = va + k
+        first = self._frame(root, z3.Extract(63, 12, va))
+        last = self._frame(root, z3.Extract(63, 12, va + (WORD_SIZE - 1)))
+        inside = z3.Extract(63, 12, here) == z3.Extract(63, 12, va)
+        frame = first if k == 0 else last if k == WORD_SIZE - 1 else z3.If(inside, first, last)
+        return z3.Concat(frame, z3.Extract(11, 0, here))
+
+    def _frame(self, root: str, page: Any) -> Any:
+        """The frame of a page; the same one for the same page under the same table."""
+        page = z3.simplify(page)
+        key = (root, page.sexpr())
+        if key not in self.frames:
+            frame = z3.BitVec(f"frame_{len(self.frames)}", 40)
+            for (other, _), (known, number) in self.frames.items():
+                same = [number == page]
+                if other != root:
+                    same.append(self._base(other) == self._base(root))
+                self._always(z3.Implies(z3.And(*same), known == frame))
+            self.frames[key] = (frame, page)
+        return self.frames[key][0]
+
+    def _always(self, condition: Any) -> None:
+        self.always.append(condition)
+        self.solver.add(condition)
 
     # -- candidates --------------------------------------------------------------------------------
 
@@ -339,34 +377,29 @@ class Solver:
             if word <= MASK:
                 yield z3.Extract(11, 0, term) == (word & 0xFFF), name
                 yield z3.Extract(63, 12, term) == (word >> 12), name
-        for name, fraction in choice.fractions.items():
-            yield self.fractions[name] == z3.RealVal(fraction), name
-        for base, page in self.pages:
+        for (root, _), (frame, page) in self.frames.items():
             # Different pages on different frames, nearly always.
-            low = z3.Extract(19, 0, page) ^ z3.RotateLeft(z3.Extract(19, 0, base), 7)
-            yield self.frame(base, page) == z3.ZeroExt(20, low ^ 0x5A5A5), "frame"
+            base = z3.Extract(19, 0, self._base(root))
+            low = z3.Extract(19, 0, page) ^ z3.RotateLeft(base, 7)
+            yield frame == z3.ZeroExt(20, low ^ 0x5A5A5), "frame"
 
     def _read(self, model: Any, choice: Choice) -> Repaired:
         words = {
             name: model.eval(term, model_completion=True).as_long()
             for name, term in self.words.items()
         }
-        fractions = {
-            name: Fraction(model.eval(term, model_completion=True).as_fraction())
-            for name, term in self.fractions.items()
-        }
         frames: dict[Page, int] = {}
-        for need in needs(self.subject, words):
-            base = need.root & ((1 << 52) - (1 << 12))
-            term = self.frame(z3.BitVecVal(base >> 12, 40), z3.BitVecVal(need.page, 52))
-            frames[base, need.page] = model.eval(term, model_completion=True).as_long()
+        for (root, _), (frame, page) in self.frames.items():
+            number = model.eval(page, model_completion=True).as_long()
+            frames[base_of(words[root]), number] = model.eval(
+                frame, model_completion=True
+            ).as_long()
         la57 = z3.is_true(model.eval(self.la57, model_completion=True))
         largest = max((*frames.values(), *(words[name] >> 12 for name in self.subject.roots), 0))
         mode = choice.mode
         width = max(mode.maxphyaddr, min(52, 12 + largest.bit_length()))
         return Repaired(
             words,
-            fractions,
             frames,
             Mode(mode.wp, mode.smep, mode.smap, mode.nxe, la57, width),
         )

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from fractions import Fraction
 from random import Random
 from typing import TYPE_CHECKING, Final
 
 from rocqgen.check.parts import Subject
-from rocqgen.check.resident import Conflict, reside
+from rocqgen.check.resident import Conflict, Resident, reside
 from rocqgen.check.run import Machine
 from rocqgen.check.sample import STRATEGIES, Sampler
 
@@ -17,10 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from rocqgen.check.choice import Choice
-    from rocqgen.check.solve import Contradiction, Solver
+    from rocqgen.check.solve import Contradiction, Repaired, Solver
 
-_WILD: Final = (1.0, 1.0, 0.9, 0.8, 0.6, 0.4, 0.2, 0.0, 0.0)
-"""How wild each attempt at one state is."""
+_WILD: Final = (1.0, 1.0, 0.9, 0.8, 0.6, 0.4, 0.2, 0.0, 0.0, *(1.0, 0.9, 0.7, 0.4) * 20)
+"""How wild each attempt at one state is: all of them cost less than one question to the solver."""
+
+MISSES: Final = 3
+"""States for which all attempts failed, after which one attempt is made for each."""
+
+SMALL: Final = Fraction(1, 1 << 20)
+"""A share beside which nearly all others fit."""
 
 LESSONS: Final = 200
 """Candidates of the solver for one state."""
@@ -52,8 +59,7 @@ class States:
     def next(self, number: int) -> Machine:
         """The state of this number; NoStateError where there is none."""
         strategy = STRATEGIES[number % len(STRATEGIES)]
-        # Where drawing has failed for several states, it is not tried as often.
-        attempts = _WILD if self._misses < 3 else _WILD[:1]
+        attempts = _WILD if self._misses < MISSES else _WILD[:1]
         for wild in attempts:
             choice = self.sampler.draw(wild, strategy)
             machine = self.machine(choice)
@@ -84,15 +90,24 @@ class States:
                 raise NoStateError("the solver gave up")
             if isinstance(found, Contradiction):
                 raise NoStateError("no state satisfies the precondition", found)
+            repaired, resident = self._complete(found, choice)
+            if isinstance(resident, Conflict):
+                if not self.solver.learn(resident):
+                    raise NoStateError(f"no state was found: {resident.reason}")
+                continue
+            machine = Machine(self.subject, repaired, resident)
+            if machine.apart:
+                return machine
+            choice = self.sampler.draw(0.5, choice.strategy)
+        raise NoStateError("no state was found")
+
+    def _complete(self, found: Repaired, choice: Choice) -> tuple[Choice, Resident | Conflict]:
+        """What the solver found with the shares of the choice, or with small ones."""
+        for fractions in (choice.fractions, dict.fromkeys(choice.fractions, SMALL)):
             repaired = self.sampler.complete(
-                found.words, found.fractions, found.mode, 0.0, choice.strategy, found.frames
+                found.words, fractions, found.mode, 0.0, choice.strategy, found.frames
             )
             resident = reside(self.subject, repaired)
             if not isinstance(resident, Conflict):
-                machine = Machine(self.subject, repaired, resident)
-                if machine.apart:
-                    return machine
-                choice = self.sampler.draw(0.5, choice.strategy)
-            elif not self.solver.learn(resident):
-                raise NoStateError(f"no state was found: {resident.reason}")
-        raise NoStateError("no state was found")
+                break
+        return repaired, resident
