@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -111,3 +113,11 @@ def test_an_offset_of_no_instruction_stays_at_the_block() -> None:
     trouble = locate(THEORY, failure(22, "Tactic failure: rocqgen-stuck 2 no exit here."))
     assert trouble.location == line(2)
     assert trouble.message == "no exit here (at offset 2)"
+
+
+def test_a_state_that_does_not_fit_is_a_defect_of_ours() -> None:
+    mark = Mark(0, len(TEXT), line(4), Role.CLOSED, "a")
+    trouble = locate(replace(THEORY, marks=(mark,)), failure(22))
+    assert trouble.location == line(4)
+    assert trouble.message.startswith("the theorem is accepted, but not at the concrete state")
+    assert trouble.message.endswith("please report it (--no-check proves without such a state): no")
