@@ -15,9 +15,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from bench.mmu.agreement import MODELS, agree, show
+from bench.mmu.agreement import MODELS, Agreement, agree, show
+from bench.mmu.machines import MACHINES
+from bench.mmu.others import Others, agree_others, show_others
 from bench.mmu.speed import machine as busy
 from bench.mmu.speed import measure
+from rocqgen.models import load_model
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,12 +54,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             found.append(agree(mode, args.cases, args.seed))
             console.print(f"\n{show(found[-1:])}", markup=False)
             console.print(f"  {time.process_time() - began:.0f} s of processor time", markup=False)
+        others = []
+        for name, machine in MACHINES.items():
+            others.append(agree_others(load_model(name), machine(), args.cases, args.seed))
+            console.print(f"\n{show_others(others[-1])}", markup=False)
+        every: list[Agreement | Others] = [*found, *others]
         content["agreement"] = [
             {"mode": one.mode, "cases": one.cases, "mismatches": len(one.mismatches)}
             | {"outcomes": dict(sorted(one.outcomes.items()))}
-            for one in found
+            for one in every
         ]
-        wrong |= any(one.mismatches for one in found)
+        wrong |= any(one.mismatches for one in every)
     if args.json is not None:
         args.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return int(wrong)
