@@ -228,7 +228,7 @@ class TableBuilder:
                 return word
         choices = sorted(possible, key=lambda one: (one.bit_count(), one))
         raise UserError(
-            f"no {'table' if state == TABLE else 'leaf'} of level {lookup.level.name} grants "
+            f"no {'table' if state == TABLE else 'leaf'} of {lookup.level.name} grants "
             f"exactly {', '.join(rights_names(wanted)) or 'nothing'}",
             expected="; ".join(", ".join(rights_names(one)) or "nothing" for one in choices),
         )
@@ -236,7 +236,7 @@ class TableBuilder:
     def _table(self, lookup: Lookup) -> NDArray[np.uint16]:
         if lookup.table is None:
             raise UserError(
-                f"entries of level {lookup.level.name} depend on too many bits to build tables"
+                f"entries of {lookup.level.name} depend on too many bits to build tables"
             )
         return lookup.table
 

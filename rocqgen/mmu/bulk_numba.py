@@ -86,7 +86,7 @@ def walk(
         fault_codes(rules, access, privilege),
     )
     walk_all = _compiled()
-    threads = min(os.cpu_count() or 1, len(addresses) // _PER_THREAD) or 1
+    threads = min(_processors(), len(addresses) // _PER_THREAD) or 1
     bounds = np.linspace(0, len(addresses), threads + 1).astype(int)
     parts = [slice(begin, end) for begin, end in pairwise(bounds.tolist())]
 
@@ -99,6 +99,13 @@ def walk(
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(run, parts))
     return walks
+
+
+def _processors() -> int:
+    """Those that this process may use, as far as the system tells."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _shape(rules: Rules, root: int) -> NDArray[np.uint64]:

@@ -107,7 +107,7 @@ def _descend(rules: Rules, memory: PhysicalMemory, root: int) -> list[_Level]:
             break
         if len(tables) > MOST_TABLES:
             raise UserError(
-                f"level {lookup.level.name} leads to more than {MOST_TABLES} tables",
+                f"{lookup.level.name} leads to more than {MOST_TABLES} tables",
                 expected="a root register's value that leads to tables",
             )
     return levels
@@ -262,7 +262,7 @@ def _join(
 
 def _too_many(lookup: Lookup, most: int) -> UserError:
     return UserError(
-        f"the tables of level {lookup.level.name} map more than {most} ranges that are not alike",
+        f"the tables of {lookup.level.name} map more than {most} ranges that are not alike",
         expected="a space without tables that lead to themselves again and again",
         hint="a larger limit, or translate the addresses that matter",
     )

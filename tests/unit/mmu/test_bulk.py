@@ -105,6 +105,18 @@ def test_every_shipped_model_is_walked_by_numba() -> None:
     assert all(bulk_numba.can_walk(resolve(load_model(name))) for name in shipped_models())
 
 
+def test_several_threads_fill_the_same_columns(
+    space: tuple[SparseMemory, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = addresses(PAGE, LARGE, 0, 1 << 47)
+    one = walk_many(RULES, *space, given, engine="numba")
+    monkeypatch.setattr(bulk_numba, "_PER_THREAD", 100)
+    monkeypatch.setattr(bulk_numba, "_processors", lambda: 7)
+    many = walk_many(RULES, *space, given, engine="numba")
+    for a, b in zip(_columns(one), _columns(many), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_without_numba_numpy_does_it(
     space: tuple[SparseMemory, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
