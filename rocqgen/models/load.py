@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tomllib
@@ -114,8 +115,9 @@ def _parse(text: str, file: str) -> tuple[PagingModel | None, list[UserError]]:
         places = find_places(text)
     except tomllib.TOMLDecodeError as error:
         return None, [_toml_error(error, text, file)]
-    except RecursionError:
-        return None, [UserError("the values are nested too deeply", file=file)]
+    except (RecursionError, ValueError):
+        # Too deep for Python's stack, or a number with more digits than Python reads.
+        return None, [_beyond_python(text, file)]
     model = None
     try:
         model = PagingModel.model_validate(data)
@@ -146,6 +148,9 @@ def _located(
     )
 
 
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
 def key_text(path: KeyPath) -> str:
     """A path as people write it: `level[2].leaf.bits.PAT`."""
     text = ""
@@ -153,8 +158,21 @@ def key_text(path: KeyPath) -> str:
         if isinstance(part, int):
             text += f"[{part}]"
         else:
-            text += f".{part}" if text else part
+            shown = part if _BARE.fullmatch(part) else json.dumps(part)
+            text += f".{shown}" if text else shown
     return text
+
+
+_DIGITS = re.compile(r"[0-9_]{1000}")
+
+
+def _beyond_python(text: str, file: str) -> UserError:
+    match = _DIGITS.search(text)
+    if match is not None:
+        line = text.count("\n", 0, match.start()) + 1
+        return UserError("this number has too many digits", file=file, line=line)
+    deepest = max(enumerate(text.splitlines(), start=1), key=lambda one: len(one[1]))
+    return UserError("the values are nested too deeply", file=file, line=deepest[0])
 
 
 _TOML_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")

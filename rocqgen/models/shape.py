@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -23,6 +24,7 @@ _WANTED = {
     "int_type": "a whole number",
     "bool_type": "`true` or `false`",
     "tuple_type": "an array such as `[...]`",
+    "dict_type": "a table of keys and values",
     "mapping_type": "a table of keys and values",
     "model_type": "a table",
 }
@@ -123,9 +125,11 @@ def _shown(value: object) -> str:
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     if isinstance(value, str):
-        return f'`"{value[:40]}"`' if value else "the empty string"
-    if isinstance(value, int | float):
-        return f"`{value}`" if abs(value) < 1e20 else "so large a number"
+        return f"`{json.dumps(value[:40])}`" if value else "the empty string"
+    if isinstance(value, int):
+        return f"`{value}`" if abs(value) < 1 << 64 else "so large a number"
+    if isinstance(value, float):
+        return f"`{value}`"
     if isinstance(value, Mapping):
         return "a table"
     if isinstance(value, Sequence):
