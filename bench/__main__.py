@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from bench.blocks import KINDS
 from bench.goals import judge
 from bench.measure import Lab, Row, Sample
+from bench.precheck import check_examples
 from bench.table import Report, document
 from bench.whole import build_library, prove_examples
 from rocqgen.errors import UserError
@@ -24,11 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from bench.blocks import Kind
+    from bench.precheck import Checked
     from bench.whole import Prove
 
 LENGTHS: Final = (10, 100, 1000)
 FACTS: Final = (10, 30, 100)
-SECTIONS: Final = ("engine", "script", "library", "prove")
+SECTIONS: Final = ("engine", "script", "library", "prove", "check")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,7 +60,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _tell("rocqgen prove examples/, cold and warm")
         runs = prove_examples()
         report.prove(runs)
-    goals = judge(rows, build, runs)
+    checked: tuple[Checked, ...] = ()
+    if "check" in sections:
+        _tell("rocqgen check examples/")
+        checked = check_examples()
+        report.checked(checked)
+    goals = judge(rows, build, runs, checked)
     report.goals(goals)
     if args.json is not None:
         machine = {
@@ -67,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "python": platform.python_version(),
             "coq": toolchain.version,
         }
-        args.json.write_text(document(rows, build, runs, goals, machine), encoding="utf-8")
+        args.json.write_text(document(rows, build, runs, checked, goals, machine), encoding="utf-8")
     return 0
 
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from bench.measure import Row
+    from bench.precheck import Checked
     from bench.whole import LibraryBuild, Prove
 
 MS_PER_INSTRUCTION: Final = 0.1
@@ -17,13 +18,17 @@ FACTS: Final = 30
 TIMES_THE_SCRIPT: Final = 100
 LIBRARY_SECONDS: Final = 240
 WARM_SECONDS: Final = 10
+CHECK_SECONDS: Final = 1
 
 
 def judge(
-    rows: Sequence[Row], build: LibraryBuild | None, runs: Sequence[Prove]
+    rows: Sequence[Row],
+    build: LibraryBuild | None,
+    runs: Sequence[Prove],
+    checked: Sequence[Checked] = (),
 ) -> list[tuple[str, bool]]:
     """Each goal that was measured, with the worst figure, and whether it is reached."""
-    return [*_blocks(rows), *_whole(build, runs)]
+    return [*_blocks(rows), *_whole(build, runs), *_checked(checked)]
 
 
 def _blocks(rows: Sequence[Row]) -> Iterator[tuple[str, bool]]:
@@ -79,6 +84,17 @@ def _whole(build: LibraryBuild | None, runs: Sequence[Prove]) -> Iterator[tuple[
                 f"warm prove of all examples: {run.seconds:.1f} s; goal {WARM_SECONDS} s",
                 run.code == 0 and run.seconds <= WARM_SECONDS,
             )
+
+
+def _checked(rows: Sequence[Checked]) -> Iterator[tuple[str, bool]]:
+    right = [row for row in rows if row.verdict == "ok"]
+    if right:
+        worst = max(right, key=lambda row: row.seconds)
+        text = (
+            f"pre-check: {worst.states} states in {worst.seconds:.2f} s at most ({worst.name}); "
+            f"goal {CHECK_SECONDS} s"
+        )
+        yield text, worst.seconds <= CHECK_SECONDS
 
 
 def _name(row: Row) -> str:

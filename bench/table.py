@@ -12,11 +12,13 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.measure import ENGINE_PARTS, RESOLUTION, SCRIPT_PARTS
+from bench.precheck import HEADS, lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from bench.measure import Row, Sample
+    from bench.precheck import Checked
     from bench.whole import LibraryBuild, Prove
 
 FORMAT: Final = 1
@@ -77,6 +79,10 @@ class Report:
                 for run in runs
             ],
         )
+
+    def checked(self, rows: Sequence[Checked]) -> None:
+        """The examples by the pre-check alone."""
+        self._table("rocqgen check examples/: milliseconds of processor time", HEADS, lines(rows))
 
     def goals(self, lines: Sequence[tuple[str, bool]]) -> None:
         """Each goal, and whether it is reached."""
@@ -143,6 +149,7 @@ def document(
     rows: Sequence[Row],
     build: LibraryBuild | None,
     runs: Sequence[Prove],
+    checked: Sequence[Checked],
     goals: Sequence[tuple[str, bool]],
     machine: Mapping[str, object],
 ) -> str:
@@ -156,6 +163,7 @@ def document(
         ],
         "library": None if build is None else asdict(build),
         "prove": [asdict(run) for run in runs],
+        "check": [{**asdict(row), "ms_per_state": row.ms_per_state} for row in checked],
         "goals": [{"goal": text, "reached": reached} for text, reached in goals],
     }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
