@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
+from rocqgen.errors import UserError
 from rocqgen.mmu.entries import reason_number
 from rocqgen.mmu.flat import flatten
 from rocqgen.models.vocabulary import REASONS, Access, Privilege, Reason
@@ -79,11 +80,15 @@ def walk_many(
     """Translate virtual addresses as the access of this kind at each of them would.
 
     ``root`` is the root register's value, ``keys`` that of the register of protection keys. The
-    engine `auto` is numba where it is installed and can read ``memory``, else NumPy.
+    engine `auto` is numba where it is installed and can read ``memory``, else NumPy. `UserError` if
+    an address has more bits than a pointer.
     """
     from rocqgen.mmu import bulk_numba, bulk_numpy  # noqa: PLC0415 - they use what is defined here
 
     flat = np.ascontiguousarray(addresses, dtype=np.uint64).ravel()
+    pointer = rules.model.address.pointer
+    if pointer < 64 and (too_long := flat >> np.uint64(pointer) != 0).any():
+        raise UserError(f"the address {flat[too_long][0]:#x} does not fit in {pointer} bits")
     problem = _root_problem(rules, root)
     if problem is not None:
         walks = _all_fault(len(flat), rules, problem, access, privilege)

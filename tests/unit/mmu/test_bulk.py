@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from rocqgen.errors import UserError
 from rocqgen.mmu import SparseMemory, bulk_numba
 from rocqgen.mmu.build import TableBuilder
 from rocqgen.mmu.bulk import NO_LEAF, UNBACKED, Walks, walk_many
@@ -93,6 +94,12 @@ def test_a_bad_root_faults_everywhere(space: tuple[SparseMemory, int], engine: E
     walks = walk_many(RULES, space[0], 1 << 60, addresses(PAGE), engine=engine)
     assert walks.reason_of(0) is Reason.ROOT
     assert not walks.ok.any()
+
+
+def test_an_address_that_is_no_pointer_is_an_error() -> None:
+    rules = resolve(load_model("x86-32-pae"))
+    with pytest.raises(UserError, match="0x100000000 does not fit in 32 bits"):
+        walk_many(rules, SparseMemory(), 0x1000, addresses(0x1000, 1 << 32))
 
 
 @pytest.mark.parametrize("engine", ENGINES)
