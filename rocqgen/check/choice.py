@@ -21,6 +21,9 @@ from rocqgen.models import (
     shipped_models,
 )
 
+STRATEGIES: Final = ("walk", "cached", "random")
+"""How the TLB behaves, in the order in which states take turns."""
+
 FRAME_BITS: Final = (1 << 52) - (1 << 12)
 """Where a root and an entry hold a physical address: SDM vol. 3, tables 4-12 to 4-20."""
 
@@ -160,6 +163,14 @@ class Choice:
     def from_json(cls, data: dict[str, Any]) -> Self:
         """Read what `to_json` gave; KeyError, TypeError or ValueError for anything else."""
         pages = [((int(one["root"], 16), int(one["page"], 16) >> 12), one) for one in data["pages"]]
+        fractions = {str(name): Fraction(one) for name, one in data["fractions"].items()}
+        if not all(0 < one <= 1 for one in fractions.values()):
+            raise ValueError("a fraction is not between 0 and 1")
+        if data["strategy"] not in STRATEGIES:
+            raise ValueError(f"there is no strategy {data['strategy']!r}")
+        width = int(data["mode"]["maxphyaddr"])
+        if not 13 <= width <= 52:
+            raise ValueError(f"physical addresses of {width} bits")
         cf, pf, zf, sf, of = (bool(flag) for flag in data["flags"])
         write_user_execute = {key: Rights(*map(bool, one["rights"])) for key, one in pages}
         mode = data["mode"]
@@ -168,7 +179,7 @@ class Choice:
                 ENTRY: int(data["entry"], 16) & MASK,
                 **{str(name): int(word, 16) & MASK for name, word in data["words"].items()},
             },
-            {str(name): Fraction(one) for name, one in data["fractions"].items()},
+            fractions,
             {key: int(one["frame"], 16) >> 12 for key, one in pages},
             write_user_execute,
             Mode(
@@ -177,7 +188,7 @@ class Choice:
                 bool(mode["smap"]),
                 bool(mode["nxe"]),
                 bool(mode["la57"]),
-                int(mode["maxphyaddr"]),
+                width,
             ),
             (cf, pf, zf, sf, of),
             int(data["tables"]),

@@ -331,7 +331,8 @@ class _Runner:
         if isinstance(outcome, PageFault):
             kind = {Access.FETCH: "fetch from", Access.READ: "read of", Access.WRITE: "write to"}
             access = kind[self.translator.failed or Access.READ]
-            return f"{access} {outcome.va:#x}: #PF({outcome.code:#x}), {self.translator.why}"
+            code = f"{outcome.code:#x} {self.translator.bits}".rstrip()
+            return f"{access} {outcome.va:#x}: #PF({code}), {self.translator.why}"
         if not isinstance(outcome, Stuck):
             return f"#GP: {self.translator.why or 'cr3 cannot hold this word'}"
         match outcome.why:

@@ -21,9 +21,6 @@ from rocqgen.check.roles import Roles, roles_of
 from rocqgen.check.words import ENTRY, MASK, PAGE, holds, pages_of, value
 from rocqgen.cpu import Access
 
-STRATEGIES: Final = ("walk", "cached", "random")
-"""How the TLB behaves, in the order in which states take turns."""
-
 MENDS: Final = 4
 """How often words are changed to make facts true."""
 

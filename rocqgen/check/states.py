@@ -9,10 +9,11 @@ from fractions import Fraction
 from random import Random
 from typing import TYPE_CHECKING, Final
 
+from rocqgen.check.choice import STRATEGIES
 from rocqgen.check.parts import Subject
 from rocqgen.check.resident import Conflict, Resident, reside
 from rocqgen.check.run import Machine
-from rocqgen.check.sample import STRATEGIES, Sampler
+from rocqgen.check.sample import Sampler
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -121,14 +121,14 @@ class Translator:
         self.walker, self.state, self.mode = walker, walker.state, choice.mode
         self.strategy, self.random = choice.strategy, Random(choice.seed)
         self.pages = set(pages)
-        self.why = ""
+        self.why, self.bits = "", ""
         self.failed: Access | None = None
         self._known: dict[tuple[Access, int], int] = {}
 
     def begin(self) -> None:
         """Let the TLB evolve between two instructions."""
         self._known.clear()
-        self.why, self.failed = "", None
+        self.why, self.bits, self.failed = "", "", None
         if self.strategy == "walk":
             return
         tlb, root = self.state.tlb, self.state.cr3
@@ -183,6 +183,7 @@ class Translator:
 
     def _fault(self, reason: Reason, access: Access, va: int) -> PageFault:
         report = self.mode.rules.fault(reason, model_access(access), Privilege.SUPERVISOR, 0)
+        self.bits = " ".join(report.parts)
         return PageFault(report.code, va)
 
 

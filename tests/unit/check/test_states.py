@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from rocqgen.check.choice import Choice, base_of
+from rocqgen.check.choice import STRATEGIES, Choice, base_of
 from rocqgen.check.parts import Subject
 from rocqgen.check.resident import Conflict, reside
 from rocqgen.check.run import Arrived, Machine, run
-from rocqgen.check.sample import STRATEGIES
 from rocqgen.check.states import States
 from rocqgen.check.translate import Miss, Walker
 from rocqgen.check.words import ENTRY, value
