@@ -56,7 +56,14 @@ def replay(fragment: Fragment, choice: dict[str, Any], options: Options | None =
     try:
         chosen = Choice.from_json(choice)
         resident = reside(subject, chosen)
-    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ArithmeticError,
+        UnsupportedError,
+    ) as error:
         raise UserError(
             f"the saved state does not fit `{fragment.name}`: {type(error).__name__}: {error}",
             file=fragment.source,

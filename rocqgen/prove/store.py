@@ -78,11 +78,15 @@ class Store:
         return {one.key: one for one in self if one.key and one.status in REUSABLE}
 
     def checks(self) -> dict[str, dict[str, Any]]:
-        """What the pre-check said where it found nothing wrong, by the keys of these answers."""
+        """What the pre-check said, by the keys of these answers, where nothing is wrong or the
+        fragment is a wrong twin: other failures are looked for anew, and what is not known, too."""
         return {
             one.check["key"]: one.check
             for one in self
-            if one.check is not None and one.check.get("verdict") == "ok" and "key" in one.check
+            if one.check is not None
+            and "key" in one.check
+            and one.check.get("verdict") in {"ok", "counterexample", "fault"}
+            and (one.expect is not None or one.check["verdict"] == "ok")
         }
 
     def latest(self) -> list[Outcome]:

@@ -105,6 +105,31 @@ def test_another_exit_may_be_the_one(make) -> None:
     assert check(make("rax |->r x", code, "rax |->r 1", exit_=exits)).good
 
 
+def test_an_exit_that_is_reached_too_early_is_passed(make) -> None:
+    """Control is at `mid` twice, and the postcondition holds the second time."""
+    code = "add $1, %rax\nmid:\nadd $1, %rax\njmp mid"
+    assert check(make("rax |->r x", code, "rax |->r x + 2", exit_="mid")).good
+    never = check(make("rax |->r x", code, "rax |->r x", exit_="mid"), Options(states=1))
+    assert never.verdict is Verdict.UNKNOWN
+
+
+def test_without_code_nothing_is_fetched(tmp_path) -> None:
+    file = tmp_path / "f.s"
+    file.write_text("#@ spec forall r : root space r requires emp exit 0 ensures emp\nf:\nnop\n")
+    (fragment,) = load_fragments(file)
+    result = check(fragment)
+    assert (result.verdict, result.location.line) == (Verdict.FAULT, 3)
+    assert "is not fetched" in result.story.trace[0].effects[0]
+
+
+def test_branches_are_followed(make) -> None:
+    code = "cmp %rsi, %rdi\njae 1f\nmov %rsi, %rdi\n1: ret"
+    pre = "rdi |->r x * rsi |->r y"
+    assert check(make(f"{pre} * x < y", code, "rdi |->r y")).good
+    wrong = check(make(pre, code, "rdi |->r y"))
+    assert wrong.verdict is Verdict.COUNTEREXAMPLE
+
+
 # -- existentials ----------------------------------------------------------------------------------
 
 

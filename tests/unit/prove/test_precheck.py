@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -94,7 +95,14 @@ def test_known_answers_are_not_asked_again(tmp_path: Path) -> None:
     assert done.checks == {0: answer}
     store = Store(tmp_path / "outcomes.jsonl")
     store.append(Outcome("f", "f_spec", "f.s", Status.PROVED, check=answer))
+    store.append(
+        Outcome("g", "g_spec", "f.s", Status.FAILED, check={"verdict": "fault", "key": "x"})
+    )
     assert store.checks() == {answer["key"]: answer}
+    twin = Outcome("h", "h_spec", "f.s", Status.FAILED, expect=fragment.location)
+    store.append(replace(twin, check={"verdict": "fault", "key": "y"}))
+    store.append(replace(twin, check={"verdict": "unknown", "key": "z"}))
+    assert store.checks().keys() == {answer["key"], "y"}
 
 
 def test_the_command_needs_no_prover_for_it(
