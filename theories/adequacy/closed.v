@@ -21,12 +21,14 @@ Definition image_state (I : image) : state :=
 (** Everything that is checked of an image, by [vm_compute]. *)
 Definition image_supplies (M : machine) (I : image) (pre : list resource) : bool :=
   let T := memory_of (im_tables I) in
-  code_apart M (st_mem (image_state I)) &&
-  suppliesb M (image_state I) T (resource_claims M T pre) pre.
+  let Θ := resource_claims M T pre in
+  let E := resource_cells pre in
+  code_apart M (st_mem (image_state I)) && cells_okb (m_config M) T Θ E &&
+  suppliesb M (image_state I) T Θ E pre.
 Definition image_missing (M : machine) (I : image) (pre : list resource) : option resource :=
   let T := memory_of (im_tables I) in
   let Θ := resource_claims M T pre in
-  first_missing M Θ (initial_supply (image_state I) T Θ) pre.
+  first_missing M Θ (initial_supply (image_state I) T Θ (resource_cells pre)) pre.
 
 (** A state at an exit, with what holds there. *)
 Definition exit_reached (M : machine) (exits : list (word * list resource)) (σ : state) : Prop :=
@@ -99,13 +101,14 @@ Section closed.
       (∀ σ, state_interp σ -∗ Q (st_rip σ) ={⊤,∅}=∗ ⌜φ σ⌝)) →
     adequate M (image_state I) φ.
   Proof using Hcan Hpre.
-    intros Hwp. apply andb_true_iff in Hpre as [_ Hsupplied]. set (T := memory_of (im_tables I)).
-    apply (swp_adequacy machΣ _ _ T (resource_claims M T pre) ∅).
+    intros Hwp. apply andb_true_iff in Hpre as [[_ Hcells]%andb_true_iff Hsupplied].
+    set (T := memory_of (im_tables I)).
+    apply (swp_adequacy machΣ _ _ T (resource_claims M T pre) (resource_cells pre)).
     - apply map_union_subseteq_l.
-    - apply tables_ok_frozen; [by apply claims_from_ok|apply tlb_ok_nil|done].
+    - apply cells_okb_ok; [by apply claims_from_ok|apply claims_from_range|done].
     - intros G. destruct (Hwp G) as (Q & Hstart & Hpost). exists Q. split; [|done].
-      iIntros "(Hr & Hf & Hm & Hc & _)". iApply (Hstart with "Hf").
-      iApply (supplied _ _ _ _ Hsupplied with "Hr Hm Hc").
+      iIntros "(Hr & Hf & Hm & Hc & He)". iApply (Hstart with "Hf").
+      iApply (supplied _ _ _ _ _ Hsupplied with "Hr Hm Hc He").
   Qed.
 
   (** With resources at the exits. *)

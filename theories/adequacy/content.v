@@ -1,5 +1,6 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
 From iris.proofmode Require Import proofmode monpred.
+From rocqgen.spaces Require Export claims.
 From rocqgen.adequacy Require Export readout.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
@@ -12,7 +13,9 @@ Inductive resource :=
   | RPhys (pa : word) (q : Qp) (v : word)
   | RClaim (w : bool) (root va : word) (q : Qp) (pa : word)
   | RVirt (w : bool) (root va : word) (q : Qp) (v : word)
-  | RCode (root base : word) (l : list (Z * (instr * Z))) (q : Qp).
+  | RCode (root base : word) (l : list (Z * (instr * Z))) (q : Qp)
+  | RCell (pa : word) (q : Qp) (x : cell)
+  | RPage (root va : word) (q : Qp) (t : trans).
 
 Global Instance resource_eq_dec : EqDecision resource.
 Proof. solve_decision. Defined.
@@ -23,6 +26,10 @@ Definition space_walker (M : machine) (σ : state) (root : word) : translator :=
 Definition space_fetches (M : machine) (σ : state) (root va : word) (i : instr * Z) : Prop :=
   fetch (m_image M) (space_walker M σ root) va = Ok i.
 
+Definition walk_leaf (w : walk_result) : option leaf :=
+  match w with Walked l => Some l | _ => None end.
+Definition leaf_found (va : word) (l : leaf) : trans := (leaf_pa l va - page_offset va, leaf_rights l).
+
 Definition res_holds (M : machine) (σ : state) (x : resource) : Prop :=
   match x with
   | RReg r v => st_regs σ !! r = Some v
@@ -32,6 +39,9 @@ Definition res_holds (M : machine) (σ : state) (x : resource) : Prop :=
     (w = true → space_maps M σ Write root va (word_pas pa))
   | RVirt w root va _ v => space_read M σ root va v
   | RCode root base l _ => Forall (λ x, space_fetches M σ root (base `+Z` x.1) x.2) l
+  | RCell pa _ x => read_word (st_mem σ) (bv_unsigned pa) = Some (c_entry x)
+  | RPage root va _ t =>
+    leaf_found va <$> walk_leaf (walk (cfg_mode (m_config M)) (st_mem σ) root va) = Some t
   end.
 
 (** By computation. *)
@@ -52,6 +62,10 @@ Definition res_holdsb (M : machine) (σ : state) (x : resource) : bool :=
   | RVirt w root va _ v => ok_with (load_word (space_walker M σ root) Read (st_mem σ) va) v
   | RCode root base l _ =>
     forallb (λ x, ok_with (fetch (m_image M) (space_walker M σ root) (base `+Z` x.1)) x.2) l
+  | RCell pa _ x => bool_decide (read_word (st_mem σ) (bv_unsigned pa) = Some (c_entry x))
+  | RPage root va _ t =>
+    bool_decide
+      (leaf_found va <$> walk_leaf (walk (cfg_mode (m_config M)) (st_mem σ) root va) = Some t)
   end.
 
 Lemma mapsb_true τ va pas :
@@ -72,7 +86,7 @@ Proof. destruct x as [b| |]; simpl; [rewrite bool_decide_eq_true|..]; naive_solv
 
 Lemma res_holdsb_true M σ x : res_holdsb M σ x = true ↔ res_holds M σ x.
 Proof.
-  destruct x as [r v|pa q v|w root va q pa|w root va q v|root base l q];
+  destruct x as [r v|pa q v|w root va q pa|w root va q v|root base l q|pa q x|root va q t];
     rewrite /res_holdsb /res_holds.
   - apply bool_decide_eq_true.
   - apply bool_decide_eq_true.
@@ -82,6 +96,8 @@ Proof.
   - rewrite forallb_forall List.Forall_forall. split; intros H y Hy.
     + by apply ok_with_true, H.
     + by apply ok_with_true, H.
+  - apply bool_decide_eq_true.
+  - apply bool_decide_eq_true.
 Qed.
 Global Instance res_holds_dec M σ x : Decision (res_holds M σ x).
 Proof.
@@ -94,7 +110,7 @@ Defined.
 (** * In the logic *)
 Section content.
   Context {M : machine} `{!machGS M Σ}.
-  #[local] Typeclasses Transparent code_at code_pt fetch_claims.
+  #[local] Typeclasses Transparent code_at code_pt fetch_claims state_interp page_claim.
 
   Definition res_prop (x : resource) : iProp Σ :=
     match x with
@@ -103,6 +119,8 @@ Section content.
     | RClaim w root va q pa => claim_word w root va q pa
     | RVirt w root va q v => virt_word w root va q v
     | RCode root base l q => code_at base l root q
+    | RCell pa q x => cell_pt (bv_unsigned pa) q x
+    | RPage root va q t => page_claim (root, page va) q t
     end.
   (** Each virtual one is marked with its space. *)
   Definition res_vprop (x : resource) : vProp Σ :=
@@ -112,6 +130,8 @@ Section content.
     | RClaim w root va q pa => @[root] vclaim w va q pa
     | RVirt w root va q v => @[root] vpt w va q v
     | RCode root base l q => @[root] code base l q
+    | RCell pa q x => ⎡cell_pt (bv_unsigned pa) q x⎤
+    | RPage root va q t => ⎡page_claim (root, page va) q t⎤
     end)%I.
   Lemma res_vprop_embed x : res_vprop x = ⎡res_prop x⎤%I.
   Proof. by destruct x. Qed.
@@ -136,9 +156,21 @@ Section content.
     iPureIntro. by rewrite /space_fetches /fetch /space_walker Hw /= Hi Hrest.
   Qed.
 
+  Lemma page_readout σ root va q t :
+    state_interp σ -∗ page_claim (root, page va) q t -∗
+    ⌜leaf_found va <$> walk_leaf (walk (cfg_mode (m_config M)) (st_mem σ) root va) = Some t⌝.
+  Proof.
+    iIntros "(%T & %Θ & %E & _ & _ & Hm & HT & HΘ & _ & %HE) H".
+    iDestruct (ghost_map_lookup_big with "Hm HT") as %Hsub.
+    iDestruct (ghost_map_lookup with "HΘ H") as %Hl. iPureIntro.
+    destruct (tables_claims _ _ _ _ _ _ HE _ _ _ Hl) as [_ Hva].
+    destruct (Hva va eq_refl) as (_ & l & Hw%(walk_mono _ _ _ _ _ _ Hsub) & Hpa & HR).
+    rewrite Hw /= /leaf_found Hpa HR. f_equal. destruct t. simpl. f_equal. lia.
+  Qed.
+
   Lemma res_readout σ x : state_interp σ -∗ res_prop x -∗ ⌜res_holds M σ x⌝.
   Proof.
-    destruct x as [r v|pa q v|w root va q pa|w root va q v|root base l q]; simpl.
+    destruct x as [r v|pa q v|w root va q pa|w root va q v|root base l q|pa q x|root va q t]; simpl.
     - apply state_interp_reg.
     - apply phys_word_readout.
     - iIntros "HS H". iSplit.
@@ -147,6 +179,8 @@ Section content.
     - apply virt_word_readout.
     - iIntros "HS H". rewrite Forall_lookup. iIntros (k [z [i n]] Hk).
       iDestruct (big_sepL_lookup with "H") as "H"; [done|]. iApply (code_readout with "HS H").
+    - iIntros "HS H". by iDestruct (cell_read with "HS H") as %[? _].
+    - apply page_readout.
   Qed.
   Lemma res_readouts σ l :
     state_interp σ -∗ ([∗ list] x ∈ l, res_prop x) -∗ ⌜Forall (res_holds M σ) l⌝.

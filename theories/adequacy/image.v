@@ -8,9 +8,6 @@ Local Open Scope Z_scope.
 (** Concrete memory, and the claims that its tables support, found by computation: one walk for each
     page. *)
 
-Global Instance rights_eq_dec : EqDecision rights.
-Proof. solve_decision. Defined.
-
 (** * Memory from words at physical addresses *)
 Fixpoint words_at (pa : Z) (ws : list word) : list (Z * byte) :=
   match ws with
@@ -118,6 +115,16 @@ Proof.
   apply elem_of_list_to_map_2, elem_of_list_omap in Hl as ([root' p'] & _ & Hl).
   simpl in Hl. destruct (trans_of c T root' p') as [t'|] eqn:Ht; [|done].
   by injection Hl as <- <- <-.
+Qed.
+
+Lemma claims_from_range c T pages root p t :
+  claims_from c T pages !! (root, p) = Some t → 0 ≤ p < 2 ^ 52.
+Proof.
+  intros ([root' p'] & _ & Hl)%elem_of_list_to_map_2%elem_of_list_omap. simpl in Hl.
+  rewrite /trans_of in Hl. destruct (pm_root_ok _ _ && _ && _ && _) eqn:Hb; [|done].
+  destruct (walk _ _ _ _) as [l| | |]; [|done..]. destruct (12 <=? _); [|done].
+  injection Hl as <- <- <-. apply andb_true_iff in Hb as [[[_ Hp0]%andb_true_iff Hp1]%andb_true_iff _].
+  lia.
 Qed.
 
 (** Given claims, by one walk for each. *)

@@ -44,7 +44,8 @@ End take.
 Inductive share :=
   | SReg (r : reg) (v : word) (q : Qp)
   | SByte (pa : Z) (b : byte) (q : Qp)
-  | SPage (x : word * Z) (t : trans) (q : Qp).
+  | SPage (x : word * Z) (t : trans) (q : Qp)
+  | SCell (s : Z) (x : cell) (q : Qp).
 
 Definition admitsb (M : machine) (w : bool) (R : rights) : bool :=
   access_ok (m_config M) R Read && (negb w || access_ok (m_config M) R Write).
@@ -93,6 +94,8 @@ Definition res_shares (M : machine) (Θ : gmap (word * Z) trans) (x : resource)
     '(l, pas) ← byte_claims Θ (admitsb M w) root va q 8;
     Some (l ++ byte_shares pas q (word_bytes v))
   | RCode root base l q => code_shares M Θ root base q l
+  | RCell pa q x => Some [SCell (bv_unsigned pa) x q]
+  | RPage root va q t => Some [SPage (root, page va) t q]
   end.
 
 (** * What is left of the initial resources *)
@@ -100,15 +103,21 @@ Record supply := Supply {
   su_regs : gmap reg (word * Qp);
   su_bytes : gmap Z (byte * Qp);
   su_pages : gmap (word * Z) (trans * Qp);
+  su_cells : gmap Z (cell * Qp);
 }.
-Definition initial_supply (σ : state) (T : memory) (Θ : gmap (word * Z) trans) : supply :=
-  Supply (whole (st_regs σ)) (whole (st_mem σ ∖ T)) (whole Θ).
+Definition initial_supply (σ : state) (T : memory) (Θ : gmap (word * Z) trans) (E : cells) : supply :=
+  Supply (whole (st_regs σ)) (whole (st_mem σ ∖ T)) (whole Θ) (whole E).
 
 Definition take_share (s : supply) (x : share) : option supply :=
   match x with
-  | SReg r v q => m ← take (su_regs s) r v q; Some (Supply m (su_bytes s) (su_pages s))
-  | SByte pa b q => m ← take (su_bytes s) pa b q; Some (Supply (su_regs s) m (su_pages s))
-  | SPage x t q => m ← take (su_pages s) x t q; Some (Supply (su_regs s) (su_bytes s) m)
+  | SReg r v q =>
+    m ← take (su_regs s) r v q; Some (Supply m (su_bytes s) (su_pages s) (su_cells s))
+  | SByte pa b q =>
+    m ← take (su_bytes s) pa b q; Some (Supply (su_regs s) m (su_pages s) (su_cells s))
+  | SPage x t q =>
+    m ← take (su_pages s) x t q; Some (Supply (su_regs s) (su_bytes s) m (su_cells s))
+  | SCell c x q =>
+    m ← take (su_cells s) c x q; Some (Supply (su_regs s) (su_bytes s) (su_pages s) m)
   end.
 Fixpoint take_shares (s : supply) (l : list share) : option supply :=
   match l with [] => Some s | x :: l => s ← take_share s x; take_shares s l end.
@@ -120,9 +129,9 @@ Fixpoint take_resources (M : machine) (Θ : gmap (word * Z) trans) (s : supply) 
   end.
 
 (** The check; and the resource that it fails at. *)
-Definition suppliesb (M : machine) (σ : state) (T : memory) (Θ : gmap (word * Z) trans)
+Definition suppliesb (M : machine) (σ : state) (T : memory) (Θ : gmap (word * Z) trans) (E : cells)
     (l : list resource) : bool :=
-  match take_resources M Θ (initial_supply σ T Θ) l with Some _ => true | None => false end.
+  match take_resources M Θ (initial_supply σ T Θ E) l with Some _ => true | None => false end.
 Fixpoint first_missing (M : machine) (Θ : gmap (word * Z) trans) (s : supply) (l : list resource)
     : option resource :=
   match l with
@@ -139,9 +148,52 @@ Definition span_pages (root va : word) (n : Z) : list (word * Z) :=
   [(root, page va); (root, page (va `+Z` (n - 1)))].
 Definition res_pages (x : resource) : list (word * Z) :=
   match x with
-  | RReg _ _ | RPhys _ _ _ => []
+  | RReg _ _ | RPhys _ _ _ | RCell _ _ _ => []
+  | RPage root va _ _ => [(root, page va)]
   | RClaim _ root va _ _ | RVirt _ root va _ _ => span_pages root va 8
   | RCode root base l _ => l ≫= λ x, span_pages root (base `+Z` x.1) x.2.2
   end.
 Definition resource_claims (M : machine) (T : memory) (l : list resource) : gmap (word * Z) trans :=
   claims_from (m_config M) T (remove_dups (l ≫= res_pages)).
+
+(** The cells among resources, and whether tables and claims admit them: what was said of a cell that is
+    listed in parts is the same in each. *)
+Definition resource_cells (l : list resource) : cells :=
+  list_to_map (omap (λ x, match x with RCell pa _ x => Some (bv_unsigned pa, x) | _ => None end) l).
+Definition cells_okb (c : config) (T : memory) (Θ : gmap (word * Z) trans) (E : cells) : bool :=
+  forallb (λ lv, 12 <=? lv_shift lv) (pm_levels (cfg_mode c)) &&
+  forallb (λ y : Z * cell, (y.1 `mod` 8 =? 0) && bool_decide (read_word T y.1 = Some (c_entry y.2)))
+    (map_to_list E) &&
+  forallb (λ y : word * Z * trans,
+    forallb (λ z : level * Z,
+      match E !! z.2 with
+      | Some x => in_regions y.1.1 (page_base y.1.2) (c_claimed x)
+      | None => true
+      end) (walk_path (cfg_mode c) T y.1.1 (page_base y.1.2)))
+    (map_to_list Θ).
+
+Lemma cells_okb_ok c T Θ E root :
+  claims_ok c T Θ → (∀ r p t, Θ !! (r, p) = Some t → 0 ≤ p < 2 ^ 52) →
+  cells_okb c T Θ E = true → tables_ok c T Θ E root [].
+Proof.
+  intros Hc Hp [[Hlv HE]%andb_true_iff Hcl]%andb_true_iff. split.
+  - done.
+  - apply tlb_ok_nil.
+  - intros s x Hs. rewrite forallb_forall in HE.
+    assert (In (s, x) (map_to_list E)) as Hin by by apply elem_of_list_In, elem_of_map_to_list.
+    apply HE in Hin as [Hs8%Z.eqb_eq Hr%bool_decide_eq_true]%andb_true_iff. done.
+  - intros r va u lv s x Hu Hpath Hs. rewrite forallb_forall in Hcl.
+    assert (In (r, page va, u) (map_to_list Θ)) as Hin
+      by by apply elem_of_list_In, elem_of_map_to_list.
+    specialize (Hcl _ Hin). simpl in Hcl. rewrite forallb_forall in Hcl.
+    specialize (Hp _ _ _ Hu).
+    assert (page va = page (page_base (page va))) as Hpage.
+    { by rewrite -(bv_add_Z_0 (page_base (page va))) page_base_page. }
+    destruct (path_levels_same (cfg_mode c) T (pm_levels (cfg_mode c)) (pm_root (cfg_mode c) r) va
+      (page_base (page va)) 12) as [Hsame _]; [done| |done|].
+    { intros [lv' s'] Hin'%path_levels_in. rewrite forallb_forall in Hlv.
+      by apply Z.leb_le, Hlv, elem_of_list_In. }
+    rewrite /walk_path -Hsame in Hpath. apply elem_of_list_In in Hpath. specialize (Hcl _ Hpath). simpl in Hcl. rewrite Hs in Hcl.
+    by rewrite (in_regions_page r va (page_base (page va))).
+  - by intros e va ?%elem_of_nil.
+Qed.

@@ -17,19 +17,22 @@ Section supply.
     | SReg r v q => r ↪[mach_reg_name]{#q} v
     | SByte pa b q => phys_byte pa q b
     | SPage x t q => page_claim x q t
+    | SCell c x q => cell_pt c q x
     end.
   Definition supply_prop (s : supply) : iProp Σ :=
     left_over (λ r v q, r ↪[mach_reg_name]{#q} v)%I (su_regs s) ∗
     left_over (λ pa b q, phys_byte pa q b) (su_bytes s) ∗
-    left_over (λ x t q, page_claim x q t) (su_pages s).
+    left_over (λ x t q, page_claim x q t) (su_pages s) ∗
+    left_over (λ c x q, cell_pt c q x) (su_cells s).
 
   Lemma take_share_sound s x s' :
     take_share s x = Some s' → supply_prop s ⊢ share_prop x ∗ supply_prop s'.
   Proof.
-    rewrite /supply_prop. destruct x as [r v q|pa b q|x t q]; intros (m & Hm & [= <-])%bind_Some; simpl.
+    rewrite /supply_prop. destruct x as [r v q|pa b q|x t q|c x q]; intros (m & Hm & [= <-])%bind_Some; simpl.
     - rewrite (take_sound (λ r v q, r ↪[mach_reg_name]{#q} v)%I _ _ _ _ _ Hm). iIntros "[[$ $] $]".
     - rewrite (take_sound (λ pa b q, phys_byte pa q b) _ _ _ _ _ Hm). iIntros "($ & [$ $] & $)".
-    - rewrite (take_sound (λ x t q, page_claim x q t) _ _ _ _ _ Hm). iIntros "($ & $ & $ & $)".
+    - rewrite (take_sound (λ x t q, page_claim x q t) _ _ _ _ _ Hm). iIntros "($ & $ & [$ $] & $)".
+    - rewrite (take_sound (λ c x q, cell_pt c q x) _ _ _ _ _ Hm). iIntros "($ & $ & $ & $ & $)".
   Qed.
   Lemma take_shares_sound s l s' :
     take_shares s l = Some s' → supply_prop s ⊢ ([∗ list] x ∈ l, share_prop x) ∗ supply_prop s'.
@@ -100,7 +103,7 @@ Section supply.
   Lemma res_shares_sound Θ x l :
     res_shares M Θ x = Some l → ([∗ list] y ∈ l, share_prop y) ⊢ res_prop x.
   Proof.
-    destruct x as [r v|pa q v|w root va q pa|w root va q v|root base c q];
+    destruct x as [r v|pa q v|w root va q pa|w root va q v|root base c q|pa q x|root va q t];
       rewrite /res_shares /res_prop.
     - intros [= <-]. by rewrite big_sepL_singleton.
     - intros <-%(inj Some). by apply byte_shares_sound.
@@ -112,6 +115,8 @@ Section supply.
       rewrite big_sepL_app Hl claims_with_at byte_shares_sound; [|by rewrite Hlen word_bytes_length].
       iIntros "[Hc Hp]". iExists pas. iFrame.
     - apply code_shares_sound.
+    - intros [= <-]. by rewrite big_sepL_singleton.
+    - intros [= <-]. by rewrite big_sepL_singleton.
   Qed.
   Lemma take_resources_sound Θ s l s' :
     take_resources M Θ s l = Some s' →
@@ -125,15 +130,17 @@ Section supply.
   Qed.
 
   (** From the initial state to any list of resources that it supplies. *)
-  Lemma supplied σ T Θ l :
-    suppliesb M σ T Θ l = true →
+  Lemma supplied σ T Θ E l :
+    suppliesb M σ T Θ E l = true →
     ([∗ map] r ↦ v ∈ st_regs σ, r ↦ᵣ v) -∗
     ([∗ map] pa ↦ b ∈ st_mem σ ∖ T, phys_byte pa 1 b) -∗
     ([∗ map] x ↦ t ∈ Θ, page_claim x 1 t) -∗
+    ([∗ map] s ↦ x ∈ E, cell_pt s 1 x) -∗
     [∗ list] x ∈ l, res_prop x.
   Proof.
     rewrite /suppliesb. destruct (take_resources _ _ _ _) as [s'|] eqn:Hs; [|done].
-    iIntros (_) "Hr Hm Hc". iDestruct (take_resources_sound _ _ _ _ Hs with "[Hr Hm Hc]") as "[$ _]".
-    rewrite /supply_prop /= -!left_over_whole. iFrame "Hm Hc". iExact "Hr".
+    iIntros (_) "Hr Hm Hc He".
+    iDestruct (take_resources_sound _ _ _ _ Hs with "[Hr Hm Hc He]") as "[$ _]".
+    rewrite /supply_prop /= -!left_over_whole. iFrame "Hm Hc He". iExact "Hr".
   Qed.
 End supply.

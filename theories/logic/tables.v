@@ -19,6 +19,8 @@ Local Open Scope Z_scope.
 
 (** A claimed page of 4 KiB: its frame and the rights combined over the levels. *)
 Definition trans : Type := Z * rights.
+Global Instance rights_eq_dec : EqDecision rights.
+Proof. solve_decision. Defined.
 
 (** * What the tables say of a claimed page *)
 Definition trans_ok (c : config) (T : memory) (root : word) (p : Z) (t : trans) : Prop :=
@@ -56,6 +58,8 @@ Record cell := Cell {
   c_claimed : list region;
   c_owed : list region;
 }.
+Global Instance cell_eq_dec : EqDecision cell.
+Proof. solve_decision. Defined.
 Notation cells := (gmap Z cell).
 
 (** The slot answers for an address where a walk reads it at the level of the region's size. *)

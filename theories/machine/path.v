@@ -88,6 +88,16 @@ Section slots.
   Context (mode : paging_mode).
   Implicit Types (T : memory) (va : word) (s : Z).
 
+  Lemma path_levels_in T ls table va lv s :
+    (lv, s) ∈ path_levels mode T ls table va → lv ∈ ls.
+  Proof using Type.
+    revert table. induction ls as [|lv' ls IH]; intros table; simpl; [by intros ?%elem_of_nil|].
+    intros [[= -> ->]|Hin]%elem_of_cons; [by left|right]. destruct (read_entry _ _ _) as [e|].
+    - destruct (pm_decode _ _ _) as [| |next r'|]; [by apply elem_of_nil in Hin..| |].
+      + by eapply IH.
+      + by apply elem_of_nil in Hin.
+    - by apply elem_of_nil in Hin.
+  Qed.
   Lemma path_levels_aligned T ls table va lv s :
     slots_aligned mode → table `mod` 8 = 0 →
     (lv, s) ∈ path_levels mode T ls table va → s `mod` 8 = 0 ∧ lv ∈ ls.
