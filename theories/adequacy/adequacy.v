@@ -79,12 +79,6 @@ Section initial.
   Implicit Types (σ : state) (T : memory) (Θ : gmap (word * Z) trans) (Q : word → iProp Σ).
   #[local] Typeclasses Transparent reg_pt phys_byte flags_pt claim page_claim cell_pt.
 
-  (** The claim on a page, of which [claim] is a byte's share. *)
-  Lemma page_claim_byte root va q frame R :
-    page_claim (root, page va) (q / pos_to_Qp 4096) (frame, R) ⊢
-    claim root va q (frame + page_offset va) R.
-  Proof. iIntros "H". iExists frame. by iFrame. Qed.
-
   (** What a program starts with. *)
   Definition initial_resources σ T Θ (E : cells) : iProp Σ :=
     ([∗ map] r ↦ v ∈ st_regs σ, r ↦ᵣ v) ∗

@@ -1,6 +1,7 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
 From iris.proofmode Require Import proofmode.
 From rocqgen.machine Require Export x86_64.
+From rocqgen.logic Require Export pages.
 From rocqgen.adequacy Require Export adequacy.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
@@ -16,31 +17,6 @@ Fixpoint words_at (pa : Z) (ws : list word) : list (Z * byte) :=
   end.
 Definition memory_of (l : list (Z * list word)) : memory :=
   list_to_map (l ≫= λ x, words_at x.1 x.2).
-
-(** * Pages *)
-Definition page_base (p : Z) : word := Z_to_bv 64 (p * 4096).
-
-Lemma page_offset_bound va : 0 ≤ page_offset va < 4096.
-Proof. by apply Z.mod_pos_bound. Qed.
-Lemma page_base_add p i :
-  0 ≤ p < 2 ^ 52 → 0 ≤ i < 4096 → bv_unsigned (page_base p `+Z` i) = p * 4096 + i.
-Proof.
-  intros Hp Hi. rewrite bv_add_Z_unsigned Z_to_bv_unsigned bv_wrap_add_idemp_l bv_wrap_small //.
-  unfold bv_modulus. lia.
-Qed.
-Lemma page_base_unsigned p : 0 ≤ p < 2 ^ 52 → bv_unsigned (page_base p) = p * 4096.
-Proof. intros Hp. pose proof (page_base_add p 0 Hp) as H. rewrite bv_add_Z_0 in H. lia. Qed.
-Lemma page_base_page p i : 0 ≤ p < 2 ^ 52 → 0 ≤ i < 4096 → page (page_base p `+Z` i) = p.
-Proof.
-  intros Hp Hi. rewrite /page page_base_add // Z.shiftr_div_pow2; [|lia].
-  change (2 ^ 12) with 4096. rewrite Z.div_add_l; [|lia]. rewrite Z.div_small; lia.
-Qed.
-Lemma page_base_offset p i :
-  0 ≤ p < 2 ^ 52 → 0 ≤ i < 4096 → page_offset (page_base p `+Z` i) = i.
-Proof.
-  intros Hp Hi. rewrite /page_offset page_base_add // Z.add_comm Z_mod_plus_full.
-  by apply Z.mod_small.
-Qed.
 
 (** * Canonical addresses, page by page *)
 Definition canonical_pages (mode : paging_mode) : Prop :=
@@ -139,34 +115,3 @@ Proof.
     by by apply elem_of_list_In, elem_of_map_to_list.
   by specialize (Hok _ Hin) as Ht%bool_decide_eq_true_1.
 Qed.
-
-(** * A page's claim is its bytes' claims *)
-Section page_claim.
-  Context {M : machine} `{!machGS M Σ}.
-  #[local] Typeclasses Transparent claim page_claim.
-
-  Lemma fractional_list {A} (Φ : Qp → iProp Σ) `{!Fractional Φ} (l : list A) n q :
-    length l = S n → ([∗ list] _ ∈ l, Φ q) ⊣⊢ Φ (pos_to_Qp (Pos.of_succ_nat n) * q)%Qp.
-  Proof.
-    revert n. induction l as [|x [|y l] IH]; intros n [= Hl]; subst n.
-    - by rewrite big_sepL_singleton /= Qp.mul_1_l.
-    - rewrite big_sepL_cons (IH (length l)) //. simpl length.
-      rewrite -(fractional q) /= -Pos.add_1_l -pos_to_Qp_add Qp.mul_add_distr_r Qp.mul_1_l //.
-  Qed.
-
-  Lemma page_claim_bytes root p q frame R :
-    0 ≤ p < 2 ^ 52 →
-    page_claim (root, p) q (frame, R) ⊣⊢
-    [∗ list] i ∈ seqZ 0 4096, claim root (page_base p `+Z` i) q (frame + i) R.
-  Proof.
-    intros Hp.
-    trans ([∗ list] _ ∈ seqZ 0 4096, page_claim (root, p) (q / pos_to_Qp 4096) (frame, R))%I.
-    - rewrite (fractional_list (λ q, page_claim (root, p) q (frame, R)) _ 4095).
-      + by rewrite Qp.mul_div_r.
-      + by rewrite length_seqZ.
-    - apply big_sepL_proper=> k i Hi. apply lookup_seqZ in Hi as [-> Hi].
-      rewrite /page_claim /claim page_base_page; [|lia..]. rewrite page_base_offset; [|lia..].
-      iSplit; [iIntros "H"; iExists frame; by iFrame|].
-      iIntros "(%f & %Hf & H)". assert (f = frame) as -> by lia. done.
-  Qed.
-End page_claim.
