@@ -1,5 +1,6 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
 From iris.proofmode Require Import proofmode.
+From rocqgen.logic Require Export pages.
 From rocqgen.spaces Require Export cells.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
@@ -197,6 +198,14 @@ Section claims.
     iIntros "HE H". iIntros (y [j Hj]%elem_of_list_lookup).
     iDestruct (big_sepL_lookup with "H") as "H"; [done|].
     iApply (ghost_map_lookup with "HE H").
+  Qed.
+
+  Lemma leaf_claims_4k root va l q :
+    leaf_shift l = 12 →
+    leaf_claims root va l q ⊣⊢ page_claim (root, page va) q (leaf_frame l, leaf_rights l).
+  Proof using Type.
+    intros Hl. rewrite /leaf_claims /leaf_pages /leaf_page Hl. change (seqZ 0 (2 ^ (12 - 12))) with [0].
+    rewrite /= right_id -/(page va) Z.mul_1_r !Z.add_0_r. done.
   Qed.
 
   (** A path that is known in the tables. *)

@@ -8,6 +8,9 @@ Local Open Scope Z_scope.
 (** Updates of what is known of tables: [|~~> P] is [P] after a change of ghost state that the tables and
     the TLB justify as they are.  It takes no instruction, and any point of a program admits it. *)
 
+Lemma word_share_page : word_share (pos_to_Qp 512) = 1%Qp.
+Proof. apply (bool_decide_eq_true_1 _). vm_compute. reflexivity. Qed.
+
 Section tupd.
   Context {M : machine} `{!machGS M Σ}.
   Implicit Types (P Q : vProp Σ) (σ : state) (p root : word).
@@ -137,6 +140,45 @@ Section rules.
   Proof using Type. by rewrite /vpath /cells_pt /= embed_sep. Qed.
   Lemma vpath_app cs1 cs2 : vpath (cs1 ++ cs2) ⊣⊢ vpath cs1 ∗ vpath cs2.
   Proof using Type. by rewrite /vpath /cells_pt big_sepL_app embed_sep. Qed.
+
+  (** The claim on a page of 4 KiB is that on one of its words, in the fraction of all its 512 words; with
+      the bytes of the frame it is the memory of the page. *)
+  Lemma vleaf_word w root va l pa :
+    leaf_shift l = 12 → page_offset va + 8 ≤ 4096 → bv_unsigned pa = leaf_frame l + page_offset va →
+    admits M w (leaf_rights l) →
+    vleaf root va l 1 ⊢ @[root] vclaim w va (pos_to_Qp 512) pa.
+  Proof using Type.
+    intros Hl Ho Hpa HR. rewrite /vleaf /at_root /vclaim /=. apply embed_mono.
+    rewrite leaf_claims_4k // -(page_claim_word_1 w _ _ _ _ _ _ Ho Hpa HR).
+    by rewrite word_share_page.
+  Qed.
+  Lemma vleaf_of_word w root va pa :
+    page_offset va + 8 ≤ 4096 →
+    @[root] vclaim w va (pos_to_Qp 512) pa ⊢
+    ∃ R, ⌜admits M w R⌝ ∗ vleaf root va (Leaf (bv_unsigned pa - page_offset va) 12 R) 1.
+  Proof using Type.
+    intros Ho. rewrite /vleaf /at_root /vclaim /= (page_claim_word_2 w _ _ _ _ Ho).
+    iIntros "(%R & %HR & H)". iExists R. iSplit; [done|]. rewrite leaf_claims_4k //=.
+    by rewrite word_share_page.
+  Qed.
+  Definition vpage (w : bool) (p : Z) (q : Qp) (bs : list byte) : vProp Σ :=
+    space_pred (λ root, virt_bytes w root (page_base p) q bs).
+  Lemma vleaf_page w root va l bs :
+    leaf_shift l = 12 → 0 ≤ page va < 2 ^ 52 → Z.of_nat (length bs) = 4096 →
+    admits M w (leaf_rights l) →
+    vleaf root va l 1 -∗ ⎡phys_bytes (seqZ (leaf_frame l) 4096) 1 bs⎤ -∗ @[root] vpage w (page va) 1 bs.
+  Proof using Type.
+    intros Hl Hp Hbs HR. rewrite /vleaf /at_root /vpage /= leaf_claims_4k // virt_page //.
+    iIntros "H Hb". iExists _, _. iFrame. by iPureIntro.
+  Qed.
+  Lemma vpage_leaf w root va bs :
+    0 ≤ page va < 2 ^ 52 → Z.of_nat (length bs) = 4096 →
+    @[root] vpage w (page va) 1 bs ⊢
+    ∃ frame R, vleaf root va (Leaf frame 12 R) 1 ∗ ⎡phys_bytes (seqZ frame 4096) 1 bs⎤.
+  Proof using Type.
+    intros Hp Hbs. rewrite /vleaf /at_root /vpage /= virt_page //.
+    iIntros "(%frame & %R & %HR & H & Hb)". iExists frame, R. rewrite leaf_claims_4k //=. iFrame.
+  Qed.
 
   (** A word of memory becomes a cell. *)
   Lemma table_new pa v :
