@@ -107,11 +107,6 @@ Proof. vm_compute. reflexivity. Qed.
 Example flushed_read : reg_of (with_cached true 5) RBX = Some 43.
 Proof. vm_compute. reflexivity. Qed.
 
-(** So a triple that promises the new frame's word is false of the code without the flush. *)
-Definition promised (σ : state) : Prop :=
-  st_rip σ = entry `+Z` 18 ∧ st_regs σ !! RBX = Some (w 43).
-Definition stale_end : option state := match with_cached false 5 with Ok σ => Some σ | _ => None end.
-
 (** * Cells *)
 Definition upper (k n : Z) (e : Z) : cell := Cell (w e) [VPage root_a k n] [VPage root_a k n] [].
 Definition pml4e : cell := upper 39 0 0x2003.
@@ -190,4 +185,135 @@ Definition edit_pre : list resource := [
 ].
 Lemma edit_supplied :
   image_supplies (edit_machine true) edit_image (RReg CR3 root_a :: edit_pre) = true.
+Proof. vm_compute. reflexivity. Qed.
+
+Definition edit_exits : list (word * (word * list resource)) := [
+  (entry `+Z` 18, (root_a, [RReg RBX (w 43); RPhys (w 0x21000) 1 (w 5)]))
+].
+
+Theorem edit_adequate :
+  adequate (edit_machine true) (image_state edit_image)
+    (exit_reached (edit_machine true) ((λ x, (x.1, RReg CR3 x.2.1 :: x.2.2)) <$> edit_exits)).
+Proof.
+  apply (image_vexits (edit_machine true) edit_image root_a edit_pre edit_exits).
+  { apply x86_4level_canonical_pages. }
+  { apply edit_supplied. }
+  intros G. simpl.
+  iIntros "(#Hin & Hf & Hdi & Hsi & Hax & Hcx & Hdx & H8 & Hbx & Hslot & H1 & H2 & H3 & H4 & Hp1 & Hp2 & HC & _)".
+  iDestruct (at_root_untag with "Hin Hslot") as "Hslot".
+  iDestruct (at_root_untag with "Hin HC") as "HC".
+  (* map *)
+  iApply (wp_map _ _ _ _ _ _ slot_va leaf_21 (RDI ⇒ᵣ slot_va) 1 slot_pa pte
+    (path (cell_store mode pte leaf_21 [])) 3 root_a page_va (the_leaf 0x21000)
+    with "HC Hax Hdi Hslot H4 [H1 H2 H3]"); [vm_compute; reflexivity|vm_compute; reflexivity|
+    apply claimable_21|..].
+  { iIntros "H4". rewrite /vpath /cells_pt /=. rewrite !embed_sep embed_emp right_id.
+    iSplitL "H1"; [iExact "H1"|]. iSplitL "H2"; [iExact "H2"|]. iSplitL "H3"; [iExact "H3"|].
+    iExact "H4". }
+  iIntros "HC Hax Hdi Hslot Hpath Hleaf".
+  (* store through it *)
+  iDestruct (vleaf_word true _ _ _ (w 0x21000) with "Hleaf") as "Hva"; [done|by vm_compute..|].
+  iDestruct (at_root_untag with "Hin Hva") as "Hva".
+  iApply (wp_store _ _ _ _ _ _ page_va _ _ (page_va ⇝{pos_to_Qp 512} w 0x21000 ∗ w 0x21000 ↦ₚ{1} w 42)
+    with "HC Hcx Hsi [$Hva $Hp1]").
+  iIntros "HC Hcx Hsi [Hva Hp1]".
+  (* unmap: the claim is given up *)
+  iDestruct (at_root_tag with "Hin Hva") as "Hva".
+  iDestruct (vleaf_of_word with "Hva") as (R) "[_ Hleaf]"; [by vm_compute|].
+  rewrite {1}/vpath /cells_pt /= !embed_sep. iDestruct "Hpath" as "(H1 & H2 & H3 & H4 & _)".
+  iApply (wp_unmap _ _ _ _ _ _ slot_va (w 0) (RDI ⇒ᵣ slot_va) 1 slot_pa mapped root_a page_va
+    with "HC Hdx Hdi Hslot [H4] Hleaf"); [by vm_compute|by vm_compute|iExact "H4"|].
+  iIntros "HC Hdx Hdi Hslot H4".
+  (* flush *)
+  iApply (wp_invlpg_cell with "Hin HC Hsi H4"); [done|by vm_compute|].
+  iIntros "HC Hsi H4".
+  (* map again *)
+  iApply (wp_map _ _ _ _ _ _ slot_va leaf_22 (RDI ⇒ᵣ slot_va) 1 slot_pa
+    (unpaid (paid root_a page_va) unmapped_cell)
+    (path (cell_store mode (unpaid (paid root_a page_va) unmapped_cell) leaf_22 [])) 3 root_a page_va
+    (the_leaf 0x22000)
+    with "HC H8 Hdi Hslot H4 [H1 H2 H3]"); [vm_compute; reflexivity|vm_compute; reflexivity|
+    apply claimable_22|..].
+  { iIntros "H4". rewrite /vpath /cells_pt /=. rewrite !embed_sep embed_emp right_id.
+    iSplitL "H1"; [iExact "H1"|]. iSplitL "H2"; [iExact "H2"|]. iSplitL "H3"; [iExact "H3"|].
+    iExact "H4". }
+  iIntros "HC H8 Hdi Hslot _ Hleaf".
+  iDestruct (vleaf_word true _ _ _ (w 0x22000) with "Hleaf") as "Hva"; [done|by vm_compute..|].
+  iDestruct (at_root_untag with "Hin Hva") as "Hva".
+  iApply (wp_load _ _ _ _ _ _ _ page_va _ _ (page_va ⇝{pos_to_Qp 512} w 0x22000 ∗ w 0x22000 ↦ₚ{1} w 43)
+    with "HC Hbx Hsi [$Hva $Hp2]").
+  iIntros "HC Hbx Hsi _". iApply vwp_exit.
+  iExists _, _. iSplit; [iPureIntro; by left|]. iFrame "Hin". simpl. iFrame.
+Qed.
+Print Assumptions edit_adequate.
+
+(** The execution that it speaks of does reach the exit. *)
+Definition exits : list (word * list resource) := (λ x, (x.1, RReg CR3 x.2.1 :: x.2.2)) <$> edit_exits.
+Lemma edit_runs : runs_to (edit_machine true) exits 6 (image_state edit_image) = true.
+Proof. vm_compute. reflexivity. Qed.
+
+(** * Without the flush the same statement is false of the machine *)
+Fixpoint fails_cached (M : machine) (exits : list (word * list resource)) (n : nat) (σ : state) : bool :=
+  if bool_decide (exit_reached M exits σ) then false
+  else
+    match exec_next M (cached_translator M σ) σ, n with
+    | Ok σ, S n => fails_cached M exits n σ
+    | Ok _, O => false
+    | _, _ => true
+    end.
+Lemma fails_cached_sound M exits n σ :
+  fails_cached M exits n σ = true →
+  ∃ k σ' r, steps_avoiding M (exit_reached M exits) k σ σ' ∧ ¬ exit_reached M exits σ' ∧
+            step M σ' r ∧ ∀ σ'', r ≠ Ok σ''.
+Proof.
+  revert σ. induction n as [|n IH]; intros σ; simpl; case_bool_decide as Hex; try done;
+    destruct (exec_next M (cached_translator M σ) σ) as [σ1|f|u] eqn:Hstep; try done.
+  1,2,4,5: intros _; eexists 0%nat, σ, _; split; [constructor|]; split; [done|]; split;
+    [apply cached_step|by rewrite Hstep].
+  intros (k & σ' & r & Hk & H')%IH. exists (S k), σ', r. split; [|done].
+  econstructor; [done| |done]. rewrite -Hstep. apply cached_step.
+Qed.
+(** The TLB caches before a step. *)
+Lemma step_evolved M σ t r :
+  tlb_evolves (cfg_mode (m_config M)) (st_mem σ) (root_of σ) (st_tlb σ) t →
+  step M (set_tlb t σ) r → step M σ r.
+Proof.
+  intros Ht [t' τ Ht' Hτ]. apply (step_with M σ t' τ); [|done].
+  intros e He. destruct (Ht' e He) as [Hin|?]; [by apply Ht|by right].
+Qed.
+Lemma caching_not_adequate M exits n σ t :
+  tlb_evolves (cfg_mode (m_config M)) (st_mem σ) (root_of σ) (st_tlb σ) t →
+  fails_cached M exits n (set_tlb t σ) = true → ¬ exit_reached M exits σ →
+  ¬ adequate M σ (exit_reached M exits).
+Proof.
+  intros Ht (k & σ' & r & Hk & Hex & Hr & Hne)%fails_cached_sound Hσ Had.
+  inversion Hk as [|n' σ1 σ2 σ3 Hav Hstep Hrest]; subst.
+  - destruct (Had 0%nat σ r) as [?|[σ'' ->]]; [constructor|by eapply step_evolved|done|naive_solver].
+  - destruct (Had (S n') σ' r) as [?|[σ'' ->]]; [|done|done|naive_solver].
+    econstructor; [done|by eapply step_evolved|done].
+Qed.
+
+Definition mapped_state : state :=
+  match run_from false 1 [] with Ok σ => σ | _ => image_state edit_image end.
+Lemma stale_evolves :
+  tlb_evolves (cfg_mode (x86_kernel 40)) (st_mem mapped_state) (root_of mapped_state)
+    (st_tlb mapped_state) [stale_entry].
+Proof.
+  intros e ->%elem_of_list_singleton. right. exists page_va.
+  split; [by vm_compute|]. split; [|by vm_compute]. vm_compute. reflexivity.
+Qed.
+Theorem no_flush_not_adequate :
+  ¬ adequate (edit_machine false) mapped_state (exit_reached (edit_machine false) exits).
+Proof.
+  apply (caching_not_adequate _ _ 6 _ [stale_entry]).
+  - apply stale_evolves.
+  - vm_compute. reflexivity.
+  - intros [[Hrip _]|?%Exists_nil]%Exists_cons; [|done]. vm_compute in Hrip. discriminate Hrip.
+Qed.
+(** The control: with the flush the function of the same name finds no failure. *)
+Example flush_does_not_fail :
+  match run_from true 1 [] with
+  | Ok σ => fails_cached (edit_machine true) exits 6 (set_tlb [stale_entry] σ)
+  | _ => true
+  end = false.
 Proof. vm_compute. reflexivity. Qed.
