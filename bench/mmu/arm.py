@@ -5,10 +5,11 @@ The code that loads and stores lies in TTBR1_EL1's half of the addresses, where 
 execute it; what is asked for goes through TTBR0_EL1.
 
 What has to be known of unicorn 2.1: without SCR_EL3.RW and HCR_EL2.RW, EL1's tables are those of
-AArch32. The syndrome is seen in the bytes of a context alone. It takes a block at level 0 for one,
-which the manual does not know with this granule, and the bits of a block below its address, which
-are RES0, for address bits. It has no hardware management of the access flag and the dirty state,
-and does not check addresses against TCR_EL1.IPS.
+AArch32. Writing registers from outside flushes no TLB. The syndrome is seen in the bytes of a
+context alone. It takes a block at level 0 for one, which the manual does not know with this
+granule, and the bits of a block below its address, which are RES0, for address bits. It has no
+hardware management of the access flag and the dirty state, and does not check addresses against
+TCR_EL1.IPS.
 """
 
 from __future__ import annotations
@@ -105,11 +106,9 @@ class Arm:
         state = (_EL0 if one.user else _EL1) | (_PAN if one.on["pan"] else 0)
         write(arm64_const.UC_ARM64_REG_PSTATE, state)
         write(arm64_const.UC_ARM64_REG_X1, one.va)
-        self._set(_TTBR0, 0)
         self._set(_TTBR0, one.root)
-        # And flushes what was cached.
-        self._set(_SCTLR, self.control & ~_M)
         self._set(_SCTLR, self.control | _M | (_WXN if one.on["wxn"] else 0))
+        self.uc.ctl(unicorn_const.UC_CTL_TLB_FLUSH, unicorn_const.UC_CTL_IO_WRITE)
         start = one.va if fetch else _PLACE[one.access]
         try:
             self.uc.emu_start(start, start + 4, count=1)

@@ -77,8 +77,8 @@ class RiscV:
         fetch = one.access is Access.FETCH
         write(riscv_const.UC_RISCV_REG_PRIV, 3)
         write(riscv_const.UC_RISCV_REG_MSTATUS, status if fetch else status | _MPRV)
-        write(riscv_const.UC_RISCV_REG_SATP, 0)
-        write(riscv_const.UC_RISCV_REG_SATP, one.root)  # and flushes what was cached
+        write(riscv_const.UC_RISCV_REG_SATP, one.root)
+        self.uc.ctl(unicorn_const.UC_CTL_TLB_FLUSH, unicorn_const.UC_CTL_IO_WRITE)
         write(riscv_const.UC_RISCV_REG_A1, one.va)
         if fetch:
             write(riscv_const.UC_RISCV_REG_PRIV, mode)
