@@ -209,6 +209,8 @@ class _Maker:
         raw, rng = self.raw, self.rng
         registers = list(Reg)
         base = None if shape == "index" else rng.choice(registers)
+        if base is not None and self.form.op in STACK_OPS and rng.random() < 0.4:
+            base = Reg.RSP  # which the instruction itself changes
         index = None
         if shape == "index" or (shape == "both" and base not in self.pins):
             index = rng.choice([reg for reg in registers if reg is not Reg.RSP])

@@ -63,9 +63,9 @@ _MASK: Final = (1 << 64) - 1
 _REGS: Final = tuple(Reg)
 _CR0, _CR3, _CR4 = 0x80050033, 0x5000, 0x300020
 _CONTROL: Final[dict[Op, Sequence[int]]] = {
-    Op.MOV_TO_CR0: [_CR0 ^ bit for bit in (0, 2, 8, 0x40000, 0x10000, 1 << 31, 1 << 40)],
+    Op.MOV_TO_CR0: [_CR0 ^ 1 << bit for bit in range(64)],
     Op.MOV_TO_CR3: [0x5000, 0x7018, (1 << 52) - 1, 1 << 52, 1 << 63],
-    Op.MOV_TO_CR4: [_CR4 ^ bit for bit in (0, 4, 0x100, 0x80, 0x200000, 1 << 40)],
+    Op.MOV_TO_CR4: [_CR4 ^ 1 << bit for bit in range(64)],
 }
 _PAGES: Final = ((0x200, 0x5000, 12), (0x201, 0x6000, 12), (1, 0x200000, 21), (0x400, 0x7000, 12))
 _CACHED: Final = tuple(
@@ -144,7 +144,7 @@ def make_cases(count: int, encodings: int, seed: int = 1) -> list[Case]:
     """Cases for every form of the decoder's table."""
     rng = random.Random(seed)  # noqa: S311 - states, no secrets
     return [
-        make_case(form.one.name, form, count, rng.getrandbits(64) | 1)
+        make_case(form.one.name, form, _variants(code) * count, rng.getrandbits(64) | 1)
         for code in CODES
         for form in (make_form(code, rng) for _ in range(_variants(code) * encodings))
     ]
