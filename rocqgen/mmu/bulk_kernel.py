@@ -111,9 +111,10 @@ def make_walk(numbers: Numbers) -> Callable[..., None]:
         upper, lowest, highest = shape[UPPER], shape[LOWEST], shape[HIGHEST]
         more = shape[MORE] != _ZERO
         start, size, place = starts[0], sizes[0], places[0]
+        # Indices are unsigned where they can be: of others it is asked whether they are negative.
         # The walks of a block that go on: their rows, next tables, rights, and what was read. From
         # the other end: those whose last table is known, with their entries' places for tables.
-        rows = np.empty(BLOCK, dtype=np.intp)
+        rows = np.empty(BLOCK, dtype=np.uint64)
         next_table = np.empty(BLOCK, dtype=np.uint64)
         path_rights = np.empty(BLOCK, dtype=np.uint64)
         found = np.empty(BLOCK, dtype=np.uint64)
@@ -126,20 +127,21 @@ def make_walk(numbers: Numbers) -> Callable[..., None]:
         cached_rights = np.empty(CACHED, dtype=np.uint64)
         last_shift, last_mask = levels[last, SHIFT], levels[last, INDEX]
         last_bytes = (last_mask + _ONE) << width
+        block = np.uint64(BLOCK)
         for begin in range(0, len(addresses), BLOCK):
             active = 0
-            known = BLOCK
-            for i in range(begin, min(begin + BLOCK, len(addresses))):
+            known = block
+            for i in range(np.uint64(begin), np.uint64(min(begin + BLOCK, len(addresses)))):
                 va = addresses[i]
                 top = va >> upper
                 if top != lowest and top != highest:  # noqa: PLR1714 - numba has no membership here
                     out_reason[i] = noncanonical
-                    out_code[i] = codes[noncanonical, 0]
+                    out_code[i] = codes[0, noncanonical]
                     continue
                 upper_bits = va >> above
                 slot = (upper_bits * _SPREAD) >> _SPREAD_SHIFT
                 if cached[slot] == upper_bits and last > 0:
-                    known -= 1
+                    known -= _ONE
                     rows[known] = i
                     next_table[known] = cached_place[slot] + ((va >> last_shift) & last_mask)
                     path_rights[known] = cached_rights[slot]
@@ -150,6 +152,7 @@ def make_walk(numbers: Numbers) -> Callable[..., None]:
                     active += 1
             for number in range(len(levels)):
                 shift, mask = levels[number, SHIFT], levels[number, INDEX]
+                level_codes = codes[number]
                 table_mask, leaf_mask = levels[number, TABLE_MASK], levels[number, LEAF_MASK]
                 offset, frame_mask = levels[number, OFFSET], levels[number, FRAME]
                 leaf_size = levels[number, LEAF_SIZE]
@@ -180,12 +183,12 @@ def make_walk(numbers: Numbers) -> Callable[..., None]:
                     backed[at] = inside < size
                     found[at] = words[place + (inside >> width)] if inside < size else _ZERO
                 if number == last:
-                    for at in range(known, BLOCK):
+                    for at in range(known, block):
                         found[at] = words[next_table[at]]
                         backed[at] = True
                 going = 0
                 for part in range(2 if number == last else 1):
-                    for at in range(known if part else 0, BLOCK if part else active):
+                    for at in range(known if part else _ZERO, block if part else np.uint64(active)):
                         i = rows[at]
                         if not backed[at]:
                             out_reason[i] = unbacked
@@ -234,7 +237,7 @@ def make_walk(numbers: Numbers) -> Callable[..., None]:
                         else:
                             why = unaccessed
                         out_reason[i] = why
-                        out_code[i] = codes[why, number]
+                        out_code[i] = level_codes[why]
                         out_level[i] = number
                 active = going
 

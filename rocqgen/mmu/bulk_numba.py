@@ -83,7 +83,7 @@ def walk(
         tables,
         _shape(rules, root),
         decisions(rules, access, privilege, keys),
-        fault_codes(rules, access, privilege),
+        np.ascontiguousarray(fault_codes(rules, access, privilege).T),
     )
     walk_all = _compiled()
     threads = min(_processors(), len(addresses) // _PER_THREAD) or 1
