@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""docs/precheck.md shows what the commands print, times apart."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from rocqgen.cli.main import main
+
+ROOT = Path(__file__).parents[3]
+TEXT = (ROOT / "docs" / "precheck.md").read_text(encoding="utf-8")
+
+
+def shown(command: str) -> list[str]:
+    """The lines below `$ command`, as far as they are indented."""
+    lines = TEXT[TEXT.index(f"    $ {command}\n") :].splitlines()[1:]
+    found = []
+    for line in lines:
+        if line and not line.startswith("    "):
+            break
+        found.append(line[4:])
+    return plain("\n".join(found).rstrip())
+
+
+def plain(text: str) -> list[str]:
+    """Without times, and where files are saved."""
+    text = re.sub(r" +\d+ ms ", " N ms ", re.sub(r"\d+\.\d+ s\b", "N s", text))
+    return re.sub(r"--replay .*/", "--replay ", text).splitlines()
+
+
+@pytest.mark.usefixtures("cache")
+def test_the_first_example_is_real(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    twin = ROOT / "examples" / "trampoline" / "trampoline.wrong-space.s"
+    mine = re.sub(r" *#@ expect failed", "", twin.read_text(encoding="utf-8"))
+    (tmp_path / "mine.s").write_text(mine, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", "mine.s"]) == 1
+    assert plain(capsys.readouterr().out) == shown("rocqgen check mine.s")
+
+
+def test_the_examples_are_real(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    assert main(["check", "examples/"]) == 0
+    printed = plain(capsys.readouterr().out)
+    # Examples may have been added since.
+    known = [line for line in shown("rocqgen check examples/") if "examples/" in line]
+    assert set(known) <= set(printed)
