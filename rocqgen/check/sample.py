@@ -20,6 +20,7 @@ from rocqgen.check.resident import Need, needs
 from rocqgen.check.roles import Roles, roles_of
 from rocqgen.check.words import ENTRY, MASK, PAGE, holds, pages_of, value
 from rocqgen.cpu import Access
+from rocqgen.source.machine import Imm, Op
 
 MENDS: Final = 4
 """How often words are changed to make facts true."""
@@ -32,6 +33,9 @@ _FRACTIONS: Final = (
     Fraction(1, 1024),
     Fraction(1),
 )
+_TURNS: Final = frozenset({Op.CMP, Op.TEST, Op.SUB, Op.AND, Op.XOR, Op.BT})
+"""Operations whose flags or results tell a number from others."""
+
 _BOUNDARY: Final = (
     0,
     1,
@@ -61,8 +65,11 @@ class Sampler:
 
     def __post_init__(self) -> None:
         self._roles = roles_of(self.subject)
+        self._constants = _constants(self.subject)
 
     _roles: Roles = field(init=False)
+    _constants: tuple[int, ...] = ()
+    _edges: dict[str, list[int]] = field(default_factory=dict)
     _seams: dict[str, list[int]] = field(default_factory=dict)
 
     def draw(self, wild: float, strategy: str = "walk") -> Choice:
@@ -139,7 +146,7 @@ class Sampler:
             words.setdefault(name, self._physical(offsets, wild))
         for name in roles.values:
             target = name in roles.exits
-            words.setdefault(name, self._target(mode) if target else self._value(words, wild))
+            words.setdefault(name, self._target(mode) if target else self._value(words, name, wild))
         self.settle(words)
         facts, defined = roles.facts, {name for name, _ in roles.defined}
         for _ in range(MENDS):
@@ -246,7 +253,7 @@ class Sampler:
         """An address to leave to: somewhere, hardly ever in the fragment itself."""
         return (self._page(mode) << 12) + self.random.randrange(PAGE)
 
-    def _value(self, words: dict[str, int], wild: float) -> int:
+    def _value(self, words: dict[str, int], name: str, wild: float) -> int:
         random = self.random
         kind = random.random()
         if kind > wild * 0.5:
@@ -254,8 +261,18 @@ class Sampler:
         if kind < wild * 0.1:
             return random.randrange(256)
         if kind < wild * 0.25:
-            return random.choice(_BOUNDARY)
+            return self._edge(name)
         return (random.choice(list(words.values())) + random.choice((0, 0, 8, -8))) & MASK
+
+    def _edge(self, name: str) -> int:
+        """A number at which code may turn: in turn those in the code itself, and then others."""
+        turn = self._edges.setdefault(name, [])
+        if not turn:
+            own, others = list(self._constants), list(_BOUNDARY)
+            self.random.shuffle(own)
+            self.random.shuffle(others)
+            turn += others + own
+        return turn.pop()
 
     def _link(self, words: dict[str, int]) -> None:
         """Give physical addresses the offset in their page that claims ask for."""
@@ -340,6 +357,18 @@ class Sampler:
             write |= random.random() < 0.05 * wild
             rights[key] = Rights(write, user, execute)
         return rights
+
+
+def _constants(subject: Subject) -> tuple[int, ...]:
+    """The numbers in the code, and those beside them: where comparisons turn."""
+    found: dict[int, None] = {}
+    for instr in subject.fragment.instrs:
+        if instr.op in _TURNS:
+            for operand in instr.operands:
+                if isinstance(operand, Imm):
+                    near = (operand.value, operand.value - 1, operand.value + 1)
+                    found |= dict.fromkeys(word & MASK for word in near)
+    return tuple(found)
 
 
 def _flip(random: Random) -> bool:

@@ -130,6 +130,13 @@ def test_branches_are_followed(make) -> None:
     assert wrong.verdict is Verdict.COUNTEREXAMPLE
 
 
+def test_numbers_in_the_code_are_tried(make) -> None:
+    """One value in 2**64 goes another way."""
+    code = "cmp $0x1234, %rax\nje 1f\nmov $0, %rax\nret\n1: ret"
+    result = check(make("rax |->r x", code, "rax |->r 0"))
+    assert (result.verdict, result.story.found) == (Verdict.COUNTEREXAMPLE, "0x1234")
+
+
 # -- existentials ----------------------------------------------------------------------------------
 
 

@@ -26,7 +26,9 @@ def shown(command: str) -> list[str]:
 
 
 def plain(text: str) -> list[str]:
-    """Without times, and where files are saved."""
+    """Without times, how soon a failure was found, and where files are saved."""
+    text = re.sub(r"(?<=ms) +\d+ states? ", " N states ", text)
+    text = re.sub(r"\d+ states in", "N states in", text)
     text = re.sub(r" +\d+ ms ", " N ms ", re.sub(r"\d+\.\d+ s\b", "N s", text))
     return re.sub(r"--replay .*/", "--replay ", text).splitlines()
 
