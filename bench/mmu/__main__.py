@@ -23,7 +23,7 @@ from bench.mmu.speed import measure
 from rocqgen.models import load_model
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from bench.mmu.speed import Speeds
 
@@ -104,17 +104,21 @@ def _show(console: Console, speeds: Speeds) -> None:
     for line in speeds.missing:
         console.print(f"not measured: {line}", markup=False)
     console.print()
-    for text, key, goal in (
-        ("one address at a time", "one address", SCALAR_GOAL),
-        ("NumPy", "numpy", NUMPY_GOAL),
-        ("numba", "numba", NUMBA_GOAL),
-    ):
-        best = max((row.by_clock for row in speeds.walks if f", {key}" in row.name), default=0.0)
-        verdict = "reached" if best >= goal else "MISSED "
-        console.print(
-            f"{verdict}  {text}: {best / 1e6:.1f} M/s by the clock; goal {goal / 1e6:.0f} M/s",
-            markup=False,
-        )
+    for text, goal, reached in _goals(speeds):
+        verdict = "reached" if reached else "MISSED "
+        console.print(f"{verdict}  {text}; goal {goal / 1e6:.0f} M/s", markup=False)
+
+
+def _goals(speeds: Speeds) -> Iterator[tuple[str, float, bool]]:
+    """What one thread does is judged by processor time, what several do by the clock."""
+    for name, goal in (("one address", SCALAR_GOAL), ("numpy", NUMPY_GOAL)):
+        best = max((row.per_second for row in speeds.walks if f", {name}" in row.name), default=0.0)
+        yield f"{name}: {best / 1e6:.2f} M/s of processor time", goal, best >= goal
+    numba = [row for row in speeds.walks if ", numba" in row.name]
+    best = max((row.by_clock for row in numba), default=0.0)
+    each = max((row.per_second for row in numba), default=0.0)
+    text = f"numba: {best / 1e6:.1f} M/s by the clock, {each / 1e6:.1f} M/s of each processor"
+    yield text, NUMBA_GOAL, best >= NUMBA_GOAL
 
 
 def _table(
