@@ -3,27 +3,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from rocqgen.mmu.meanings import ABOVE, CLEAN, END, LEAF, Meanings, Tables
+from rocqgen.mmu.meanings import ABOVE, CLEAN, END, LEAF, Tables
 from rocqgen.mmu.outcome import Faulted, Unbacked, Walked
 from rocqgen.mmu.walk import walk
+from rocqgen.mmu.walker_code import Translate, compile_walk
 from rocqgen.models.resolve import Rules, resolve
-from rocqgen.models.vocabulary import ALL_RIGHTS, REASONS, Access, Privilege, Reason
+from rocqgen.models.vocabulary import REASONS, Access, Privilege, Reason
 
 if TYPE_CHECKING:
     from rocqgen.mmu.memory import PhysicalMemory
     from rocqgen.models.resolve import Controls, FaultCode
     from rocqgen.models.schema import PagingModel
-
-
-class Translate(Protocol):
-    """The type of `Walker.translate`."""
-
-    def __call__(
-        self, memory: PhysicalMemory, root: int, va: int, access: Access = Access.READ, /
-    ) -> int | Faulted | Unbacked:
-        """The physical address, or why there is none (without steps and detail)."""
 
 
 class Walker:
@@ -64,53 +56,15 @@ class Walker:
         self._tables.attach(None)
 
     def _compile(self) -> Translate:
-        """The walk as a closure over everything that can be known beforehand."""
-        rules, tables, roots, end = self.rules, self._tables, self._tables.roots, self._end
-        *upper, last = rules.levels
-        levels = tuple(
-            (level.shift, level.index_mask, links)
-            for level, links in zip(upper, tables.links, strict=True)
-        )
-        shift_last, mask_last, meanings = last.shift, last.index_mask, Meanings(rules, last)
-        mask_meanings, offset_last = meanings.mask, last.leaf_size - 1
-        address = rules.address
-        frame_mask, frame_shift = address.put(-last.leaf_size), address.low - address.bits.low
-        # Where this cannot be a shift to the left, no address is translated the short way.
-        low_end, high_start, high_end = _canonical_bounds(rules) if frame_shift >= 0 else (0, 0, 0)
+        rules = self.rules
         allowed = tuple(
             tuple(rules.allow[self.privilege][access] >> rights & 1 for rights in range(LEAF))
             for access in Access
         )
-        # Keys other than 0 are in the meaning and make it large; if key 0 forbids something, the
-        # end of every walk is looked at.
+        # Keys other than 0 are in the meaning of an entry, which `_end` looks at.
         keys = rules.key_forbids[self.privilege] if rules.keys is not None else ()
-        plain = 0 if any(forbids[self.pkru & 3] for forbids in keys) else LEAF + ALL_RIGHTS + 1
-
-        def translate(
-            memory: PhysicalMemory, root: int, va: int, access: Access = Access.READ
-        ) -> int | Faulted | Unbacked:
-            if memory is not tables.memory:
-                tables.attach(memory)
-            if not (0 <= va < low_end or high_start <= va < high_end):
-                return end(memory, root, va, access)
-            rights = ALL_RIGHTS
-            try:
-                words = roots[root]
-                for shift, index_mask, links in levels:
-                    entry = words[va >> shift & index_mask]
-                    words, meaning = links[entry]
-                    if meaning >= LEAF:
-                        return end(memory, root, va, access, rights, shift, entry, meaning)
-                    rights &= meaning
-                entry = words[va >> shift_last & mask_last]
-            except IndexError:
-                return end(memory, root, va, access)
-            meaning = meanings[entry & mask_meanings]
-            if meaning < plain and allowed[access][rights & meaning]:
-                return (entry & frame_mask) << frame_shift | va & offset_last
-            return end(memory, root, va, access, rights, shift_last, entry, meaning)
-
-        return translate
+        look_closely = any(forbids[self.pkru & 3] for forbids in keys)
+        return compile_walk(rules, self._tables, allowed, self._end, look_closely=look_closely)
 
     def _end(
         self,
@@ -160,16 +114,3 @@ class Walker:
         if meaning & CLEAN and access == Access.WRITE:
             return Reason.DIRTY
         return None
-
-
-def _canonical_bounds(rules: Rules) -> tuple[int, int, int]:
-    """Addresses are canonical below the first, and from the second to below the third."""
-    widths = rules.model.address
-    end = 1 << widths.pointer
-    match widths.canonical:
-        case "sign-extended":
-            half = 1 << (widths.virtual - 1)
-            return half, end - half, end
-        case "ones":
-            return 0, end - (1 << widths.virtual), end
-    return 1 << widths.virtual, end, end

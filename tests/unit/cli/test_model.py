@@ -68,7 +68,10 @@ def documented() -> list[tuple[str, str]]:
     found = []
     for block in blocks:
         command, output = block.split("\n", 1)
-        found.append((command.removeprefix("$ rocqgen "), output))
+        # Theories are written and proved by tests of their own.
+        if "model gen" not in command:
+            found.append((command.removeprefix("$ rocqgen "), output))
+    assert len(found) >= 3
     return found
 
 
