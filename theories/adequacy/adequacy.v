@@ -114,6 +114,41 @@ Section initial.
 End initial.
 
 (** * The theorem *)
+(** What follows from the state interpretation at any point of an execution, with what is kept aside. *)
+Lemma swp_sound Σ `{!machGpreS Σ} (M : machine) (σ0 : state) (T : memory)
+    (Θ : gmap (word * Z) trans) (E : cells) (φ : state → Prop) n σ (χ : Prop) :
+  T ⊆ st_mem σ0 →
+  tables_ok (m_config M) T Θ E (root_of σ0) (st_tlb σ0) →
+  (∀ `{!machGS M Σ}, ∃ (Q : word → iProp Σ) (F : iProp Σ),
+    (initial_resources σ0 T Θ E ={⊤}=∗ swp (st_rip σ0) Q ∗ F) ∧
+    (∀ σ, state_interp σ -∗ Q (st_rip σ) ={⊤,∅}=∗ ⌜φ σ⌝) ∧
+    (running Q σ -∗ F ={⊤,∅}=∗ ⌜χ⌝)) →
+  steps_avoiding M φ n σ0 σ → χ.
+Proof.
+  intros Hsub Hok Hwp Hsteps.
+  apply (uPred.pure_soundness (M:=iResUR Σ)).
+  apply (step_fupdN_soundness_gen (Σ:=Σ) _ HasLc (S n) 0). iIntros (Hinv) "_".
+  iMod (ghost_map_alloc (st_regs σ0)) as (γr) "[Hra Hr]".
+  iMod (ghost_map_alloc (st_mem σ0)) as (γm) "[Hma Hm]".
+  iMod (ghost_map_alloc Θ) as (γc) "[Hca Hc]".
+  iMod (ghost_map_alloc E) as (γe) "[Hea He]".
+  iMod (ghost_var_alloc (st_flags σ0)) as (γf) "[Hfa Hf]".
+  set (G := MachGS M Σ Hinv _ _ _ _ _ γr γm γc γe γf).
+  destruct (Hwp G) as (Q & F & Hpre & Hpost & Hχ).
+  iAssert (([∗ map] pa ↦ b ∈ T, phys_byte pa 1 b) ∗
+           ([∗ map] pa ↦ b ∈ st_mem σ0 ∖ T, phys_byte pa 1 b))%I with "[Hm]" as "[HT Hm]".
+  { rewrite -big_sepM_union; [by rewrite map_difference_union|by apply map_disjoint_difference_r]. }
+  iAssert (state_interp σ0) with "[Hra Hfa Hma HT Hca Hea]" as "HS".
+  { iExists T, Θ, E. by iFrame. }
+  iMod (Hpre with "[Hr Hf Hm Hc He]") as "[HW HF]".
+  { iSplitL "Hr"; [iExact "Hr"|]. iSplitL "Hf"; [iExact "Hf"|].
+    iSplitL "Hm"; [iExact "Hm"|]. iSplitL "Hc"; [iExact "Hc"|]. iExact "He". }
+  iMod (running_steps Q φ Hpost n σ0 σ Hsteps with "[$HS $HW]") as "H".
+  iModIntro. iApply step_fupdN_S_fupd. simpl. iIntros "!> !> !>".
+  iApply (step_fupdN_wand with "H"). iIntros "H". iMod "H" as "H".
+  iMod (Hχ with "H HF") as %?. iModIntro. by iPureIntro.
+Qed.
+
 Theorem swp_adequacy Σ `{!machGpreS Σ} (M : machine) (σ0 : state) (T : memory)
     (Θ : gmap (word * Z) trans) (E : cells) (φ : state → Prop) :
   T ⊆ st_mem σ0 →
@@ -123,30 +158,28 @@ Theorem swp_adequacy Σ `{!machGpreS Σ} (M : machine) (σ0 : state) (T : memory
     (∀ σ, state_interp σ -∗ Q (st_rip σ) ={⊤,∅}=∗ ⌜φ σ⌝)) →
   adequate M σ0 φ.
 Proof.
-  intros Hsub Hok Hwp n σ r Hsteps Hr.
-  apply (uPred.pure_soundness (M:=iResUR Σ)).
-  apply (step_fupdN_soundness_gen (Σ:=Σ) _ HasLc (S n) 0). iIntros (Hinv) "_".
-  iMod (ghost_map_alloc (st_regs σ0)) as (γr) "[Hra Hr]".
-  iMod (ghost_map_alloc (st_mem σ0)) as (γm) "[Hma Hm]".
-  iMod (ghost_map_alloc Θ) as (γc) "[Hca Hc]".
-  iMod (ghost_map_alloc E) as (γe) "[Hea He]".
-  iMod (ghost_var_alloc (st_flags σ0)) as (γf) "[Hfa Hf]".
-  set (G := MachGS M Σ Hinv _ _ _ _ _ γr γm γc γe γf).
-  destruct (Hwp G) as (Q & Hpre & Hpost).
-  iAssert (([∗ map] pa ↦ b ∈ T, phys_byte pa 1 b) ∗
-           ([∗ map] pa ↦ b ∈ st_mem σ0 ∖ T, phys_byte pa 1 b))%I with "[Hm]" as "[HT Hm]".
-  { rewrite -big_sepM_union; [by rewrite map_difference_union|by apply map_disjoint_difference_r]. }
-  iAssert (state_interp σ0) with "[Hra Hfa Hma HT Hca Hea]" as "HS".
-  { iExists T, Θ, E. by iFrame. }
-  iMod (Hpre with "[Hr Hf Hm Hc He]") as "HW".
-  { iSplitL "Hr"; [iExact "Hr"|]. iSplitL "Hf"; [iExact "Hf"|].
-    iSplitL "Hm"; [iExact "Hm"|]. iSplitL "Hc"; [iExact "Hc"|]. iExact "He". }
-  iMod (running_steps Q φ Hpost n σ0 σ Hsteps with "[$HS $HW]") as "H".
-  iModIntro. iApply step_fupdN_S_fupd. simpl. iIntros "!> !> !>".
-  iApply (step_fupdN_mono with "H"). iIntros "H". iMod "H" as "H".
-  iMod (running_step Q φ Hpost with "H") as "[%|(%σ' & -> & _)]"; [done|..]; iModIntro; iPureIntro.
-  - by left.
-  - right. by exists σ'.
+  intros Hsub Hok Hwp n σ r Hsteps Hr. eapply swp_sound; [done..| |done].
+  intros G. destruct (Hwp G) as (Q & Hpre & Hpost). exists Q, emp%I. split; [|split; [done|]].
+  - iIntros "H". iMod (Hpre with "H") as "$". done.
+  - iIntros "H _". iMod (running_step Q φ Hpost with "H") as "[%|(%σ' & -> & _)]"; [done|..];
+      iModIntro; iPureIntro; [by left|by right; exists σ'].
+Qed.
+
+(** Isolation: what a program does not own holds as long as it runs; at each point and not only at the end. *)
+Theorem swp_isolation Σ `{!machGpreS Σ} (M : machine) (σ0 : state) (T : memory)
+    (Θ : gmap (word * Z) trans) (E : cells) (φ ψ : state → Prop) :
+  T ⊆ st_mem σ0 →
+  tables_ok (m_config M) T Θ E (root_of σ0) (st_tlb σ0) →
+  (∀ `{!machGS M Σ}, ∃ (Q : word → iProp Σ) (F : iProp Σ),
+    (initial_resources σ0 T Θ E ={⊤}=∗ swp (st_rip σ0) Q ∗ F) ∧
+    (∀ σ, state_interp σ -∗ Q (st_rip σ) ={⊤,∅}=∗ ⌜φ σ⌝) ∧
+    (∀ σ, state_interp σ -∗ F -∗ ⌜ψ σ⌝)) →
+  ∀ n σ, steps_avoiding M φ n σ0 σ → ψ σ.
+Proof.
+  intros Hsub Hok Hwp n σ Hsteps. eapply swp_sound; [done..| |done].
+  intros G. destruct (Hwp G) as (Q & F & Hpre & Hpost & Hψ). exists Q, F.
+  split; [done|]. split; [done|]. iIntros "[HS _] HF".
+  iDestruct (Hψ with "HS HF") as %?. iApply fupd_mask_intro; [done|]. iIntros "_". by iPureIntro.
 Qed.
 
 (** * In [vProp] *)

@@ -128,6 +128,34 @@ Section closed.
   Qed.
 End closed.
 
+(** Isolation at an image: what lies apart from the precondition of a program, in another space or in this
+    one, holds at each point of its execution: mappings, code, tables and data. *)
+Theorem image_isolation (M : machine) (I : image) (pre others : list resource)
+    (exits : list (word * list resource)) :
+  canonical_pages (cfg_mode (m_config M)) →
+  image_supplies M I (pre ++ others) = true →
+  (∀ `{!machGS M machΣ},
+    flags_pt (im_flags I) -∗ ([∗ list] x ∈ pre, res_prop x) -∗
+    swp (im_rip I) (λ e, ∃ post, ⌜(e, post) ∈ exits⌝ ∗ [∗ list] x ∈ post, res_prop x)) →
+  ∀ n σ, steps_avoiding M (exit_reached M exits) n (image_state I) σ → Forall (res_holds M σ) others.
+Proof.
+  intros Hcan [[_ Hcells]%andb_true_iff Hsupplied]%andb_true_iff Hwp.
+  set (T := memory_of (im_tables I)).
+  apply (swp_isolation machΣ M (image_state I) T (resource_claims M T (pre ++ others))
+    (resource_cells (pre ++ others)) _ (λ σ, Forall (res_holds M σ) others)).
+  - apply map_union_subseteq_l.
+  - apply cells_okb_ok; [by apply claims_from_ok|apply claims_from_range|done].
+  - intros G. eexists _, ([∗ list] x ∈ others, res_prop x)%I. split; [|split].
+    + iIntros "(Hr & Hf & Hm & Hc & He)".
+      iDestruct (supplied _ _ _ _ _ Hsupplied with "Hr Hm Hc He") as "H".
+      rewrite big_sepL_app. iDestruct "H" as "[Hpre $]". iModIntro. iApply (Hwp with "Hf Hpre").
+    + iIntros (σ) "HS (%post & %Hin & H)".
+      iDestruct (res_readouts with "HS H") as %Hpost.
+      iApply fupd_mask_intro; [done|]. iIntros "_". iPureIntro.
+      apply List.Exists_exists. exists (st_rip σ, post). by rewrite -elem_of_list_In.
+    + intros σ. apply res_readouts.
+Qed.
+
 (** The same in [vProp].  Each resource is marked with its space; the root register is not among those of
     [pre], the space at the exit takes its place. *)
 Corollary image_vexits (M : machine) (I : image) (root : word) (pre : list resource)
