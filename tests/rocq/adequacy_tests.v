@@ -95,6 +95,37 @@ Print Assumptions sum_adequate.
 Lemma sum_runs : runs_to sum_machine (closed_exits sum_exits) 3 (image_state sum_image) = true.
 Proof. vm_compute. reflexivity. Qed.
 
+(** What is apart from it, in the other space and in this one, holds at each point of the execution. *)
+Definition sum_others : list resource := [
+  RVirt true root_b data 1 (w 42); RClaim true root_b (data `+Z` 8) 1 (frame_b `+Z` 8);
+  RCode root_b entry sum_code (1/2); RPage root_b entry (1/2) (0x10000, Rights true false false true true true);
+  RClaim true root_a (data `+Z` 16) 1 (frame_a `+Z` 16)
+].
+Lemma sum_supplied_others :
+  image_supplies sum_machine sum_image (RReg CR3 root_a :: sum_pre ++ sum_others) = true.
+Proof. vm_compute. reflexivity. Qed.
+Theorem sum_isolated n σ :
+  steps_avoiding sum_machine (exit_reached sum_machine (vexits sum_exits)) n (image_state sum_image) σ →
+  Forall (res_holds sum_machine σ) sum_others.
+Proof.
+  apply (image_visolation sum_machine sum_image root_a sum_pre sum_others sum_exits).
+  { apply x86_4level_canonical_pages. }
+  { apply sum_supplied_others. }
+  intros G. iIntros "(#Hin & Hf & Hdi & Hax & Hcx & Hx & Hy & HC & _)".
+  simpl. iUntag "Hin".
+  iApply (sum_triple with "Hf Hdi Hax Hcx Hx Hy HC").
+  iIntros "Hf Hax Hdi Hx HC". iApply vwp_exit.
+  iExists _, _. iSplit; [iPureIntro; by left|]. iFrame "Hin". simpl.
+  iDestruct (at_root_tag with "Hin Hx") as "Hx".
+  assert (bv_add (w 5) (w 3) = w 8) as -> by (by apply bv_eq).
+  iFrame.
+Qed.
+Print Assumptions sum_isolated.
+(** The words that the program itself writes are not apart from it. *)
+Lemma sum_not_apart :
+  image_supplies sum_machine sum_image (RReg CR3 root_a :: sum_pre ++ [RPhys frame_a (1/2) (w 7)]) = false.
+Proof. vm_compute. reflexivity. Qed.
+
 (** * The same, then a change of space and a load at the same address there *)
 Definition switch_code : list (Z * (instr * Z)) :=
   sum_code ++ [(10, (MovToCr3 RBX, 3)); (13, (Mov W64 (OReg RDX) (OMem (at_reg RDI 0)), 3))].

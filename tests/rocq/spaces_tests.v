@@ -1,6 +1,6 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
 From iris.proofmode Require Import proofmode monpred.
-From rocqgen.spaces Require Import edits.
+From rocqgen.spaces Require Import edits fresh stale.
 From rocqgen.adequacy Require Import closed.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
@@ -171,6 +171,51 @@ Example large_owes :
 Proof. split; vm_compute; reflexivity. Qed.
 Example large_pages : length (leaf_pages root_a page_va (Leaf 0x200000 21 all_rights)) = 512%nat.
 Proof. vm_compute. reflexivity. Qed.
+
+(** * A new space, tables linked below it, and a subtree that two spaces share *)
+Definition root_b : word := w 0x5000.
+Definition root_c : word := w 0x9000.
+Definition link (root : word) (k n : Z) (e : Z) : cell :=
+  Cell (w e) (c_reach (empty_cell root [(k, n)])) (c_reach (empty_cell root [(k, n)])) [].
+Definition new_path (x : cell) : path_cells :=
+  [(0x5000, (1/2)%Qp, link root_b 39 0 0x6003); (0x6000, (1/2)%Qp, link root_b 30 0 0x7003);
+   (0x7010, (1/2)%Qp, link root_b 21 2 0x8003); (0x8010, 1%Qp, x)].
+Definition new_leaf : cell := cell_store mode (empty_cell root_b [(12, 0x402)]) leaf_21 [].
+Example new_claimable : leaf_claimable mode root_b page_va (the_leaf 0x21000) 3 (new_path new_leaf).
+Proof. repeat split; vm_compute; reflexivity. Qed.
+(** In a wrong space, at a wrong page, or through a slot that answers for nothing it is not. *)
+Example wrong_space l : ¬ leaf_claimable mode root_a page_va l 3 (new_path new_leaf).
+Proof. intros [Hw _]. by vm_compute in Hw. Qed.
+Example wrong_page l : ¬ leaf_claimable mode root_b (w 0x403000) l 3 (new_path new_leaf).
+Proof. intros [Hw _]. by vm_compute in Hw. Qed.
+Example answers_for_nothing :
+  steps_ok root_b page_va 12 3 (pm_levels mode) (new_path (cell_store mode (Cell (w 0) [] [] []) leaf_21 [])).*2
+    = false.
+Proof. vm_compute. reflexivity. Qed.
+
+(** The space [root_c] shares everything below its first slot. *)
+Definition shared_leaf : cell :=
+  add_claim (VPage root_b 12 0x402) (also_for root_c 12 0x402 new_leaf).
+Definition shared_path : path_cells :=
+  [(0x9000, 1%Qp, Cell (w 0x6003) [VPage root_c 39 0] [] []);
+   (0x6000, (1/2)%Qp, also_for root_c 30 0 (link root_b 30 0 0x7003));
+   (0x7010, (1/2)%Qp, also_for root_c 21 2 (link root_b 21 2 0x8003)); (0x8010, (1/2)%Qp, shared_leaf)].
+Example shared_claimable : leaf_claimable mode root_c page_va (the_leaf 0x21000) 0 shared_path.
+Proof. repeat split; vm_compute; reflexivity. Qed.
+(** It is written only when both spaces have given up their claims, and owes for both; [invlpg] in one of
+    them pays for it and, as the TLB holds nothing of the other, for that too. *)
+Example shared_not_editable :
+  cell_editable mode shared_leaf = false ∧
+  cell_editable mode (drop_claim (VPage root_b 12 0x402) shared_leaf) = false ∧
+  cell_editable mode (drop_claim (VPage root_c 12 0x402) shared_leaf) = false.
+Proof. split; [|split]; vm_compute; reflexivity. Qed.
+Definition shared_free : cell :=
+  drop_claim (VPage root_c 12 0x402) (drop_claim (VPage root_b 12 0x402) shared_leaf).
+Example shared_owes :
+  cell_editable mode shared_free = true ∧
+  c_owed (cell_store mode shared_free (w 0) []) = [VPage root_c 12 0x402; VPage root_b 12 0x402] ∧
+  c_owed (unpaid (paid root_b page_va) (cell_store mode shared_free (w 0) [])) = [].
+Proof. split; [|split]; vm_compute; reflexivity. Qed.
 
 (** * The triple, closed on the image *)
 Global Instance edit_regular : RegularMode (edit_machine true).

@@ -158,6 +158,27 @@ Qed.
 
 (** The same in [vProp].  Each resource is marked with its space; the root register is not among those of
     [pre], the space at the exit takes its place. *)
+Definition vexits (exits : list (word * (word * list resource))) : list (word * list resource) :=
+  (λ x, (x.1, RReg CR3 x.2.1 :: x.2.2)) <$> exits.
+Lemma vexits_swp {M : machine} `{!machGS M Σ} (ip : word) f (root : word) (pre : list resource)
+    (exits : list (word * (word * list resource))) :
+  (in_space root ∗ flags_any ∗ ([∗ list] x ∈ pre, res_vprop x) ⊢
+   WP ip {{ e, ∃ s post, ⌜(e, (s, post)) ∈ exits⌝ ∗ in_space s ∗ [∗ list] x ∈ post, res_vprop x }}) →
+  flags_pt f -∗ ([∗ list] x ∈ RReg CR3 root :: pre, res_prop x) -∗
+  swp ip (λ e, ∃ post, ⌜(e, post) ∈ vexits exits⌝ ∗ [∗ list] x ∈ post, res_prop x).
+Proof.
+  intros [Hroot]. iIntros "Hf [Hcr3 H]". specialize (Hroot root).
+  rewrite vwp_at in Hroot.
+  iPoseProof (Hroot with "[Hf H]") as "HW".
+  { rewrite !monPred_at_sep in_space_at res_vprops_embed !monPred_at_embed.
+    iSplit; [done|]. iFrame "H". iExists _. iFrame. }
+  iApply (swp_wand with "(HW Hcr3)"). iIntros (e) "(%s & Hcr3 & H)".
+  rewrite monPred_at_exist. iDestruct "H" as (s') "H".
+  rewrite monPred_at_exist. iDestruct "H" as (post) "H".
+  rewrite !monPred_at_sep monPred_at_pure in_space_at res_vprops_embed monPred_at_embed.
+  iDestruct "H" as "(%Hin & -> & H)". iExists (RReg CR3 s :: post). iFrame. iPureIntro.
+  apply elem_of_list_fmap. by exists (e, (s, post)).
+Qed.
 Corollary image_vexits (M : machine) (I : image) (root : word) (pre : list resource)
     (exits : list (word * (word * list resource))) :
   canonical_pages (cfg_mode (m_config M)) →
@@ -169,16 +190,19 @@ Corollary image_vexits (M : machine) (I : image) (root : word) (pre : list resou
   adequate M (image_state I)
     (exit_reached M ((λ x, (x.1, RReg CR3 x.2.1 :: x.2.2)) <$> exits)).
 Proof.
-  intros Hcan Hpre Hwp. apply (image_exits M I _ Hcan Hpre). intros G.
-  iIntros "Hf [Hcr3 H]". destruct (Hwp G) as [Hroot]. specialize (Hroot root).
-  rewrite vwp_at in Hroot.
-  iPoseProof (Hroot with "[Hf H]") as "HW".
-  { rewrite !monPred_at_sep in_space_at res_vprops_embed !monPred_at_embed.
-    iSplit; [done|]. iFrame "H". iExists _. iFrame. }
-  iApply (swp_wand with "(HW Hcr3)"). iIntros (e) "(%s & Hcr3 & H)".
-  rewrite monPred_at_exist. iDestruct "H" as (s') "H".
-  rewrite monPred_at_exist. iDestruct "H" as (post) "H".
-  rewrite !monPred_at_sep monPred_at_pure in_space_at res_vprops_embed monPred_at_embed.
-  iDestruct "H" as "(%Hin & -> & H)". iExists (RReg CR3 s :: post). iFrame. iPureIntro.
-  apply elem_of_list_fmap. by exists (e, (s, post)).
+  intros Hcan Hpre Hwp. apply (image_exits M I _ Hcan Hpre). intros G. by apply vexits_swp.
+Qed.
+Corollary image_visolation (M : machine) (I : image) (root : word) (pre others : list resource)
+    (exits : list (word * (word * list resource))) :
+  canonical_pages (cfg_mode (m_config M)) →
+  image_supplies M I (RReg CR3 root :: pre ++ others) = true →
+  (∀ `{!machGS M machΣ},
+    in_space root ∗ flags_any ∗ ([∗ list] x ∈ pre, res_vprop x) ⊢
+    WP im_rip I {{ e, ∃ s post, ⌜(e, (s, post)) ∈ exits⌝ ∗ in_space s ∗
+                                [∗ list] x ∈ post, res_vprop x }}) →
+  ∀ n σ, steps_avoiding M (exit_reached M (vexits exits)) n (image_state I) σ →
+    Forall (res_holds M σ) others.
+Proof.
+  intros Hcan Hpre Hwp. apply (image_isolation M I (RReg CR3 root :: pre) others _ Hcan Hpre).
+  intros G. by apply vexits_swp.
 Qed.
