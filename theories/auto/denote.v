@@ -7,13 +7,6 @@ Local Open Scope Z_scope.
 
 (** What symbolic states mean, relative to values of their variables. *)
 
-Definition holds (ρ : env) (f : fact) : Prop :=
-  match f with
-  | PEq a b => eval ρ a = eval ρ b
-  | PNe a b => eval ρ a ≠ eval ρ b
-  | PLt a b => bv_unsigned (eval ρ a) < bv_unsigned (eval ρ b)
-  | PLe a b => bv_unsigned (eval ρ a) ≤ bv_unsigned (eval ρ b)
-  end.
 Definition named (ρ : env) (d : positive * expr) : Prop := env_word ρ d.1 = eval ρ d.2.
 
 Section denote.
@@ -36,9 +29,12 @@ Section denote.
     | (r, q) :: l => code_at (eval ρ base) code (eval ρ r) (feval ρ q) ∗ dcode l
     end.
   (** Registers, items and code; the root register is [root_pt]. *)
-  Definition dbody (s : sstate) : iProp Σ :=
-    (∃ f, flags_pt f) ∗ dregs (s_regs s) ∗ ditems (s_items s) ∗ dcode (s_code s).
-  Definition denote (s : sstate) : iProp Σ := CR3 ↦ᵣ eval ρ (s_root s) ∗ dbody s.
+  Definition dparts (s : sstate) : iProp Σ :=
+    dregs (s_regs s) ∗ ditems (s_items s) ∗ dcode (s_code s).
+  Definition dbody (s : sstate) : iProp Σ := (∃ f, flags_pt f) ∗ dparts s.
+  (** In a run, the flags are apart: what is known of them changes with every instruction. *)
+  Definition denote (s : sstate) : iProp Σ := CR3 ↦ᵣ eval ρ (s_root s) ∗ dparts s.
+  Definition dflags (φ : sflags) : iProp Σ := ∃ f, flags_pt f ∗ ⌜flags_are ρ φ f⌝.
 
   Lemma ditems_acc l n i : nth_error l n = Some i →
     ditems l ⊢ ditem i ∗ (∀ j, ditem j -∗ ditems (item_put n j l)).

@@ -258,6 +258,67 @@ Proof.
   - by rewrite /scaled Z.mul_1_r Z_to_bv_bv_unsigned.
 Qed.
 
+(** * Masks, widths and registers that are written in part *)
+Definition mk_and (a b : expr) : expr :=
+  match a, b with
+  | EOp AluAnd a (ECst x), ECst y => EOp AluAnd a (ECst (alu_fold AluAnd x y))
+  | _, _ => mk_op AluAnd a b
+  end.
+Definition mk_trunc (w : width) (e : expr) : expr :=
+  match w with W64 => e | _ => mk_and e (ECst (Z.ones (width_bits w))) end.
+(** Of a truncated value. *)
+Definition mk_sext (w : width) (e : expr) : expr :=
+  match w with
+  | W64 => e
+  | _ => let s := ECst (2 ^ (width_bits w - 1)) in mk_op AluSub (mk_op AluXor e s) s
+  end.
+Definition mk_written (w : width) (old v : expr) : expr :=
+  match w with
+  | W64 | W32 => mk_trunc w v
+  | _ => mk_op AluOr (mk_and old (ECst (2 ^ 64 - 2 ^ width_bits w))) (mk_trunc w v)
+  end.
+(** [alu_at] on truncated values, but for narrow rotates. *)
+Definition mk_alu (w : width) (op : alu) (a b : expr) : option expr :=
+  match w, op with
+  | _, AluAnd => Some (mk_trunc w (mk_and a b))
+  | W64, _ => Some (mk_op op a b)
+  | _, (AluRol | AluRor) => None
+  | _, (AluShl | AluShr) => Some (mk_trunc w (mk_op op a (mk_and b (ECst 31))))
+  | _, AluSar => Some (mk_trunc w (mk_op op (mk_sext w a) (mk_and b (ECst 31))))
+  | _, _ => Some (mk_trunc w (mk_op op a b))
+  end.
+
+Lemma bv_and_assoc (a b c : word) : bv_and (bv_and a b) c = bv_and a (bv_and b c).
+Proof. apply bv_eq. by rewrite !bv_and_unsigned Z.land_assoc. Qed.
+Lemma eval_mk_and ρ a b : eval ρ (mk_and a b) = bv_and (eval ρ a) (eval ρ b).
+Proof.
+  assert (∀ a b, eval ρ (mk_op AluAnd a b) = bv_and (eval ρ a) (eval ρ b)) as Hop.
+  { intros ??. apply eval_mk_op. }
+  destruct a as [|?|?|[] a1 []]; try apply Hop. destruct b; try apply Hop.
+  by rewrite /mk_and /= /alu_fold Z_to_bv_bv_unsigned bv_and_assoc.
+Qed.
+Lemma eval_mk_trunc ρ w e : eval ρ (mk_trunc w e) = trunc w (eval ρ e).
+Proof. destruct w; [by rewrite /mk_trunc eval_mk_and..|done]. Qed.
+Lemma eval_mk_sext ρ w e : eval ρ (mk_sext w e) = sext w (eval ρ e).
+Proof. destruct w; [by rewrite /mk_sext !eval_mk_op..|done]. Qed.
+Lemma eval_mk_written ρ w old v :
+  eval ρ (mk_written w old v) = written w (eval ρ old) (eval ρ v).
+Proof.
+  destruct w; rewrite /mk_written ?eval_mk_op ?eval_mk_and ?eval_mk_trunc //;
+    rewrite /written /merge_low /=; do 2 f_equal; by apply bv_eq.
+Qed.
+Lemma eval_mk_alu ρ w op a b e :
+  mk_alu w op a b = Some e → eval ρ e = alu_at w op (eval ρ a) (eval ρ b).
+Proof.
+  destruct w, op; cbv beta iota delta [mk_alu]; intros H; simplify_eq;
+    rewrite ?eval_mk_trunc ?eval_mk_op ?eval_mk_and ?eval_mk_sext; reflexivity.
+Qed.
+
+Global Arguments mk_and : simpl never.
+Global Arguments mk_trunc : simpl never.
+Global Arguments mk_sext : simpl never.
+Global Arguments mk_written : simpl never.
+Global Arguments mk_alu : simpl never.
 Global Arguments mk_cst : simpl never.
 Global Arguments mk_offset : simpl never.
 Global Arguments mk_add : simpl never.

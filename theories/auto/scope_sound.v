@@ -83,21 +83,42 @@ Proof.
 Qed.
 
 (** * Substitution *)
-Section subst.
-  Context (wit : defs) (ρ : env) (Hwit : Forall (named ρ) wit).
+(** The names of [wit] have their values in [ρ]. *)
+Definition env_with (ρ : env) (wit : defs) : env :=
+  foldr (λ d ρ', env_set ρ' d.1 (eval ρ d.2)) ρ wit.
+Lemma env_with_word ρ wit x :
+  env_word (env_with ρ wit) x =
+  match def_find x wit with Some e => eval ρ e | None => env_word ρ x end.
+Proof.
+  rewrite /env_with. induction wit as [|[y e] wit IH]; simpl; [done|]. rewrite env_word_set /=.
+  destruct (Pos.eqb_spec y x) as [->|]; [by rewrite decide_True|by rewrite decide_False].
+Qed.
+Lemma env_with_fracs ρ wit : env_fracs (env_with ρ wit) = env_fracs ρ.
+Proof. rewrite /env_with. by induction wit. Qed.
+Lemma env_with_below n ρ wit :
+  forallb (λ d, Pos.leb n d.1) wit = true → env_agree (below n) ρ (env_with ρ wit).
+Proof.
+  intros Hwit. split; [|by rewrite env_with_fracs]. intros x Hx%below_lt. rewrite env_with_word.
+  induction wit as [|[y e] wit IH]; simpl in *; [done|].
+  apply andb_true_iff in Hwit as [Hy%Pos.leb_le Hwit].
+  destruct (Pos.eqb_spec y x) as [->|]; [lia|by apply IH].
+Qed.
 
-  Lemma eval_subst e : eval ρ (subst wit e) = eval ρ e.
-  Proof using Hwit.
+Section subst.
+  Context (wit : defs) (ρ : env).
+
+  Lemma eval_subst e : eval ρ (subst wit e) = eval (env_with ρ wit) e.
+  Proof using Type.
     induction e as [x|z|e IH z|op a IHa b IHb]; simpl.
-    - induction wit as [|[y e] ds IH]; simpl; [done|].
-      apply Forall_cons_iff in Hwit as [Hd Hds].
-      destruct (Pos.eqb_spec y x) as [<-|]; [symmetry; exact Hd|by apply IH].
+    - rewrite env_with_word. by case_match.
     - done.
     - by rewrite eval_mk_add IH.
     - by rewrite eval_mk_op IHa IHb.
   Qed.
-  Lemma holds_subst f : holds ρ (subst_fact wit f) = holds ρ f.
-  Proof using Hwit. destruct f; by rewrite /= !eval_subst. Qed.
+  Lemma holds_subst f : holds ρ (subst_fact wit f) = holds (env_with ρ wit) f.
+  Proof using Type. destruct f; by rewrite /= !eval_subst. Qed.
+  Lemma feval_with q : feval (env_with ρ wit) q = feval ρ q.
+  Proof using Type. destruct q; [done| |done]. by rewrite /= /env_frac env_with_fracs. Qed.
 End subst.
 
 (** * Matching *)
@@ -108,13 +129,15 @@ Section matching.
   Local Notation hold' := (Forall (λ x : tag * fact, holds ρ x.2)).
 
   Lemma dbody_subst wit s :
-    Forall (named ρ) wit → dbody base code ρ (subst_state wit s) = dbody base code ρ s.
+    eval (env_with ρ wit) base = eval ρ base →
+    dbody base code ρ (subst_state wit s) = dbody base code (env_with ρ wit) s.
   Proof using Type.
-    intros Hwit. rewrite /dbody /=. f_equal. f_equal; [|f_equal].
+    intros Hbase. rewrite /dbody /dparts /=. f_equal. f_equal; [|f_equal].
     - induction (s_regs s) as [|[r e] l IH]; simpl; [done|]. by rewrite IH (eval_subst wit ρ).
     - induction (s_items s) as [|i l IH]; simpl; [done|]. rewrite IH.
-      destruct i; by rewrite /= !(eval_subst wit ρ).
-    - induction (s_code s) as [|[r q] l IH]; simpl; [done|]. by rewrite IH (eval_subst wit ρ).
+      destruct i; by rewrite /= !(eval_subst wit ρ) feval_with.
+    - induction (s_code s) as [|[r q] l IH]; simpl; [done|].
+      by rewrite IH (eval_subst wit ρ) feval_with Hbase.
   Qed.
 
   Lemma equate_hold a b : hold (equate a b) → eval ρ a = eval ρ b.
@@ -221,8 +244,28 @@ Section matching.
     destruct (match_items _ _ _) as [l2|] eqn:H2; [|done].
     destruct (match_code _ _ _) as [l3|] eqn:H3; [|done]. intros [= <-].
     intros [Hroot%with_tag_hold%equate_hold [Hl1 [Hl2 [_ Hl4]%Forall_app]%Forall_app]%Forall_app]%Forall_app.
-    split; [done|]. split; [|by eapply goals_of_hold]. rewrite /dbody.
+    split; [done|]. split; [|by eapply goals_of_hold]. rewrite /dbody /dparts.
     by rewrite (match_regs_sound _ _ _ H1 Hl1) (match_items_sound _ _ _ _ H2 Hl2)
       (match_code_sound _ _ _ _ H3).
   Qed.
 End matching.
+
+(** What a path leaves at its exit. *)
+Lemma match_leaves_In n posts ws ls l lf :
+  match_leaves n posts ws ls = Matched l → In lf ls →
+  ∃ p w l', nth_error posts (l_exit lf) = Some p ∧ witness_ok n w p = true ∧
+    match_state (l_state lf) (subst_state w (p_state p)) = Match l' ∧
+    ∀ x, In x l' → In (Owe (l_path lf) x.1 x.2) l.
+Proof.
+  revert ws l. induction ls as [|lf' ls IH]; intros ws l; simpl; [done|].
+  destruct (nth_error posts (l_exit lf')) as [p|] eqn:Hp; [|done].
+  set (w := match ws with [] => p_witness p | w :: _ => w end).
+  destruct (witness_ok n w p) eqn:Hw; [|done].
+  destruct (match_state _ _) as [l'|] eqn:Hl'; [|done].
+  destruct (match_leaves n posts (tail ws) ls) as [more| |] eqn:Hmore; [|done..].
+  intros [= <-] [->|Hin].
+  - exists p, w, l'. do 3 (split; [done|]). intros x Hx. apply in_app_iff. left.
+    by apply (in_map (λ x, Owe (l_path lf) x.1 x.2)).
+  - destruct (IH _ _ Hmore Hin) as (p' & w' & l2 & ? & ? & ? & H). exists p', w', l2.
+    do 3 (split; [done|]). intros x Hx%H. apply in_app_iff. by right.
+Qed.

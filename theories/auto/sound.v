@@ -48,12 +48,12 @@ Section sound.
   Lemma sget_sound σ r s e :
     sget r s = Done e → SI σ -∗ den s -∗ ⌜get_reg σ r = Ok (eval ρ e)⌝.
   Proof using Type.
-    iIntros ([_ Hr]%sget_Done) "HS (_ & _ & H & _)". iApply (dregs_read with "HS H"). done.
+    iIntros ([_ Hr]%sget_Done) "HS (_ & H & _)". iApply (dregs_read with "HS H"). done.
   Qed.
   Lemma sput_sound σ r s v s' :
     sput r v s = Done s' → SI σ -∗ den s ==∗ SI (set_reg r (eval ρ v) σ) ∗ den s' ∗ ⌜r ≠ CR3⌝.
   Proof using Type.
-    intros (e & [Hne Hr]%sget_Done & [= <-])%res_bind_Done. iIntros "HS (Hc & Hf & H & Hi)".
+    intros (e & [Hne Hr]%sget_Done & [= <-])%res_bind_Done. iIntros "HS (Hc & H & Hi)".
     iMod (dregs_write with "HS H") as "[$ H]"; [done..|]. iModIntro. by iFrame.
   Qed.
   Lemma root_sound σ s : SI σ -∗ den s -∗ ⌜root_of σ = eval ρ (s_root s)⌝.
@@ -112,7 +112,7 @@ Section sound.
     intros (n & t & root & a & Hk & (i & Hi & Ht) & Heq)%find_place_shape Hfacts.
     destruct (Heq Hfacts) as [-> Hroot]. iIntros "HS Hden".
     iDestruct (root_sound with "HS Hden") as %Hr. rewrite Hroot in Hr.
-    iDestruct "Hden" as "(Hc & Hf & Hregs & Hitems & Hcode)".
+    iDestruct "Hden" as "(Hc & Hregs & Hitems & Hcode)".
     iDestruct (ditems_acc _ _ _ _ Hi with "Hitems") as "[Hi Hitems]".
     destruct t as [w q v|w pa]; simpl in Hk.
     - injection Hk as <-. subst i. simpl.
@@ -120,7 +120,7 @@ Section sound.
       iDestruct (claims_translated with "HS Hclaims") as %Hτ; [done|].
       iExists (IVirt w root a q v), pas, (feval ρ q). iFrame "HS Hbytes".
       do 3 (iSplit; [iPureIntro; by auto using is_full_feval|]).
-      iIntros (v') "Hbytes". iFrame "Hc Hf Hregs Hcode". iApply "Hitems". simpl.
+      iIntros (v') "Hbytes". iFrame "Hc Hregs Hcode". iApply "Hitems". simpl.
       rewrite /virt_word /virt_bytes. iExists pas. iFrame.
     - destruct Ht as [q ->]. simpl.
       iDestruct (claims_translated with "HS Hi") as %Hτ; [done|].
@@ -133,7 +133,7 @@ Section sound.
       iDestruct (ditems_acc _ _ _ _ Hj with "Hitems") as "[Hj Hitems]".
       iExists (IPhys pa q' v), (word_pas (eval ρ pa)), (feval ρ q'). iFrame "HS".
       do 3 (iSplit; [iPureIntro; by auto using is_full_feval|]). iSplitL "Hj"; [iExact "Hj"|].
-      iIntros (v') "Hbytes". iFrame "Hc Hf Hregs Hcode". by iApply "Hitems".
+      iIntros (v') "Hbytes". iFrame "Hc Hregs Hcode". by iApply "Hitems".
   Qed.
 
   Lemma sload_sound σ hint write addr s v facts :
@@ -189,34 +189,57 @@ Section sound.
       - injection Hva as <-. by rewrite eval_mk_add.
     Qed.
 
-    Lemma sread_sound hint write o s v facts :
-      sread hint write next o s = Done (v, facts) → hold facts →
+    Lemma sread_sound hint write w o s v facts :
+      sread hint write next w o s = Done (v, facts) → hold facts →
       SI σ -∗ den s -∗
       ⌜∀ τ, translator_ok M σ τ →
-        read_operand τ (if write then Write else Read) W64 σ o = Ok (eval ρ v)⌝.
+        read_operand τ (if write then Write else Read) w σ o = Ok (eval ρ v)⌝.
     Proof using Hnext.
       destruct o as [r|z|a]; simpl.
       - intros (e & He & [= <- <-])%res_bind_Done _. iIntros "HS Hden".
-        iDestruct (sget_sound with "HS Hden") as %Hr; [done|]. iPureIntro. intros τ _. by rewrite /= Hr.
-      - intros [= <- <-] _. iIntros "_ _". by rewrite /= Z_to_bv_uwrap.
-      - intros (va & Hva & Hl)%res_bind_Done Hfacts. iIntros "HS Hden".
+        iDestruct (sget_sound with "HS Hden") as %Hr; [done|]. iPureIntro. intros τ _.
+        by rewrite /= Hr eval_mk_trunc.
+      - intros [= <- <-] _. iIntros "_ _". iPureIntro. intros τ _.
+        by rewrite eval_mk_trunc /= Z_to_bv_uwrap.
+      - destruct w; try done. intros (va & Hva & Hl)%res_bind_Done Hfacts. iIntros "HS Hden".
         iDestruct (saddress_sound with "HS Hden") as %Ha; [done|].
         iDestruct (sload_sound with "HS Hden") as %Hv; [done..|].
         iPureIntro. intros τ Hok. rewrite Ha /=. by apply Hv.
     Qed.
+    (** Narrow values are in range. *)
+    Lemma sread_narrow hint write w o s v facts :
+      sread hint write next w o s = Done (v, facts) → narrow w (eval ρ v).
+    Proof using Type.
+      destruct o as [r|z|a]; simpl.
+      - intros (e & _ & [= <- _])%res_bind_Done. rewrite eval_mk_trunc. apply trunc_narrow.
+      - intros [= <- _]. rewrite eval_mk_trunc. apply trunc_narrow.
+      - destruct w; try done. intros _. apply (trunc_narrow W64).
+    Qed.
+
+    Lemma sput_part_sound w r s v s' :
+      sput_part w r v s = Done s' → SI σ -∗ den s ==∗
+      ∃ σ', ⌜write_reg w r (eval ρ v) σ = Ok σ'⌝ ∗ ⌜st_rip σ' = st_rip σ ∧ st_flags σ' = st_flags σ⌝ ∗
+        SI σ' ∗ den s'.
+    Proof using Type.
+      intros (e & Hr & [= <-])%res_bind_Done. iIntros "HS Hden".
+      iDestruct (sget_sound with "HS Hden") as %Hget; [done|].
+      pose proof (sget_Done _ _ _ Hr) as [Hne Hfind]. iDestruct "Hden" as "(Hc & H & Hi)".
+      iMod (dregs_write _ _ _ _ (mk_written w e v) with "HS H") as "[HS H]"; [done..|]. iModIntro.
+      iExists _. rewrite (write_reg_Ok _ _ _ _ _ Hget) -eval_mk_written. by iFrame.
+    Qed.
 
     (** A write changes neither the next instruction nor the flags nor the translations. *)
-    Lemma swrite_sound hint o v s s' facts :
-      swrite hint next o v s = Done (s', facts) → hold facts →
+    Lemma swrite_sound hint w o v s s' facts :
+      swrite hint next w o v s = Done (s', facts) → hold facts →
       SI σ -∗ den s ==∗
-      ∃ σ', ⌜∀ τ, translator_ok M σ τ → write_operand τ W64 σ o (eval ρ v) = Ok σ'⌝ ∗
+      ∃ σ', ⌜∀ τ, translator_ok M σ τ → write_operand τ w σ o (eval ρ v) = Ok σ'⌝ ∗
         ⌜st_rip σ' = st_rip σ ∧ st_flags σ' = st_flags σ⌝ ∗ SI σ' ∗ den s'.
     Proof using Hnext.
       destruct o as [r|z|a]; simpl; [|done|].
       - intros (e & He & [= <- <-])%res_bind_Done _. iIntros "HS Hden".
-        iMod (sput_sound with "HS Hden") as "(HS & Hden & _)"; [done|]. iModIntro.
-        iExists _. by iFrame.
-      - intros (va & Hva & Hl)%res_bind_Done Hfacts. iIntros "HS Hden".
+        iMod (sput_part_sound with "HS Hden") as (σ' Hσ' Hsame) "[HS Hden]"; [done|]. iModIntro.
+        iExists σ'. by iFrame.
+      - destruct w; try done. intros (va & Hva & Hl)%res_bind_Done Hfacts. iIntros "HS Hden".
         iDestruct (saddress_sound with "HS Hden") as %Ha; [done|].
         iMod (sstore_sound with "HS Hden") as (m Hm) "[HS Hden]"; [done..|]. iModIntro.
         iExists _. iFrame. iPureIntro. split; [|done]. intros τ Hok. by rewrite Ha /= Hm.
@@ -226,7 +249,7 @@ Section sound.
       spush hint v s = Done (s', facts) → hold facts →
       SI σ -∗ den s ==∗
       ∃ σ', ⌜∀ τ, translator_ok M σ τ → push τ (eval ρ v) σ = Ok σ'⌝ ∗
-        ⌜st_rip σ' = st_rip σ⌝ ∗ SI σ' ∗ den s'.
+        ⌜st_rip σ' = st_rip σ ∧ st_flags σ' = st_flags σ⌝ ∗ SI σ' ∗ den s'.
     Proof using Type.
       intros (sp & Hsp & ([s1 f] & Hs & (s2 & Hp & [= <- <-])%res_bind_Done)%res_bind_Done)%res_bind_Done
         Hfacts. iIntros "HS Hden".
@@ -241,7 +264,8 @@ Section sound.
       spop hint s = Done (v, s', facts) → hold facts →
       SI σ -∗ den s ==∗
       ∃ σ', ⌜∀ τ, translator_ok M σ τ → pop τ σ = Ok (eval ρ v, σ')⌝ ∗
-        ⌜st_rip σ' = st_rip σ⌝ ∗ ⌜∀ τ, translator_ok M σ τ → translator_ok M σ' τ⌝ ∗
+        ⌜st_rip σ' = st_rip σ ∧ st_flags σ' = st_flags σ⌝ ∗
+        ⌜∀ τ, translator_ok M σ τ → translator_ok M σ' τ⌝ ∗
         SI σ' ∗ den s'.
     Proof using Type.
       intros (sp & Hsp & ([v1 f] & Hl & (s2 & Hp & [= <- <- <-])%res_bind_Done)%res_bind_Done)%res_bind_Done
@@ -261,13 +285,7 @@ Section sound.
     Proof using Hnext.
       destruct t as [d|o]; simpl.
       - intros [= <- <-] _. iIntros "_ _". by rewrite eval_mk_add Hnext.
-      - intros Ht Hfacts. exact (sread_sound hint false o s pc facts Ht Hfacts).
-    Qed.
-
-    Lemma set_flags_sound f s : SI σ -∗ den s ==∗ SI (set_flags f σ) ∗ den s.
-    Proof using Type.
-      iIntros "HS ($ & (%g & Hf) & $)".
-      iMod (state_interp_set_flags _ _ f with "HS Hf") as "[$ Hf]". by iExists f.
+      - intros Ht Hfacts. exact (sread_sound hint false W64 o s pc facts Ht Hfacts).
     Qed.
   End operands.
 End sound.

@@ -1,5 +1,5 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
-From rocqgen.auto Require Export expr.
+From rocqgen.auto Require Export conditions.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
 
@@ -12,12 +12,6 @@ Inductive item :=
   | IVirt (w : bool) (root addr : expr) (q : fexpr) (v : expr)
   | IPhys (addr : expr) (q : fexpr) (v : expr)
   | IClaim (w : bool) (root addr : expr) (q : fexpr) (pa : expr).
-
-Inductive fact :=
-  | PEq (a b : expr)
-  | PNe (a b : expr)
-  | PLt (a b : expr)
-  | PLe (a b : expr).
 
 Record sstate := SState {
   s_root : expr;
@@ -45,6 +39,7 @@ Inductive why :=
   | BadHint
   | BadScale
   | UnsupportedForm
+  | UnknownFlags                          (* what a condition reads has not been computed here *)
   | OutOfFuel.
 
 Inductive res (A : Type) :=
@@ -181,19 +176,30 @@ Definition saddress (next : expr) (a : addr) (s : sstate) : res expr :=
     | None => Fail BadScale
     end
   end.
-Definition sread (hint : option nat) (write : bool) (next : expr) (o : operand) (s : sstate)
+(** Operands in memory are words. *)
+Definition sread (hint : option nat) (write : bool) (next : expr) (w : width) (o : operand) (s : sstate)
     : res (expr * list fact) :=
   match o with
-  | OReg r => let* v := sget r s in Done (v, [])
-  | OImm z => Done (mk_cst z, [])
-  | OMem a => let* va := saddress next a s in sload hint write va s
+  | OReg r => let* v := sget r s in Done (mk_trunc w v, [])
+  | OImm z => Done (mk_trunc w (mk_cst z), [])
+  | OMem a =>
+    match w with
+    | W64 => let* va := saddress next a s in sload hint write va s
+    | _ => Fail UnsupportedForm
+    end
   end.
-Definition swrite (hint : option nat) (next : expr) (o : operand) (v : expr) (s : sstate)
+Definition sput_part (w : width) (r : reg) (v : expr) (s : sstate) : res sstate :=
+  let* old := sget r s in Done (set_regs (reg_put r (mk_written w old v) (s_regs s)) s).
+Definition swrite (hint : option nat) (next : expr) (w : width) (o : operand) (v : expr) (s : sstate)
     : res (sstate * list fact) :=
   match o with
-  | OReg r => let* s' := sput r v s in Done (s', [])
+  | OReg r => let* s' := sput_part w r v s in Done (s', [])
   | OImm _ => Fail UnsupportedForm
-  | OMem a => let* va := saddress next a s in sstore hint va v s
+  | OMem a =>
+    match w with
+    | W64 => let* va := saddress next a s in sstore hint va v s
+    | _ => Fail UnsupportedForm
+    end
   end.
 
 Definition spush (hint : option nat) (v : expr) (s : sstate) : res (sstate * list fact) :=
@@ -211,7 +217,7 @@ Definition starget (hint : option nat) (next : expr) (t : target) (s : sstate)
     : res (expr * list fact) :=
   match t with
   | TRel d => Done (mk_add next d, [])
-  | TInd o => sread hint false next o s
+  | TInd o => sread hint false next W64 o s
   end.
 
 (** * Names: a result larger than [max_size] is given a name, so that values do not grow *)
@@ -236,51 +242,141 @@ Definition name (v : expr) (ν : names) : expr * names :=
   end.
 
 (** * Instructions *)
-Record outcome := Outcome { o_state : sstate; o_pc : expr; o_facts : list fact; o_names : names }.
+Record outcome := Outcome {
+  o_state : sstate; o_flags : sflags; o_pc : expr; o_facts : list fact; o_names : names }.
 
-Definition sstep (hint : option nat) (next : expr) (i : instr) (s : sstate) (ν : names)
-    : res outcome :=
+(** One way to go on, or two: under a fact each. *)
+Inductive stepped :=
+  | Straight (o : outcome)
+  | Fork (yes no : fact) (o o' : outcome).
+
+(** What is known of the flags after an operation with the result [v]. *)
+Definition alu_sflags (op : alu) (w : width) (a b v : expr) : sflags :=
+  match op with
+  | AluSub => FlagsSub w a b
+  | AluAdd => FlagsResult w v
+  | AluAnd | AluOr | AluXor => FlagsLogic w v
+  | _ => FlagsAny
+  end.
+Definition unary_op (op : unary) : option (alu * Z) :=
+  match op with
+  | UnInc => Some (AluAdd, 1)
+  | UnDec => Some (AluSub, 1)
+  | UnNeg | UnNot => None
+  end.
+
+Definition salu (w : width) (op : alu) (a b : expr) : res expr :=
+  match mk_alu w op a b with Some v => Done v | None => Fail UnsupportedForm end.
+
+(** A result goes to [d]; its flags are those of [φ]. *)
+Definition sresult (hint : option nat) (next : expr) (w : width) (d : operand) (v : expr)
+    (φ : expr → sflags) (facts : list fact) (s : sstate) (ν : names) : res stepped :=
+  let '(v, ν) := name v ν in
+  let* (s, more) := swrite hint next w d v s in
+  Done (Straight (Outcome s (φ v) next (facts ++ more) ν)).
+
+Definition sstep (hint : option nat) (next : expr) (i : instr) (s : sstate) (φ : sflags) (ν : names)
+    : res stepped :=
+  let go s facts := Done (Straight (Outcome s φ next facts ν)) in
+  let jump s pc facts := Done (Straight (Outcome s φ pc facts ν)) in
   match i with
-  | Mov W64 d o =>
-    let* (v, f1) := sread hint false next o s in
-    let* (s, f2) := swrite hint next d v s in
-    Done (Outcome s next (f1 ++ f2) ν)
-  | Alu op W64 d o =>
-    let* (a, f1) := sread hint true next d s in
-    let* (b, f2) := sread hint false next o s in
-    let '(v, ν) := name (mk_op op a b) ν in
-    let* (s, f3) := swrite hint next d v s in
-    Done (Outcome s next (f1 ++ f2 ++ f3) ν)
-  | Lea W64 d a =>
+  | Mov w d o =>
+    let* (v, f1) := sread hint false next w o s in
+    let* (s, f2) := swrite hint next w d v s in
+    go s (f1 ++ f2)
+  | Movzx w from d o =>
+    let* (v, f1) := sread hint false next from o s in
+    let* s := sput_part w d v s in
+    go s f1
+  | Movsx w from d o =>
+    let* (v, f1) := sread hint false next from o s in
+    sresult hint next w (OReg d) (mk_sext from v) (λ _, φ) f1 s ν
+  | Lea w d a =>
     let* va := saddress next a s in
-    let '(v, ν) := name va ν in
-    let* s := sput d v s in
-    Done (Outcome s next [] ν)
+    sresult hint next w (OReg d) va (λ _, φ) [] s ν
+  | Alu op w d o =>
+    let* (a, f1) := sread hint true next w d s in
+    let* (b, f2) := sread hint false next w o s in
+    let* v := salu w op a b in
+    sresult hint next w d v (alu_sflags op w a b) (f1 ++ f2) s ν
+  | Cmp w d o =>
+    let* (a, f1) := sread hint false next w d s in
+    let* (b, f2) := sread hint false next w o s in
+    Done (Straight (Outcome s (FlagsSub w a b) next (f1 ++ f2) ν))
+  | Test w d o =>
+    let* (a, f1) := sread hint false next w d s in
+    let* (b, f2) := sread hint false next w o s in
+    let* v := salu w AluAnd a b in
+    let '(v, ν) := name v ν in
+    Done (Straight (Outcome s (FlagsLogic w v) next (f1 ++ f2) ν))
+  | Unary op w d =>
+    let* (a, f1) := sread hint true next w d s in
+    match unary_op op with
+    | Some (op, k) =>
+      let* v := salu w op a (ECst k) in
+      sresult hint next w d v (FlagsResult w) f1 s ν
+    | None => Fail UnsupportedForm
+    end
+  | Imul w d o1 o2 =>
+    let* (a, f1) := sread hint false next w o1 s in
+    let* (b, f2) := sread hint false next w o2 s in
+    let* v := salu w AluMul a b in
+    sresult hint next w (OReg d) v (λ _, FlagsAny) (f1 ++ f2) s ν
+  | Setcc c d =>
+    match cond_arms c φ with
+    | Some (yes, no) =>
+      let* (s1, f1) := swrite hint next W8 d (ECst 1) s in
+      let* (s2, f2) := swrite hint next W8 d (ECst 0) s in
+      Done (Fork yes no (Outcome s1 φ next f1 ν) (Outcome s2 φ next f2 ν))
+    | None => Fail UnknownFlags
+    end
+  | Cmovcc c w d o =>
+    let* (v, f) := sread hint false next w o s in
+    let* old := sget d s in
+    match cond_arms c φ with
+    | Some (yes, no) =>
+      let* s1 := sput_part w d v s in
+      let* s2 := sput_part w d (mk_trunc w old) s in
+      Done (Fork yes no (Outcome s1 φ next f ν) (Outcome s2 φ next f ν))
+    | None => Fail UnknownFlags
+    end
+  | Jcc c d =>
+    match cond_arms c φ with
+    | Some (yes, no) =>
+      Done (Fork yes no (Outcome s φ (mk_add next d) [] ν) (Outcome s φ next [] ν))
+    | None => Fail UnknownFlags
+    end
   | Push o =>
-    let* (v, f1) := sread hint false next o s in
+    let* (v, f1) := sread hint false next W64 o s in
     let* (s, f2) := spush (match o with OMem _ => None | _ => hint end) v s in
-    Done (Outcome s next (f1 ++ f2) ν)
+    go s (f1 ++ f2)
   | Pop d =>
     let* (v, s, f1) := spop (match d with OMem _ => None | _ => hint end) s in
-    let* (s, f2) := swrite hint next d v s in
-    Done (Outcome s next (f1 ++ f2) ν)
+    let* (s, f2) := swrite hint next W64 d v s in
+    go s (f1 ++ f2)
   | Call t =>
     let* (pc, f1) := starget hint next t s in
     let* (s, f2) := spush (match t with TInd (OMem _) => None | _ => hint end) next s in
-    Done (Outcome s pc (f1 ++ f2) ν)
+    jump s pc (f1 ++ f2)
   | Ret =>
     let* (pc, s, f1) := spop hint s in
-    Done (Outcome s pc f1 ν)
+    jump s pc f1
   | Jmp t =>
     let* (pc, f1) := starget hint next t s in
-    Done (Outcome s pc f1 ν)
+    jump s pc f1
+  | Leave =>
+    let* bp := sget RBP s in
+    let* s := sput RSP bp s in
+    let* (v, s, f1) := spop hint s in
+    let* s := sput RBP v s in
+    go s f1
   | MovToCr3 r =>
     let* v := sget r s in
-    Done (Outcome (set_root v s) next [] ν)
+    go (set_root v s) []
   | MovFromCr3 d =>
     let* s := sput d (s_root s) s in
-    Done (Outcome s next [] ν)
-  | Nop => Done (Outcome s next [] ν)
+    go s []
+  | Nop => go s []
   | _ => Fail UnsupportedForm
   end.
 
@@ -332,11 +428,9 @@ Definition root_mapped (i : instr) (s : sstate) : bool :=
   | _ => true
   end.
 
-(** Where a run ended: which exit, the state there, the residual facts by the offset of the instruction
-    that left them, latest first. *)
-Inductive run_result :=
-  | AtExit (n : nat) (s : sstate) (facts : list (Z * fact)) (ν : names)
-  | StuckAt (offset : Z) (w : why) (s : sstate).
+(** A path of a run that ended at an exit: the state there, and what was assumed on the way, latest
+    first. *)
+Record leaf := Leaf { l_exit : nat; l_state : sstate; l_path : list fact }.
 
 Definition hints := list (Z * nat).
 Definition pop_hint (z : Z) (hs : hints) : option nat * hints :=
@@ -345,17 +439,38 @@ Definition pop_hint (z : Z) (hs : hints) : option nat * hints :=
   | [] => (None, hs)
   end.
 
-Fixpoint tagged (z : Z) (l : list fact) (acc : list (Z * fact)) : list (Z * fact) :=
-  match l with [] => acc | f :: l => tagged z l ((z, f) :: acc) end.
+(** What has to be shown: a fact, under what was assumed before (latest first), and the offset of the
+    instruction that it is about. *)
+Record due := Due { d_path : list fact; d_at : Z; d_fact : fact }.
+Fixpoint dues (path : list fact) (z : Z) (l : list fact) (acc : list due) : list due :=
+  match l with [] => acc | f :: l => dues path z l (Due path z f :: acc) end.
+
+(** All paths of a run, in order, with what is owed by all of them, latest first; the hints that are left,
+    and the names. *)
+Inductive run_result :=
+  | Paths (l : list leaf) (acc : list due) (hs : hints) (ν : names)
+  | StuckAt (offset : Z) (w : why) (s : sstate).
+
+(** [first], and then whatever comes after it. *)
+Definition then_run (first : run_result) (rest : list due → hints → names → run_result) : run_result :=
+  match first with
+  | Paths l1 acc hs ν =>
+    match rest acc hs ν with
+    | Paths l2 acc hs ν => Paths (l1 ++ l2) acc hs ν
+    | stuck => stuck
+    end
+  | stuck => stuck
+  end.
 
 Section run.
-  Context (base : expr) (code : code_trie) (exits : list expr).
+  (** [given] is the precondition's facts. *)
+  Context (base : expr) (code : code_trie) (exits : list expr) (given : list fact).
 
-  (** [last] is the offset of the instruction executed last. *)
-  Fixpoint srun (fuel : nat) (last : Z) (hs : hints) (pc : expr) (s : sstate) (ν : names)
-      (acc : list (Z * fact)) : run_result :=
+  (** [last] is the offset of the instruction executed last.  An arm that cannot be taken is left out. *)
+  Fixpoint srun (fuel : nat) (last : Z) (pc : expr) (s : sstate) (φ : sflags) (path : list fact)
+      (acc : list due) (hs : hints) (ν : names) : run_result :=
     match find_exit 0 pc exits with
-    | Some n => AtExit n s acc ν
+    | Some n => Paths [Leaf n s path] acc hs ν
     | None =>
       match fuel with
       | O => StuckAt last OutOfFuel s
@@ -369,8 +484,16 @@ Section run.
             if code_mapped (s_root s) (s_code s) then
               let '(hint, hs) := pop_hint z hs in
               if root_mapped i s then
-                match sstep hint (mk_add base (z + n)) i s ν with
-                | Done o => srun fuel z hs (o_pc o) (o_state o) (o_names o) (tagged z (o_facts o) acc)
+                match sstep hint (mk_add base (z + n)) i s φ ν with
+                | Done (Straight o) =>
+                  srun fuel z (o_pc o) (o_state o) (o_flags o) path
+                    (dues path z (o_facts o) acc) hs (o_names o)
+                | Done (Fork yes no o o') =>
+                  let arm f o acc hs ν :=
+                    if refuted (path ++ given) f then Paths [] acc hs ν
+                    else srun fuel z (o_pc o) (o_state o) (o_flags o) (f :: path)
+                           (dues path z (o_facts o) acc) hs ν in
+                  then_run (arm yes o acc hs ν) (arm no o')
                 | Fail w => StuckAt z w s
                 end
               else

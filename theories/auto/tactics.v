@@ -5,8 +5,8 @@ From iris.prelude Require Import options.
 
 (** What generated theories call.
 
-    - [engine_run show]: runs the check of a goal [clean (check _ _ _) = true] or [check _ _ _ = Residual
-      _ _ _].  Where the run is stuck, the state there becomes the goal, readable; [show] says how.
+    - [engine_run show]: runs the check of a goal [clean (check _ _ _ _) = true] or [check _ _ _ _ =
+      Residual _ _].  Where the run is stuck, the state there becomes the goal, readable; [show] says how.
     - [engine_done]: closes the goal by computation, or names what stopped the run.
     - [fragment_proof run env]: the readable statement from the check, leaving the residual facts.
     - [solve_fact], of [facts]: facts about words. *)
@@ -32,7 +32,7 @@ Declare Reduction readable := cbv beta iota zeta delta [
 
 (** The same for residual facts under the names of a run. *)
 Declare Reduction readable_under := cbv beta iota zeta delta [
-  under conj holds env_set env_word env_frac env_words env_fracs tree_get tree_set tree_single
+  under conj owed given holds r_path r_fact env_set env_word env_frac env_words env_fracs tree_get tree_set tree_single
   eval feval map fst snd ].
 
 (** The names among [x], [x + 1], ... [x + n - 1] that occur in a state. *)
@@ -64,11 +64,11 @@ Ltac show_state wrap x n :=
       assert (wrap (@bi_entails PROP P W)))
   end.
 
-(** Shows where the run of [check fuel hs sp] is stuck, as the goal in front. *)
-Ltac engine_show fuel hs sp show :=
-  let r := eval vm_compute in (check fuel hs sp) in
+(** Shows where the run of [check fuel hs ws sp] is stuck, as the goal in front. *)
+Ltac engine_show fuel hs ws sp show :=
+  let r := eval vm_compute in (check fuel hs ws sp) in
   lazymatch r with
-  | Residual _ _ _ => idtac
+  | Residual _ _ => idtac
   | RunStuck ?z ?w ?s =>
     assert (show s z); [unfold show; intros; show_state (stuck_at z w) (sp_next sp) fuel|]
   | PostMissing ?t ?s =>
@@ -78,10 +78,10 @@ Ltac engine_show fuel hs sp show :=
 
 Ltac engine_run show :=
   lazymatch goal with
-  | |- clean (check ?fuel ?hs ?sp) = true =>
-    let b := eval vm_compute in (clean (check fuel hs sp)) in
-    lazymatch b with true => idtac | false => engine_show fuel hs sp show end
-  | |- check ?fuel ?hs ?sp = _ => engine_show fuel hs sp show
+  | |- clean (check ?fuel ?hs ?ws ?sp) = true =>
+    let b := eval vm_compute in (clean (check fuel hs ws sp)) in
+    lazymatch b with true => idtac | false => engine_show fuel hs ws sp show end
+  | |- check ?fuel ?hs ?ws ?sp = _ => engine_show fuel hs ws sp show
   | |- ?G => fail "engine_run: not a check:" G
   end.
 
@@ -95,8 +95,8 @@ Ltac engine_done :=
     | true => vm_cast_no_check (@eq_refl bool true)
     | false => let r := eval vm_compute in v in fail "rocqgen-differs: the run gives" r
     end
-  | |- check ?fuel ?hs ?sp = ?v =>
-    let r := eval vm_compute in (check fuel hs sp) in
+  | |- check ?fuel ?hs ?ws ?sp = ?v =>
+    let r := eval vm_compute in (check fuel hs ws sp) in
     let v' := eval vm_compute in v in
     tryif constr_eq r v' then vm_cast_no_check (@eq_refl verdict v)
     else fail "rocqgen-differs: the run gives" r
@@ -109,14 +109,14 @@ Ltac fragment_proof run ρ :=
   let Hkernel := fresh "Hkernel" in
   intros Hkernel;
   lazymatch type of run with
-  | clean (check ?fuel ?hs ?sp) = true =>
-    notypeclasses refine (fragment_sound_clean fuel hs sp ρ run Hkernel)
-  | check ?fuel ?hs ?sp = Residual ?n ?ds ?facts =>
-    notypeclasses refine (fragment_sound fuel hs sp ρ n ds facts run Hkernel _);
+  | clean (check ?fuel ?hs ?ws ?sp) = true =>
+    notypeclasses refine (fragment_sound_clean fuel hs ws sp ρ run Hkernel)
+  | check ?fuel ?hs ?ws ?sp = Residual ?ds ?facts =>
+    notypeclasses refine (fragment_sound fuel hs ws sp ρ ds facts run Hkernel _);
     lazymatch facts with
     | [] => exact (λ _, I)
     | _ =>
-      let Q := constr:(λ ρ', conj (map (λ x : tag * symbolic.fact, holds ρ' x.2) facts)) in
+      let Q := constr:(λ ρ', conj (map (owed ρ') facts)) in
       let ρ' := eval hnf in ρ in
       let pre := eval vm_compute in (s_facts (sp_pre sp)) in
       refine (λ H, under_ext ρ ds Q (_ H));

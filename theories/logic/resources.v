@@ -141,6 +141,8 @@ Section resources.
     iMod (ghost_map_update w with "Hr H") as "[Hr $]". iModIntro.
     iExists T, Θ, E. iFrame. by rewrite root_of_set_reg.
   Qed.
+  Lemma state_interp_flags σ f : state_interp σ -∗ flags_pt f -∗ ⌜st_flags σ = f⌝.
+  Proof. iIntros "(% & % & % & _ & Hf & _) H". iApply (ghost_var_agree with "Hf H"). Qed.
   Lemma state_interp_set_flags σ f g :
     state_interp σ -∗ flags_pt f ==∗ state_interp (set_flags g σ) ∗ flags_pt g.
   Proof.

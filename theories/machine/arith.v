@@ -14,12 +14,15 @@ Record flags := Flags {
   fl_of : option bool }.
 
 (** * Narrow values *)
-Definition mask (w : width) : word := Z_to_bv 64 (Z.ones (width_bits w)).
+Definition width_mask (w : width) : word := Z_to_bv 64 (Z.ones (width_bits w)).
 Definition trunc (w : width) (v : word) : word :=
-  match w with W64 => v | _ => bv_and v (mask w) end.
+  match w with W64 => v | _ => bv_and v (width_mask w) end.
 (** What is above the low bits of [old] stays. *)
 Definition merge_low (w : width) (old v : word) : word :=
   bv_or (bv_and old (Z_to_bv 64 (- 2 ^ width_bits w))) (trunc w v).
+(** What a write leaves in a register: one of 32 bits clears the upper half. *)
+Definition written (w : width) (old v : word) : word :=
+  match w with W64 | W32 => trunc w v | W16 | W8 => merge_low w old v end.
 Definition msb (w : width) (v : word) : bool := Z.testbit (bv_unsigned v) (width_bits w - 1).
 (** Sign extension: flips the sign bit, and takes it off again. *)
 Definition sext (w : width) (v : word) : word :=
@@ -76,7 +79,7 @@ Definition unary_at (w : width) (op : unary) (a : word) : word :=
   | UnInc => alu_at w AluAdd a (Z_to_bv 64 1)
   | UnDec => alu_at w AluSub a (Z_to_bv 64 1)
   | UnNeg => alu_at w AluSub (Z_to_bv 64 0) a
-  | UnNot => alu_at w AluXor a (mask w)
+  | UnNot => alu_at w AluXor a (width_mask w)
   end.
 
 (** * Flags *)
@@ -136,7 +139,7 @@ Definition bit_at (w : width) (op : bit_op) (a i : word) : word :=
   match op with
   | BitTest => a
   | BitSet => bv_or a m
-  | BitReset => bv_and a (bv_xor m (mask w))
+  | BitReset => bv_and a (bv_xor m (width_mask w))
   | BitComplement => bv_xor a m
   end.
 Definition bit_flags (w : width) (a i : word) (f : flags) : flags :=

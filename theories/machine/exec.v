@@ -59,12 +59,15 @@ Definition effective_address (σ : state) (a : addr) : result word :=
   | Some (r, s) => i ← get_reg σ r; Ok (bv_add base (scaled i s) `+Z` a_disp a)
   end.
 
-(** A write of 32 bits clears the upper half of the register; one of 8 or 16 bits keeps the rest. *)
+(** A register that is written whole need not exist before. *)
 Definition write_reg (w : width) (r : reg) (v : word) (σ : state) : result state :=
   match w with
   | W64 | W32 => Ok (set_reg r (trunc w v) σ)
-  | W16 | W8 => old ← get_reg σ r; Ok (set_reg r (merge_low w old v) σ)
+  | W16 | W8 => old ← get_reg σ r; Ok (set_reg r (written w old v) σ)
   end.
+Lemma write_reg_Ok w r old v σ :
+  get_reg σ r = Ok old → write_reg w r v σ = Ok (set_reg r (written w old v) σ).
+Proof. intros Hr. destruct w; [by rewrite /= Hr..|done|done]. Qed.
 
 Definition read_operand (τ : translator) (a : access) (w : width) (σ : state) (o : operand)
     : result word :=

@@ -127,10 +127,6 @@ Section judgements.
   Proof. rewrite /translator_ok. by intros -> -> ->. Qed.
   Lemma get_reg_Some σ r v : st_regs σ !! r = Some v → get_reg σ r = Ok v.
   Proof. rewrite /get_reg. by intros ->. Qed.
-  Lemma state_interp_flags σ f : state_interp σ -∗ flags_pt f -∗ ⌜st_flags σ = f⌝.
-  Proof.
-    iIntros "(% & % & % & _ & Hf & _) H". iApply (ghost_var_agree with "Hf H").
-  Qed.
   (** The root register is not among those that an instruction names: it belongs to [vwp]. *)
   Lemma reg_not_cr3 r v root : CR3 ↦ᵣ root -∗ r ↦ᵣ v -∗ ⌜r ≠ CR3⌝.
   Proof.
@@ -318,13 +314,6 @@ Section judgements.
     intros Hva Hv σ Hrip. iIntros "HS H". iDestruct (Hva with "HS H") as %Ha; [done|].
     iDestruct (Hv with "HS H") as %Hl. iPureIntro. intros τ Hτ. by rewrite /= Ha /= Hl.
   Qed.
-
-  (** What a write of a register of the value [old] leaves in it. *)
-  Definition written (w : width) (old v : word) : word :=
-    match w with W64 | W32 => trunc w v | W16 | W8 => merge_low w old v end.
-  Lemma write_reg_Ok (w : width) r old v σ :
-    get_reg σ r = Ok old → write_reg w r v σ = Ok (set_reg r (written w old v) σ).
-  Proof. intros Hr. destruct w; [by rewrite /= Hr..|done|done]. Qed.
 
   Global Instance writes_reg64 next R r v R' : SetReg R r v R' → Writes W64 next R (OReg r) v R'.
   Proof.

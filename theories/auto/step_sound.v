@@ -1,0 +1,318 @@
+(* SPDX-License-Identifier: Apache-2.0 *)
+From iris.proofmode Require Import proofmode.
+From rocqgen.auto Require Export arith_sound.
+From iris.prelude Require Import options.
+Local Open Scope Z_scope.
+
+(** One step of the executor against one step of the machine. *)
+
+Section step_sound.
+  Context {M : machine} `{!machGS M Σ}.
+  Context (base : expr) (code : code_list) (ρ : env).
+  Context (Hkernel : cfg_user (m_config M) = false).
+  Local Notation den := (denote base code ρ).
+  Local Notation SI := state_interp.
+  Local Notation hold := (Forall (holds ρ)).
+  Local Notation reaches := (reaches base code ρ).
+
+  (** What a step needs of the value that it loads into cr3. *)
+  Definition loadable (i : instr) (s : sstate) : Prop :=
+    match i with
+    | MovToCr3 r =>
+      ∀ v, sget r s = Done v → pm_root_ok (cfg_mode (m_config M)) (eval ρ v) = true
+    | _ => True
+    end.
+
+  Section step.
+    Context (σ : state) (next : expr) (Hnext : st_rip σ = eval ρ next).
+
+    (** What leaves the flags alone. *)
+    Lemma reaches_same i σ' s φ pc facts ν :
+      (∀ τ, translator_ok M σ τ → exec (m_config M) τ i σ = Ok σ') → st_rip σ' = eval ρ pc →
+      SI σ' -∗ den s -∗ dflags ρ φ -∗ reaches σ i (Outcome s φ pc facts ν).
+    Proof using Type.
+      iIntros (Hexec Hrip) "HS Hden Hf". iExists σ'. by iFrame.
+    Qed.
+
+    Lemma mov_sound hint w d o' s φ ν o :
+      sstep hint next (Mov w d o') s φ ν = Done (Straight o) → hold (o_facts o) →
+      SI σ -∗ den s -∗ dflags ρ φ ==∗ reaches σ (Mov w d o') o.
+    Proof using Hnext.
+      intros ([v f1] & Hr & ([s' f2] & Hw & [= <-])%res_bind_Done)%res_bind_Done.
+      simpl. intros [Hf1 Hf2]%Forall_app. iIntros "HS Hden Hf".
+      iDestruct (sread_sound base code ρ σ next Hnext _ _ _ _ _ _ _ Hr Hf1 with "HS Hden") as %Hread.
+      iMod (swrite_sound base code ρ σ next Hnext _ _ _ _ _ _ _ Hw Hf2 with "HS Hden")
+        as (σ' Hwrite [Hrip _]) "[HS Hden]".
+      iApply (reaches_same with "HS Hden Hf"); [|by rewrite Hrip].
+      intros τ Hok. by rewrite /= (Hread _ Hok) /= Hwrite.
+    Qed.
+    Lemma movzx_sound hint w from d o' s φ ν o :
+      sstep hint next (Movzx w from d o') s φ ν = Done (Straight o) → hold (o_facts o) →
+      SI σ -∗ den s -∗ dflags ρ φ ==∗ reaches σ (Movzx w from d o') o.
+    Proof using Hnext.
+      intros ([v f1] & Hr & (s' & Hw & [= <-])%res_bind_Done)%res_bind_Done.
+      simpl. intros Hf1. iIntros "HS Hden Hf".
+      iDestruct (sread_sound base code ρ σ next Hnext _ _ _ _ _ _ _ Hr Hf1 with "HS Hden") as %Hread.
+      iMod (sput_part_sound base code ρ σ _ _ _ _ _ Hw with "HS Hden") as (σ' Hwrite [Hrip _]) "[HS Hden]".
+      iApply (reaches_same with "HS Hden Hf"); [|by rewrite Hrip].
+      intros τ Hok. by rewrite /= (Hread _ Hok) /= Hwrite.
+    Qed.
+    (** A result that leaves the flags alone. *)
+    Lemma result_same_sound hint w d v φ facts s ν o i :
+      sresult hint next w d v (λ _, φ) facts s ν = Done (Straight o) → hold (o_facts o) →
+      Forall (named ρ) (n_defs (o_names o)) →
+      (hold facts → SI σ -∗ den s -∗
+        ⌜∀ τ, translator_ok M σ τ → exec (m_config M) τ i σ = write_operand τ w σ d (eval ρ v)⌝) →
+      SI σ -∗ den s -∗ dflags ρ φ ==∗ reaches σ i o.
+    Proof using Hnext.
+      intros Hres Hfacts Hnames Hexec. iIntros "HS Hden Hf".
+      destruct (sresult_sound base code ρ σ next Hnext _ _ _ _ _ _ _ _ _ Hres Hfacts Hnames)
+        as (Hf1 & v' & Hv' & Hφ & Hpc & Hwrite).
+      iDestruct (Hexec Hf1 with "HS Hden") as %He.
+      iMod (Hwrite with "HS Hden") as (σ' Hσ' [Hrip _]) "[HS Hden]". iModIntro.
+      iExists σ'. rewrite Hφ. iFrame. iPureIntro. split; [|by rewrite Hrip Hpc].
+      intros τ Hok. by rewrite (He _ Hok) Hσ'.
+    Qed.
+    Lemma movsx_sound hint w from d o' s φ ν o :
+      sstep hint next (Movsx w from d o') s φ ν = Done (Straight o) → hold (o_facts o) →
+      Forall (named ρ) (n_defs (o_names o)) →
+      SI σ -∗ den s -∗ dflags ρ φ ==∗ reaches σ (Movsx w from d o') o.
+    Proof using Hnext.
+      intros ([v f1] & Hr & Hres)%res_bind_Done Hfacts Hnames.
+      apply (result_same_sound _ _ _ _ _ _ _ _ _ _ Hres Hfacts Hnames). intros Hf1. iIntros "HS Hden".
+      iDestruct (sread_sound base code ρ σ next Hnext _ _ _ _ _ _ _ Hr Hf1 with "HS Hden") as %Hread.
+      iPureIntro. intros τ Hok. by rewrite /= (Hread _ Hok) /= eval_mk_sext.
+    Qed.
+    Lemma lea_sound hint w d a s φ ν o :
+      sstep hint next (Lea w d a) s φ ν = Done (Straight o) → hold (o_facts o) →
+      Forall (named ρ) (n_defs (o_names o)) →
+      SI σ -∗ den s -∗ dflags ρ φ ==∗ reaches σ (Lea w d a) o.
+    Proof using Hnext.
+      intros (va & Ha & Hres)%res_bind_Done Hfacts Hnames.
+      apply (result_same_sound _ _ _ _ _ _ _ _ _ _ Hres Hfacts Hnames). intros _. iIntros "HS Hden".
+      iDestruct (saddress_sound base code ρ σ next Hnext with "HS Hden") as %Hea; [done|].
+      iPureIntro. intros τ Hok. by rewrite /= Hea.
+    Qed.
+
+    Lemma push_step_sound hint o' s φ ν o :
+      sstep hint next (Push o') s φ ν = Done (Straight o) → hold (o_facts o) →
+      SI σ -∗ den s -∗ dflags ρ φ ==∗ reaches σ (Push o') o.
+    Proof using Hnext.
+      intros ([v f1] & Hr & ([s' f2] & Hw & [= <-])%res_bind_Done)%res_bind_Done.
+      simpl. intros [Hf1 Hf2]%Forall_app. iIntros "HS Hden Hf".
+      iDestruct (sread_sound base code ρ σ next Hnext _ _ _ _ _ _ _ Hr Hf1 with "HS Hden") as %Hread.
+      iMod (spush_sound base code ρ σ with "HS Hden") as (σ' Hpush [Hrip _]) "[HS Hden]"; [done..|].
+      iApply (reaches_same with "HS Hden Hf"); [|by rewrite Hrip].
+      intros τ Hok. by rewrite /= (Hread _ Hok) /= Hpush.
+    Qed.
+    Lemma pop_step_sound hint d s φ ν o :
+      sstep hint next (Pop d) s φ ν = Done (Straight o) → hold (o_facts o) →
+      SI σ -∗ den s -∗ dflags ρ φ ==∗ reaches σ (Pop d) o.
+    Proof using Type*.
+      intros ([[v s'] f1] & Hr & ([s'' f2] & Hw & [= <-])%res_bind_Done)%res_bind_Done.
+      simpl. intros [Hf1 Hf2]%Forall_app. iIntros "HS Hden Hf".
+      iMod (spop_sound base code ρ σ with "HS Hden") as (σ' Hpop [Hrip _] Hτ) "[HS Hden]"; [done..|].
+      assert (Hnext' : st_rip σ' = eval ρ next) by by rewrite Hrip.
+      iMod (swrite_sound base code ρ σ' next Hnext' _ _ _ _ _ _ _ Hw Hf2 with "HS Hden")
+        as (σ'' Hwrite [Hrip' _]) "[HS Hden]".
+      iApply (reaches_same with "HS Hden Hf"); [|by rewrite Hrip'].
+      intros τ Hok. rewrite /= Hpop // /=. by apply Hwrite, Hτ.
+    Qed.
+    Lemma call_sound hint t s φ ν o :
+      sstep hint next (Call t) s φ ν = Done (Straight o) → hold (o_facts o) →
+      SI σ -∗ den s -∗ dflags ρ φ ==∗ reaches σ (Call t) o.
+    Proof using Hnext.
+      intros ([pc f1] & Ht & ([s' f2] & Hw & [= <-])%res_bind_Done)%res_bind_Done.
+      simpl. intros [Hf1 Hf2]%Forall_app. iIntros "HS Hden Hf".
+      iDestruct (starget_sound base code ρ σ next Hnext with "HS Hden") as %Htarget; [done..|].
+      iMod (spush_sound base code ρ σ with "HS Hden") as (σ' Hpush _) "[HS Hden]"; [done..|].
+      iDestruct (state_interp_rip _ (eval ρ pc) with "HS") as "HS".
+      iApply (reaches_same with "HS Hden Hf"); [|done].
+      intros τ Hok. by rewrite /= Htarget // /= Hnext Hpush.
+    Qed.
+    Lemma ret_sound hint s φ ν o :
+      sstep hint next Ret s φ ν = Done (Straight o) → hold (o_facts o) →
+      SI σ -∗ den s -∗ dflags ρ φ ==∗ reaches σ Ret o.
+    Proof using Type.
+      intros ([[v s'] f1] & Hr & [= <-])%res_bind_Done Hf1. iIntros "HS Hden Hf".
+      iMod (spop_sound base code ρ σ with "HS Hden") as (σ' Hpop _ _) "[HS Hden]"; [done..|].
+      iDestruct (state_interp_rip _ (eval ρ v) with "HS") as "HS".
+      iApply (reaches_same with "HS Hden Hf"); [|done].
+      intros τ Hok. by rewrite /= Hpop.
+    Qed.
+    Lemma jmp_sound hint t s φ ν o :
+      sstep hint next (Jmp t) s φ ν = Done (Straight o) → hold (o_facts o) →
+      SI σ -∗ den s -∗ dflags ρ φ ==∗ reaches σ (Jmp t) o.
+    Proof using Hnext.
+      intros ([pc f1] & Ht & [= <-])%res_bind_Done Hf1. iIntros "HS Hden Hf".
+      iDestruct (starget_sound base code ρ σ next Hnext with "HS Hden") as %Htarget; [done..|].
+      iDestruct (state_interp_rip _ (eval ρ pc) with "HS") as "HS".
+      iApply (reaches_same with "HS Hden Hf"); [|done].
+      intros τ Hok. by rewrite /= Htarget.
+    Qed.
+    Lemma leave_sound hint s φ ν o :
+      sstep hint next Leave s φ ν = Done (Straight o) → hold (o_facts o) →
+      SI σ -∗ den s -∗ dflags ρ φ ==∗ reaches σ Leave o.
+    Proof using Hnext.
+      intros (bp & Hbp & (s1 & Hs1 & ([[v s2] f1] & Hr & (s3 & Hs3 & [= <-])%res_bind_Done)%res_bind_Done)
+        %res_bind_Done)%res_bind_Done Hf1. iIntros "HS Hden Hf".
+      iDestruct (sget_sound with "HS Hden") as %Hget; [exact Hbp|].
+      iMod (sput_sound with "HS Hden") as "(HS & Hden & %Hne)"; [exact Hs1|].
+      iMod (spop_sound base code ρ (set_reg RSP (eval ρ bp) σ) with "HS Hden")
+        as (σ' Hpop [Hrip _] _) "[HS Hden]"; [exact Hr|done|].
+      iMod (sput_sound with "HS Hden") as "(HS & Hden & _)"; [exact Hs3|].
+      iApply (reaches_same with "HS Hden Hf"); [|by rewrite /= Hrip].
+      intros τ Hok. rewrite /= Hget /= Hpop //. by apply translator_ok_set_reg.
+    Qed.
+    Lemma to_cr3_sound hint r s φ ν o :
+      sstep hint next (MovToCr3 r) s φ ν = Done (Straight o) → loadable (MovToCr3 r) s →
+      SI σ -∗ den s -∗ dflags ρ φ ==∗ reaches σ (MovToCr3 r) o.
+    Proof using Hnext Hkernel.
+      intros (v & Hv & [= <-])%res_bind_Done Hroot. iIntros "HS Hden Hf".
+      iDestruct (sget_sound with "HS Hden") as %Hr; [done|]. iDestruct "Hden" as "[Hc Hden]".
+      iMod (state_interp_set_cr3 _ _ (eval ρ v) with "HS Hc") as "[HS Hc]".
+      iApply (reaches_same with "HS [Hc Hden] Hf"); [|done|by iFrame].
+      intros τ _. by rewrite /= Hr /= Hkernel (Hroot _ Hv).
+    Qed.
+    Lemma from_cr3_sound hint d s φ ν o :
+      sstep hint next (MovFromCr3 d) s φ ν = Done (Straight o) →
+      SI σ -∗ den s -∗ dflags ρ φ ==∗ reaches σ (MovFromCr3 d) o.
+    Proof using Hnext Hkernel.
+      intros (s' & Hp & [= <-])%res_bind_Done. iIntros "HS Hden Hf".
+      iAssert ⌜get_reg σ CR3 = Ok (eval ρ (s_root s))⌝%I as %Hcr3.
+      { iDestruct "Hden" as "[Hc _]". iDestruct (state_interp_reg with "HS Hc") as %Hc.
+        by rewrite /get_reg Hc. }
+      iMod (sput_sound with "HS Hden") as "(HS & Hden & _)"; [done|].
+      iApply (reaches_same with "HS Hden Hf"); [|done].
+      intros τ _. by rewrite /= Hcr3 /= Hkernel.
+    Qed.
+
+    (** * Forks: which arm is taken, and what the machine does then *)
+    Definition forks (i : instr) (s : sstate) (φ : sflags) (yes no : fact) (o o' : outcome) : Prop :=
+      SI σ -∗ den s -∗ dflags ρ φ -∗
+      ∃ b, ⌜good_arms ρ b (yes, no)⌝ ∗
+        (⌜hold (o_facts (if b then o else o'))⌝ ==∗ reaches σ i (if b : bool then o else o')).
+
+    (** The condition, and its value. *)
+    Lemma cond_decided c s φ yes no :
+      cond_arms c φ = Some (yes, no) →
+      SI σ -∗ den s -∗ dflags ρ φ -∗
+      ∃ b, ⌜good_arms ρ b (yes, no)⌝ ∗ ⌜cond_holds c (st_flags σ) = Some b⌝ ∗
+        SI σ ∗ den s ∗ dflags ρ φ.
+    Proof using Type.
+      iIntros (Harms) "HS Hden (%f & Hf & %Hφ)".
+      destruct (cond_arms_sound ρ c φ f _ Hφ Harms) as (b & Hb & Hgood).
+      iDestruct (state_interp_flags with "HS Hf") as %<-. iExists b. iFrame. by iPureIntro.
+    Qed.
+    Lemma jcc_sound hint c d s φ ν yes no o o' :
+      sstep hint next (Jcc c d) s φ ν = Done (Fork yes no o o') → forks (Jcc c d) s φ yes no o o'.
+    Proof using Hnext.
+      simpl. destruct (cond_arms c φ) as [[y n]|] eqn:Harms; [|done]. intros [= <- <- <- <-].
+      iIntros "HS Hden Hf". iDestruct (cond_decided with "HS Hden Hf") as (b Hgood Hb) "(HS & Hden & Hf)";
+        [exact Harms|]. iExists b. iSplit; [done|]. iIntros (_). destruct b.
+      - iDestruct (state_interp_rip _ (eval ρ (mk_add next d)) with "HS") as "HS". iModIntro.
+        iApply (reaches_same with "HS Hden Hf"); [|done].
+        intros τ _. by rewrite /= Hb /= eval_mk_add Hnext.
+      - iModIntro. iApply (reaches_same with "HS Hden Hf"); [|done]. intros τ _. by rewrite /= Hb.
+    Qed.
+    Lemma setcc_sound hint c d s φ ν yes no o o' :
+      sstep hint next (Setcc c d) s φ ν = Done (Fork yes no o o') → forks (Setcc c d) s φ yes no o o'.
+    Proof using Hnext.
+      simpl. destruct (cond_arms c φ) as [[y n]|] eqn:Harms; [|done].
+      intros ([s1 f1] & H1 & ([s2 f2] & H2 & [= <- <- <- <-])%res_bind_Done)%res_bind_Done.
+      iIntros "HS Hden Hf". iDestruct (cond_decided with "HS Hden Hf") as (b Hgood Hb) "(HS & Hden & Hf)";
+        [exact Harms|]. iExists b. iSplit; [done|].
+      iIntros (Hfacts). destruct b; simpl in Hfacts.
+      - iMod (swrite_sound base code ρ σ next Hnext _ _ _ _ _ _ _ H1 Hfacts with "HS Hden")
+          as (σ' Hwrite [Hrip _]) "[HS Hden]".
+        iApply (reaches_same with "HS Hden Hf"); [|by rewrite Hrip].
+        intros τ Hok. rewrite /= Hb. exact (Hwrite τ Hok).
+      - iMod (swrite_sound base code ρ σ next Hnext _ _ _ _ _ _ _ H2 Hfacts with "HS Hden")
+          as (σ' Hwrite [Hrip _]) "[HS Hden]".
+        iApply (reaches_same with "HS Hden Hf"); [|by rewrite Hrip].
+        intros τ Hok. rewrite /= Hb. exact (Hwrite τ Hok).
+    Qed.
+    Lemma cmovcc_sound hint c w d o1 s φ ν yes no o o' :
+      sstep hint next (Cmovcc c w d o1) s φ ν = Done (Fork yes no o o') →
+      forks (Cmovcc c w d o1) s φ yes no o o'.
+    Proof using Hnext.
+      intros ([v f] & Hr & (old & Hold & H)%res_bind_Done)%res_bind_Done.
+      destruct (cond_arms c φ) as [[y n]|] eqn:Harms; [|done].
+      apply res_bind_Done in H as (s1 & H1 & (s2 & H2 & [= <- <- <- <-])%res_bind_Done).
+      iIntros "HS Hden Hf". iDestruct (cond_decided with "HS Hden Hf") as (b Hgood Hb) "(HS & Hden & Hf)";
+        [exact Harms|]. iExists b. iSplit; [done|].
+      iIntros (Hfacts). assert (hold f) as Hf by (destruct b; exact Hfacts).
+      iDestruct (sread_sound base code ρ σ next Hnext _ _ _ _ _ _ _ Hr Hf with "HS Hden") as %Hread.
+      iDestruct (sget_sound with "HS Hden") as %Hget; [exact Hold|]. destruct b.
+      - iMod (sput_part_sound base code ρ σ _ _ _ _ _ H1 with "HS Hden") as (σ' Hwrite [Hrip _]) "[HS Hden]".
+        iApply (reaches_same with "HS Hden Hf"); [|by rewrite Hrip].
+        intros τ Hok. by rewrite /= (Hread _ Hok) /= Hb /= Hget /= Hwrite.
+      - iMod (sput_part_sound base code ρ σ _ _ _ _ _ H2 with "HS Hden") as (σ' Hwrite [Hrip _]) "[HS Hden]".
+        iApply (reaches_same with "HS Hden Hf"); [|by rewrite Hrip].
+        intros τ Hok. by rewrite /= (Hread _ Hok) /= Hb /= Hget /= -eval_mk_trunc Hwrite.
+    Qed.
+
+    (** * Every instruction *)
+    Lemma sstep_sound hint i s φ ν o :
+      sstep hint next i s φ ν = Done (Straight o) → hold (o_facts o) →
+      Forall (named ρ) (n_defs (o_names o)) → loadable i s →
+      SI σ -∗ den s -∗ dflags ρ φ ==∗ reaches σ i o.
+    Proof using Hnext Hkernel.
+      intros Hstep Hfacts Hnames Hroot.
+      lazymatch type of Hstep with sstep _ _ ?i _ _ _ = _ => destruct i end;
+        lazymatch type of Hstep with
+        | sstep _ _ (Mov _ _ _) _ _ _ = _ => exact (mov_sound _ _ _ _ _ _ _ _ Hstep Hfacts)
+        | sstep _ _ (Movzx _ _ _ _) _ _ _ = _ => exact (movzx_sound _ _ _ _ _ _ _ _ _ Hstep Hfacts)
+        | sstep _ _ (Movsx _ _ _ _) _ _ _ = _ =>
+          exact (movsx_sound _ _ _ _ _ _ _ _ _ Hstep Hfacts Hnames)
+        | sstep _ _ (Lea _ _ _) _ _ _ = _ => exact (lea_sound _ _ _ _ _ _ _ _ Hstep Hfacts Hnames)
+        | sstep _ _ (Alu _ _ _ _) _ _ _ = _ =>
+          exact (alu_sound base code ρ σ next Hnext _ _ _ _ _ _ _ _ _ Hstep Hfacts Hnames)
+        | sstep _ _ (Cmp _ _ _) _ _ _ = _ =>
+          exact (cmp_sound base code ρ σ next Hnext _ _ _ _ _ _ _ _ Hstep Hfacts)
+        | sstep _ _ (Test _ _ _) _ _ _ = _ =>
+          exact (test_sound base code ρ σ next Hnext _ _ _ _ _ _ _ _ Hstep Hfacts Hnames)
+        | sstep _ _ (Unary _ _ _) _ _ _ = _ =>
+          exact (unary_sound base code ρ σ next Hnext _ _ _ _ _ _ _ _ Hstep Hfacts Hnames)
+        | sstep _ _ (Imul _ _ _ _) _ _ _ = _ =>
+          exact (imul_sound base code ρ σ next Hnext _ _ _ _ _ _ _ _ _ Hstep Hfacts Hnames)
+        | sstep _ _ (Push _) _ _ _ = _ => exact (push_step_sound _ _ _ _ _ _ Hstep Hfacts)
+        | sstep _ _ (Pop _) _ _ _ = _ => exact (pop_step_sound _ _ _ _ _ _ Hstep Hfacts)
+        | sstep _ _ (Call _) _ _ _ = _ => exact (call_sound _ _ _ _ _ _ Hstep Hfacts)
+        | sstep _ _ Ret _ _ _ = _ => exact (ret_sound _ _ _ _ _ Hstep Hfacts)
+        | sstep _ _ (Jmp _) _ _ _ = _ => exact (jmp_sound _ _ _ _ _ _ Hstep Hfacts)
+        | sstep _ _ Leave _ _ _ = _ => exact (leave_sound _ _ _ _ _ Hstep Hfacts)
+        | sstep _ _ (MovToCr3 _) _ _ _ = _ => exact (to_cr3_sound _ _ _ _ _ _ Hstep Hroot)
+        | sstep _ _ (MovFromCr3 _) _ _ _ = _ => exact (from_cr3_sound _ _ _ _ _ _ Hstep)
+        | sstep _ _ (Setcc _ _) _ _ _ = _ => exfalso; revert Hstep; simpl;
+            destruct (cond_arms _ _) as [[??]|]; intros; invert_res; discriminate
+        | sstep _ _ (Jcc _ _) _ _ _ = _ => exfalso; revert Hstep; simpl;
+            destruct (cond_arms _ _) as [[??]|]; intros; discriminate
+        | sstep _ _ (Cmovcc _ _ _ _) _ _ _ = _ => exfalso; simpl in Hstep; invert_res;
+            destruct (cond_arms _ _) as [[??]|]; invert_res; discriminate
+        | sstep _ _ Nop _ _ _ = _ => idtac
+        | _ => exfalso; simpl in Hstep; discriminate Hstep
+        end.
+      injection Hstep as <-. iIntros "HS Hden Hf !>".
+      by iApply (reaches_same with "HS Hden Hf").
+    Qed.
+    Local Ltac no_fork :=
+      simpl; rewrite /sresult;
+      repeat first
+        [ discriminate
+        | let H := fresh in intros H; apply res_bind_Done in H as (? & _ & H); revert H
+        | case_match ].
+    Lemma sstep_fork_sound hint i s φ ν yes no o o' :
+      sstep hint next i s φ ν = Done (Fork yes no o o') → forks i s φ yes no o o'.
+    Proof using Hnext.
+      intros Hstep.
+      lazymatch type of Hstep with sstep _ _ ?i _ _ _ = _ => destruct i end;
+        lazymatch type of Hstep with
+        | sstep _ _ (Setcc _ _) _ _ _ = _ => exact (setcc_sound _ _ _ _ _ _ _ _ _ _ Hstep)
+        | sstep _ _ (Jcc _ _) _ _ _ = _ => exact (jcc_sound _ _ _ _ _ _ _ _ _ _ Hstep)
+        | sstep _ _ (Cmovcc _ _ _ _) _ _ _ = _ => exact (cmovcc_sound _ _ _ _ _ _ _ _ _ _ _ _ Hstep)
+        | _ => exfalso; revert Hstep; no_fork
+        end.
+    Qed.
+  End step.
+End step_sound.
