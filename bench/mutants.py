@@ -149,8 +149,8 @@ def holds(fragment: Fragment) -> tuple[bool, str]:
         solver.add(_fact(fact))
     for number, term in verdict.defs:
         solver.add(_word(EVar(number)) == _word(term))
-    for (_, fact), blame in zip(verdict.facts, planned.blames, strict=True):
-        answer = solver.check(z3.Not(_fact(fact)))
+    for one, blame in zip(verdict.facts, planned.blames, strict=True):
+        answer = solver.check(*map(_fact, one.path), z3.Not(_fact(one.fact)))
         if answer != z3.unsat:
             return False, f"not shown: {blame.about or blame.instr.text}"
     return True, ""
@@ -191,6 +191,10 @@ _ALU: Final = {
     Alu.XOR: lambda a, b: a ^ b,
     Alu.SHL: lambda a, b: a << (b & 63),
     Alu.SHR: lambda a, b: z3.LShR(a, b & 63),
+    Alu.SAR: lambda a, b: a >> (b & 63),
+    Alu.ROL: lambda a, b: z3.RotateLeft(a, b & 63),
+    Alu.ROR: lambda a, b: z3.RotateRight(a, b & 63),
+    Alu.MUL: lambda a, b: a * b,
 }
 
 

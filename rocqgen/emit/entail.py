@@ -28,12 +28,12 @@ from rocqgen.source.spec import Rel
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rocqgen.emit.execute import Run
+    from rocqgen.emit.execute import Path
 
 Values = dict[int, Term]
 
 
-def find_witnesses(run: Run, want: SState, names: Sequence[int]) -> Values:
+def find_witnesses(run: Path, want: SState, names: Sequence[int]) -> Values:
     """Values of `names` with which `want` holds in the final state, as far as they can be seen.
 
     A name that nothing determines is 0.
@@ -48,7 +48,7 @@ def find_witnesses(run: Run, want: SState, names: Sequence[int]) -> Values:
     return {name: values.get(name, ECst(0)) for name in names}
 
 
-def _from_values(run: Run, want: SState, values: Values, open_names: set[int]) -> None:
+def _from_values(run: Path, want: SState, values: Values, open_names: set[int]) -> None:
     """Read names off registers, off the values of items at known addresses, and off equations."""
     solve(want.root, run.root, values, open_names)
     for reg, term in want.regs:
@@ -70,7 +70,7 @@ def _from_values(run: Run, want: SState, values: Values, open_names: set[int]) -
                 solve(right, left, values, open_names)
 
 
-def _from_addresses(run: Run, want: SState, values: Values, open_names: set[int]) -> bool:
+def _from_addresses(run: Path, want: SState, values: Values, open_names: set[int]) -> bool:
     """Read names off the address of the first item that could be meant."""
     have: list[Item | None] = list(run.items)
     wanted = [_subst_item(item, values) for item in want.items]
@@ -141,7 +141,7 @@ _RIGHT = {Alu.ADD: Alu.SUB, Alu.SUB: Alu.SUB, Alu.XOR: Alu.XOR}
 Matched = tuple[tuple[Tag, Fact], ...] | Missing
 
 
-def match_state(run: Run, post: SState, values: Mapping[int, Term]) -> tuple[Matched, list[int]]:
+def match_state(run: Path, post: SState, values: Mapping[int, Term]) -> tuple[Matched, list[int]]:
     """The residual facts, and the items of the run that those of `post` were matched with."""
     want = subst_state(post, values)
     facts: list[tuple[Tag, Fact]] = []
@@ -200,7 +200,7 @@ def _same_place(have: Item, want: Item) -> bool:
     return have.addr == want.addr and _root(have) == _root(want)
 
 
-def similar_item(run: Run, want: Item) -> int | None:
+def similar_item(run: Path, want: Item) -> int | None:
     """An item at the address of one that could not be matched: the share or the rights differ."""
     for n, item in enumerate(run.items):
         if type(item) is type(want) and _same_place(item, want):

@@ -16,6 +16,7 @@ from rocqgen.source.spec import Rel
 if TYPE_CHECKING:
     from rocqgen.emit.names import Scope
     from rocqgen.emit.plan import Blame, Plan
+    from rocqgen.emit.symbolic import Owe
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +24,14 @@ class Lemma:
     """A residual fact.
 
     It is over the words `params`, under the hypotheses `hypotheses`, which are facts of the
-    precondition by number; `defs` are the run's names in it, with their values.
+    precondition by number, and `assumed`, which are conditions of the branches on the way by their
+    place from the entry; `defs` are the run's names in it, with their values.
     """
 
     name: str
     params: tuple[int, ...]
     hypotheses: tuple[int, ...]
+    assumed: tuple[tuple[int, Fact], ...]
     defs: tuple[tuple[int, Term], ...]
     fact: Fact
     blame: Blame
@@ -43,38 +46,47 @@ def residual_lemmas(made: Plan, scope: Scope) -> tuple[list[Lemma], list[Lemma |
     """The lemmas, and the one for each residual fact; none where both sides are the same."""
     if not isinstance(made.verdict, Residual):
         return [], []
-    known: dict[Fact, Lemma] = {}
+    known: dict[tuple[Fact, tuple[Fact, ...]], Lemma] = {}
     uses: list[Lemma | None] = []
-    for (_, fact), blame in zip(made.verdict.facts, made.blames, strict=True):
+    for one, blame in zip(made.verdict.facts, made.blames, strict=True):
+        fact = one.fact
         if fact.rel is Rel.EQ and fact.a == fact.b:
             uses.append(None)
             continue
-        if fact not in known:
-            known[fact] = _lemma(f"{scope.theory}_fact_{len(known) + 1}", fact, blame, made)
-        uses.append(known[fact])
+        key = fact, one.path
+        if key not in known:
+            known[key] = _lemma(f"{scope.theory}_fact_{len(known) + 1}", one, blame, made)
+        uses.append(known[key])
     return list(known.values()), uses
 
 
-def _lemma(name: str, fact: Fact, blame: Blame, made: Plan) -> Lemma:
+def _lemma(name: str, owe: Owe, blame: Blame, made: Plan) -> Lemma:
+    fact = owe.fact
     needed = variables(fact.a) | variables(fact.b)
-    defs = []
-    if isinstance(made.verdict, Residual):
-        # Each name is over earlier ones.
-        for number, term in reversed(made.verdict.defs):
-            if number in needed:
-                defs.append((number, term))
-                needed |= variables(term)
-    needed -= {number for number, _ in defs}
-    facts = [variables(one.a) | variables(one.b) for one in made.pre.state.facts]
+    defs = made.verdict.defs if isinstance(made.verdict, Residual) else ()
+    values = dict(defs)
+    given = [variables(one.a) | variables(one.b) for one in made.pre.state.facts]
+    path = owe.path[::-1]
+    on_path = [variables(one.a) | variables(one.b) for one in path]
     chosen: set[int] = set()
-    grown = True
-    while grown:
-        new = {n for n, over in enumerate(facts) if n not in chosen and over & needed}
-        chosen |= new
-        needed |= {x for n in new for x in facts[n]}
-        grown = bool(new)
+    assumed: set[int] = set()
+    while True:
+        before = len(needed), len(chosen), len(assumed)
+        for number in [n for n in needed if n in values]:
+            needed |= variables(values[number])
+        chosen |= {n for n, over in enumerate(given) if over & needed}
+        assumed |= {n for n, over in enumerate(on_path) if over & needed}
+        needed = needed.union(*(given[n] for n in chosen), *(on_path[n] for n in assumed))
+        if before == (len(needed), len(chosen), len(assumed)):
+            break
     return Lemma(
-        name, tuple(sorted(needed)), tuple(sorted(chosen)), tuple(reversed(defs)), fact, blame
+        name,
+        tuple(sorted(needed - set(values))),
+        tuple(sorted(chosen)),
+        tuple((n, path[n]) for n in sorted(assumed)),
+        tuple((n, term) for n, term in defs if n in needed),
+        fact,
+        blame,
     )
 
 
@@ -84,6 +96,7 @@ def lines(lemma: Lemma, made: Plan, scope: Scope) -> list[str]:
     hypotheses = [made.pre.state.facts[n] for n in lemma.hypotheses]
     return [
         *(f"{printer.relation(one)} →" for one in hypotheses),
+        *(f"{printer.relation(one)} →" for _, one in lemma.assumed),
         *(f"stands_for {printer.words[n]} {printer.word(term)} →" for n, term in lemma.defs),
         f"{printer.relation(lemma.fact)}.",
     ]
@@ -107,7 +120,13 @@ def script(uses: list[Lemma | None], made: Plan, scope: Scope) -> list[str]:
             equations[number] = scope.fresh(f"E{number}")
         names = " ".join(f"{scope.printer.words[n]} {one}" for n, one in equations.items())
         result.append(f"intros {names}.")
-    proofs = [_use(lemma, hypotheses, equations, scope) for lemma in uses]
+    paths = [one.path for one in made.verdict.facts] if isinstance(made.verdict, Residual) else []
+    longest = max(map(len, paths), default=0)
+    branches = [scope.fresh(f"B{n + 1}") for n in range(longest)]
+    proofs = [
+        _use(lemma, hypotheses, branches[: len(path)], equations, scope)
+        for lemma, path in zip(uses, paths, strict=True)
+    ]
     if len(proofs) == 1:
         return [*result, f"exact {proofs[0]}."]
     # Right-nested pairs, as the goal is.
@@ -118,11 +137,26 @@ def script(uses: list[Lemma | None], made: Plan, scope: Scope) -> list[str]:
 
 
 def _use(
-    lemma: Lemma | None, hypotheses: list[str], equations: dict[int, str], scope: Scope
+    lemma: Lemma | None,
+    hypotheses: list[str],
+    branches: list[str],
+    equations: dict[int, str],
+    scope: Scope,
 ) -> str:
-    if lemma is None:
-        return "eq_refl"
+    """The proof of a residual fact from the conditions of the branches on the way to it."""
+    proof = "eq_refl" if lemma is None else _applied(lemma, hypotheses, branches, equations, scope)
+    return f"(λ {' '.join(branches)}, {proof})" if branches else proof
+
+
+def _applied(
+    lemma: Lemma,
+    hypotheses: list[str],
+    branches: list[str],
+    equations: dict[int, str],
+    scope: Scope,
+) -> str:
     arguments = [scope.printer.words[x] for x in lemma.over]
     arguments += [hypotheses[n] for n in lemma.hypotheses]
+    arguments += [branches[n] for n, _ in lemma.assumed]
     arguments += [equations[n] for n, _ in lemma.defs]
     return f"({' '.join([lemma.name, *arguments])})" if arguments else lemma.name

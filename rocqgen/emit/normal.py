@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+WORD_BITS = 64
 WORD = 1 << 64
 HALF = 1 << 63
 
@@ -28,6 +29,10 @@ class Alu(enum.Enum):
     XOR = "AluXor"
     SHL = "AluShl"
     SHR = "AluShr"
+    SAR = "AluSar"
+    ROL = "AluRol"
+    ROR = "AluRor"
+    MUL = "AluMul"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,10 @@ _FOLD: Mapping[Alu, Callable[[int, int], int]] = {
     Alu.XOR: lambda a, b: a ^ b,
     Alu.SHL: lambda a, b: a << b % 64,
     Alu.SHR: lambda a, b: a >> b % 64,
+    Alu.SAR: lambda a, b: swrap(a) >> b % 64,
+    Alu.ROL: lambda a, b: a << b % 64 | a >> (64 - b % 64),
+    Alu.ROR: lambda a, b: a << (64 - b % 64) | a >> b % 64,
+    Alu.MUL: lambda a, b: a * b,
 }
 
 
@@ -132,6 +141,52 @@ def mk_op(op: Alu, a: Term, b: Term) -> Term:
             return ECst(0)
         case _:
             return EOp(op, a, b)
+
+
+def mk_and(a: Term, b: Term) -> Term:
+    """The conjunction; a mask of a masked value is one mask."""
+    match a, b:
+        case EOp(Alu.AND, inner, ECst(x)), ECst(y):
+            return EOp(Alu.AND, inner, ECst(x & y))
+        case _:
+            return a if a == b else mk_op(Alu.AND, a, b)
+
+
+def mk_trunc(bits: int, e: Term) -> Term:
+    """The low `bits` of `e`."""
+    return e if bits == WORD_BITS else mk_and(e, ECst((1 << bits) - 1))
+
+
+def mk_sext(bits: int, e: Term) -> Term:
+    """The sign extension of a value of `bits` bits."""
+    if bits == WORD_BITS:
+        return e
+    sign = ECst(1 << (bits - 1))
+    return mk_op(Alu.SUB, mk_op(Alu.XOR, e, sign), sign)
+
+
+def mk_written(bits: int, old: Term, value: Term) -> Term:
+    """What a write of `bits` bits leaves in a register; one of 32 bits clears the upper half."""
+    if bits >= WORD_BITS // 2:
+        return mk_trunc(bits, value)
+    return mk_op(Alu.OR, mk_and(old, ECst(WORD - (1 << bits))), mk_trunc(bits, value))
+
+
+_COUNTED = {Alu.SHL, Alu.SHR, Alu.SAR}
+
+
+def mk_alu(bits: int, op: Alu, a: Term, b: Term) -> Term | None:
+    """`op` on two values of `bits` bits; `None` for narrow rotates."""
+    if op is Alu.AND:
+        return mk_trunc(bits, mk_and(a, b))
+    if bits == WORD_BITS:
+        return mk_op(op, a, b)
+    if op in {Alu.ROL, Alu.ROR}:
+        return None
+    if op in _COUNTED:
+        a = mk_sext(bits, a) if op is Alu.SAR else a
+        b = mk_and(b, ECst(31))
+    return mk_trunc(bits, mk_op(op, a, b))
 
 
 _SHIFTS = {2: 1, 4: 2, 8: 3}

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 from rocqgen.emit.aliases import Aliases
 from rocqgen.emit.encode import BASE, Encoded, Numbering, encode
 from rocqgen.emit.entail import find_witnesses, match_state, similar_item, subst_state
-from rocqgen.emit.execute import Run, run
+from rocqgen.emit.execute import Path, Run, run
 from rocqgen.emit.normal import ECst
 from rocqgen.emit.support import refuse_unsupported
 from rocqgen.emit.symbolic import (
+    Defs,
     Goal,
     Missing,
+    Owe,
     Post,
     Residual,
     Stuck,
@@ -53,8 +55,10 @@ class Blame:
 class Plan:
     """The proof of a fragment.
 
-    `posts` are the postconditions with the assertions that they were written as; `blames` has one
-    entry for each fact of a residual verdict; `block` is to blame if there is no such verdict.
+    `posts` are the postconditions with the assertions that they were written as; `witnesses` are
+    the values of the names that exits bind, path by path, where they are not those of `goal`;
+    `blames` has one entry for each fact of a residual verdict; `block` is to blame if there is no
+    such verdict.
     """
 
     goal: Goal
@@ -63,6 +67,7 @@ class Plan:
     posts: tuple[Encoded, ...]
     fuel: int
     hints: tuple[tuple[int, int], ...]
+    witnesses: tuple[Defs, ...]
     verdict: Verdict
     blames: tuple[Blame, ...]
     block: Blame
@@ -81,9 +86,8 @@ def plan(fragment: Fragment) -> Plan:
     limit = 64 + MAX_STEPS_PER_INSTR * len(instrs)
     aliases = Aliases(pre.state, given)
     done = run(BASE, instrs, exits, pre.state, names.next, aliases, limit=limit)
-    fuel = max(1, done.steps)
     # Names of the run come first, and there is at most one for each step.
-    bound, first = [], names.next + fuel
+    bound, first = [], names.next + max(1, done.steps)
     for item in spec.exits:
         bound.append(range(first, first + len(item.exists)))
         first += len(item.exists)
@@ -94,88 +98,114 @@ def plan(fragment: Fragment) -> Plan:
     posts = tuple(
         encode(item.post, item.space, scope) for item, scope in zip(spec.exits, scopes, strict=True)
     )
-    values: list[dict[int, Term]] = [
-        find_witnesses(done, post.state, numbers) if n == done.exit else {}
-        for n, (post, numbers) in enumerate(zip(posts, bound, strict=True))
+    ends = [
+        _End(path, n, posts[n], find_witnesses(path, posts[n].state, bound[n]))
+        for path in done.paths
+        for n in [path.exit]
+        if n is not None
     ]
+    first_values: dict[int, dict[int, Term]] = {}
+    for end in ends:
+        first_values.setdefault(end.exit, end.values)
     goal = Goal(
         BASE,
         instrs,
         pre.state,
         tuple(
-            Post(address, _witness(numbers, found), post.state)
-            for address, numbers, found, post in zip(exits, bound, values, posts, strict=True)
+            Post(address, _witness(numbers, first_values.get(n, {})), post.state)
+            for n, (address, numbers, post) in enumerate(zip(exits, bound, posts, strict=True))
         ),
         names.next,
     )
-    ending = _Ending(fragment, done, posts)
-    verdict, blames, block = ending.judge(goal, values)
-    return Plan(goal, names, pre, posts, fuel, tuple(done.hints), verdict, blames, block)
+    given_values = [_witness(bound[end.exit], end.values) for end in ends]
+    usual = all(
+        values == goal.posts[end.exit].witness
+        for end, values in zip(ends, given_values, strict=True)
+    )
+    verdict, blames, block = _Judge(fragment, done, ends).judge()
+    return Plan(
+        goal,
+        names,
+        pre,
+        posts,
+        max(1, done.depth),
+        tuple(done.hints),
+        () if usual else tuple(given_values),
+        verdict,
+        blames,
+        block,
+    )
 
 
-def _witness(numbers: range, found: dict[int, Term]) -> tuple[tuple[int, Term], ...]:
+def _witness(numbers: range, found: dict[int, Term]) -> Defs:
     return tuple((number, found.get(number, ECst(0))) for number in numbers)
 
 
-class _Ending:
+@dataclass(frozen=True, slots=True)
+class _End:
+    """A path that ended at an exit, its postcondition, and the values of what that binds."""
+
+    path: Path
+    exit: int
+    post: Encoded
+    values: dict[int, Term]
+
+
+class _Judge:
     """What comes of a run that has ended."""
 
-    def __init__(self, fragment: Fragment, done: Run, posts: tuple[Encoded, ...]) -> None:
+    def __init__(self, fragment: Fragment, done: Run, ends: list[_End]) -> None:
         self.fragment = fragment
         self.done = done
-        self.posts = posts
+        self.ends = ends
         self.by_offset = {instr.offset: instr for instr in fragment.instrs}
-        self.last = done.last or fragment.instrs[0]
 
-    def judge(
-        self, goal: Goal, values: list[dict[int, Term]]
-    ) -> tuple[Verdict, tuple[Blame, ...], Blame]:
+    def judge(self) -> tuple[Verdict, tuple[Blame, ...], Blame]:
         """The verdict, who is to blame for each residual fact, and for the verdict itself."""
         done = self.done
         if done.stuck is not None:
             offset, why = done.stuck
             return Stuck(offset, why), (), Blame(self.by_offset[offset], why)
-        if done.exit is None:
-            raise AssertionError("a run ends at an exit or is stuck")
-        n, post = done.exit, goal.posts[done.exit]
-        matched, taken = match_state(done, post.state, values[n])
-        if isinstance(matched, Missing):
-            return matched, (), self._missing(matched, post, values[n])
-        facts = tuple((TInstr(offset), fact) for offset, fact in done.facts) + matched
-        verdict = Residual(n, (*done.defs, *post.witness), facts)
-        blames = tuple(self._blame(tag, taken) for tag, _ in facts)
-        return verdict, blames, Blame(self.last)
+        owed = [Owe(path, TInstr(offset), fact) for path, offset, fact in done.facts]
+        blames = [Blame(self.by_offset[offset]) for _, offset, _ in done.facts]
+        for end in self.ends:
+            matched, taken = match_state(end.path, end.post.state, end.values)
+            if isinstance(matched, Missing):
+                return matched, (), self._missing(matched, end)
+            owed += (Owe(end.path.assumed, tag, fact) for tag, fact in matched)
+            blames += (self._blame(tag, taken, end) for tag, _ in matched)
+        block = Blame(self._last(self.ends[-1]) if self.ends else self.fragment.instrs[0])
+        return Residual(tuple(done.defs), tuple(owed)), tuple(blames), block
 
-    def _missing(self, missing: Missing, post: Post, values: dict[int, Term]) -> Blame:
-        about = self._about(missing.tag) + ": not there at the exit"
+    def _last(self, end: _End) -> Instr:
+        return end.path.last or self.fragment.instrs[0]
+
+    def _missing(self, missing: Missing, end: _End) -> Blame:
+        about = self._about(missing.tag, end) + ": not there at the exit"
         match missing.tag:
-            case TItem(k) if k < len(post.state.items):
-                n = similar_item(self.done, subst_state(post.state, values).items[k])
-                writer = None if n is None else self.done.item_writer.get(n)
-                return Blame(writer or self.last, about)
+            case TItem(k) if k < len(end.post.state.items):
+                n = similar_item(end.path, subst_state(end.post.state, end.values).items[k])
+                writer = None if n is None else end.path.item_writer.get(n)
+                return Blame(writer or self._last(end), about)
             case _:
-                return Blame(self.last, about)
+                return Blame(self._last(end), about)
 
-    def _blame(self, tag: Tag, taken: list[int]) -> Blame:
-        done, writer = self.done, None
+    def _blame(self, tag: Tag, taken: list[int], end: _End) -> Blame:
+        path, writer = end.path, None
         match tag:
-            case TInstr(offset):
-                return Blame(self.by_offset[offset])
             case TRoot():
-                writer = done.root_writer
+                writer = path.root_writer
             case TReg(reg):
-                writer = done.reg_writer.get(reg)
+                writer = path.reg_writer.get(reg)
             case TItem(k):
-                writer = done.item_writer.get(taken[k])
-            case TFact():
+                writer = path.item_writer.get(taken[k])
+            case _:
                 pass
-        return Blame(writer or self.last, self._about(tag))
+        return Blame(writer or self._last(end), self._about(tag, end))
 
-    def _about(self, tag: Tag) -> str:
+    def _about(self, tag: Tag, end: _End) -> str:
         """The part of the postcondition that a tag means, and its line."""
-        if self.done.exit is None:
-            return ""
-        post, exit_ = self.posts[self.done.exit], self.fragment.spec.exits[self.done.exit]
+        post, exit_ = end.post, self.fragment.spec.exits[end.exit]
         one: Assertion
         match tag:
             case TReg(reg):

@@ -17,7 +17,7 @@ from rocqgen.emit.marks import CLOSE, Marks
 from rocqgen.emit.names import Scope, binders
 from rocqgen.emit.plan import Plan, plan
 from rocqgen.emit.regions import DEFAULT, refuse_unused
-from rocqgen.emit.symbolic import Residual
+from rocqgen.emit.symbolic import Defs, Owe, Residual
 from rocqgen.emit.templates import load_template
 from rocqgen.emit.theory import Role, Step, Theory
 from rocqgen.source.reserved import theory_name
@@ -105,13 +105,14 @@ def _context(
         "posts": [
             {
                 "exit": printer.data(post.exit),
-                "witness": [f"({n}%positive, {printer.data(term)})" for n, term in post.witness],
+                "witness": _witness(post.witness, printer),
                 "state": printer.state_data(post.state),
             }
             for post in made.goal.posts
         ],
         "next": made.goal.next,
         "hints": [f"({integer(offset)}, {n}%nat)" for offset, n in made.hints],
+        "witnesses": [f"[{'; '.join(_witness(one, printer))}]" for one in made.witnesses],
         "fuel": str(made.fuel) if made.fuel <= _LARGEST_NAT else f"(Z.to_nat {made.fuel})",
         "residual": _residual(made, printer),
         "lemmas": [_lemma(one, made, scope, marks, proofs.get(one.name)) for one in parts],
@@ -157,12 +158,18 @@ def _residual(made: Plan, printer: gallina.Printer) -> dict[str, object] | None:
     if not isinstance(verdict, Residual) or not verdict.facts:
         return None
     return {
-        "exit": verdict.exit,
         "defs": [f"({n}%positive, {printer.data(term)})" for n, term in verdict.defs],
-        "facts": [
-            f"({gallina.tag(tag)}, {printer.fact_data(fact)})" for tag, fact in verdict.facts
-        ],
+        "facts": [_owe(one, printer) for one in verdict.facts],
     }
+
+
+def _owe(one: Owe, printer: gallina.Printer) -> str:
+    path = "; ".join(map(printer.fact_data, one.path))
+    return f"Owe [{path}] ({gallina.tag(one.tag)}) ({printer.fact_data(one.fact)})"
+
+
+def _witness(values: Defs, printer: gallina.Printer) -> list[str]:
+    return [f"({n}%positive, {printer.data(term)})" for n, term in values]
 
 
 def _lemma(

@@ -6,45 +6,51 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rocqgen.errors import UserError
-from rocqgen.source.machine import Instr, Op, Width
+from rocqgen.source.machine import Instr, Mem, Op, Width
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_WIDE = frozenset(
+_PLAIN = frozenset(
     {
-        Op.MOV,
-        Op.LEA,
-        Op.ADD,
-        Op.SUB,
-        Op.AND,
-        Op.OR,
-        Op.XOR,
-        Op.SHL,
-        Op.SHR,
-        Op.PUSH,
-        Op.POP,
-        Op.CALL,
-        Op.RET,
-        Op.JMP,
-        Op.MOV_TO_CR3,
-        Op.MOV_FROM_CR3,
-        Op.NOP,
+        *(
+            Op.MOV,
+            Op.MOVZX,
+            Op.MOVSX,
+            Op.LEA,
+            Op.ADD,
+            Op.SUB,
+            Op.AND,
+            Op.OR,
+            Op.XOR,
+            Op.CMP,
+            Op.TEST,
+        ),
+        *(Op.INC, Op.DEC, Op.IMUL, Op.SHL, Op.SHR, Op.SAR, Op.SETCC, Op.CMOVCC, Op.JCC),
+        *(Op.PUSH, Op.POP, Op.CALL, Op.RET, Op.JMP, Op.LEAVE, Op.NOP),
     }
 )
-"""Operations with a rule for 64-bit operands."""
+_WIDE = frozenset({Op.ROL, Op.ROR, Op.MOV_TO_CR3, Op.MOV_FROM_CR3})
+"""Operations with a rule for 64-bit operands alone."""
 
 EXPECTED = (
     "instructions that the prover has a rule for: "
-    + ", ".join(sorted({op.value for op in _WIDE} - {"mov_to_cr3", "mov_from_cr3"}))
-    + " on 64-bit operands, and mov to and from %cr3"
+    + ", ".join(sorted(op.value for op in _PLAIN | {Op.ROL, Op.ROR}))
+    + ", with 64 bits where an operand is in memory, and mov to and from %cr3"
 )
 """What to tell someone whose instruction is refused."""
 
 
 def supported(instr: Instr) -> bool:
     """Whether the prover has a rule for this form of the instruction."""
-    return instr.op in _WIDE and (instr.op is Op.NOP or instr.width is Width.W64)
+    if instr.op in {Op.NOP, Op.LEA}:
+        return True
+    if instr.op not in _PLAIN:
+        return instr.op in _WIDE and instr.width is Width.W64
+    if not any(isinstance(operand, Mem) for operand in instr.operands):
+        return True
+    narrow = instr.op in {Op.MOVZX, Op.MOVSX, Op.SETCC}
+    return instr.width is Width.W64 and not narrow
 
 
 def refuse_unsupported(instrs: Iterable[Instr]) -> None:

@@ -151,12 +151,20 @@ Tag = TInstr | TRoot | TReg | TItem | TFact
 
 
 @dataclass(frozen=True, slots=True)
+class Owe:
+    """A fact that is left, under the conditions of the branches on the way to it, latest first."""
+
+    path: tuple[Fact, ...]
+    tag: Tag
+    fact: Fact
+
+
+@dataclass(frozen=True, slots=True)
 class Residual:
     """The fragment meets its specification if the facts hold."""
 
-    exit: int
     defs: Defs
-    facts: tuple[tuple[Tag, Fact], ...]
+    facts: tuple[Owe, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,68 +40,101 @@ Definition demo_goal (s : sstate) (z : Z) : Prop :=
   vdenote (EVar 1) demo_code (demo_env base old new po pn b0 b1 sp1 ra a0 o0 o1 sp0 q q2) s ⊢
   WP base `+Z` z {{ e, vposts (EVar 1) demo_code (demo_env base old new po pn b0 b1 sp1 ra a0 o0 o1 sp0 q q2) demo_posts e }}.
 
-Lemma demo_run : check 20 [] demo_spec = Residual 0 [(100%positive, EVar 3)] [].
+
+
+Lemma demo_run : check 20 [] [] demo_spec = Residual [] [].
 Proof. engine_run demo_goal. engine_done. Qed.
 (** Too little fuel: the run is stuck at the instruction before, and says so. *)
-Lemma demo_short : check 2 [] demo_spec = Residual 0 [(100%positive, EVar 3)] [].
+Lemma demo_short : check 2 [] [] demo_spec = Residual [] [].
 Proof. engine_run demo_goal. Fail engine_done. Abort.
-
-(** A forged result does not pass the kernel. *)
-Lemma demo_forged : check 20 [] demo_spec = Residual 0 [] [].
-Proof.
-  engine_run demo_goal. Fail engine_done. vm_cast_no_check (eq_refl (Residual 0 [] [])).
-  Fail Qed.
-Abort.
 
 Definition with_pre (pre : sstate) : spec := Spec (EVar 1) demo_code pre demo_posts 14.
 Definition with_post (s : sstate) : spec :=
   Spec (EVar 1) demo_code demo_pre [Post (EVar 9) [(100%positive, EVar 3)] s] 14.
+
+Definition demo_posts : list post := [
+  Post (EVar 9) [(100%positive, EVar 3)] (SState (EVar 3)
+   [(RDI, EVar 4); (RSI, EVar 5); (RBX, EVar 7); (RAX, EVar 2); (RSP, EAdd (EVar 8) 8); (RDX, EVar 100)]
+   [IVirt true (EVar 2) (EVar 4) FOne (EVar 6); IVirt true (EVar 2) (EAdd (EVar 4) 8) FOne (EVar 2);
+   IVirt true (EVar 3) (EVar 5) (FVar 2) (EVar 7); IVirt true (EVar 3) (EAdd (EVar 5) 16) FOne (EVar 8);
+   IVirt true (EVar 3) (EVar 8) FOne (EVar 9)]
+  [(EVar 2, FVar 1); (EVar 3, FOne)] [])].
+Definition demo_spec := Spec (EVar 1) demo_code demo_pre demo_posts 14.
+Definition demo_env (base old new po pn b0 b1 sp1 ra a0 o0 o1 sp0 : word) (q q2 : Qp) : env :=
+  Env (Node (Node (Node (Node Tip (Some sp1) Tip) (Some po) (Node Tip (Some o1) Tip)) (Some old)
+             (Node (Node Tip (Some a0) Tip) (Some b0) Tip)) (Some base)
+       (Node (Node (Node Tip (Some ra) Tip) (Some pn) (Node Tip (Some sp0) Tip)) (Some new)
+             (Node (Node Tip (Some o0) Tip) (Some b1) Tip)))
+      (Node (Node Tip (Some q2) Tip) (Some q) Tip).
+Definition demo_goal (s : sstate) (z : Z) : Prop :=
+  ∀ (M : machine) (Σ : gFunctors) (G : machGS M Σ) (base old new po pn b0 b1 sp1 ra a0 o0 o1 sp0 : word) (q q2 : Qp),
+  vdenote (EVar 1) demo_code (demo_env base old new po pn b0 b1 sp1 ra a0 o0 o1 sp0 q q2) s ⊢
+  WP base `+Z` z {{ e, vposts (EVar 1) demo_code (demo_env base old new po pn b0 b1 sp1 ra a0 o0 o1 sp0 q q2) demo_posts e }}.
+
+Lemma demo_run : check 20 [] [] demo_spec = Residual [] [].
+Proof. engine_run demo_goal. engine_done. Qed.
+(** Too little fuel: the run is stuck at the instruction before, and says so. *)
+Lemma demo_short : check 2 [] [] demo_spec = Residual [] [].
+Proof. engine_run demo_goal. Fail engine_done. Abort.
+
+Definition with_pre (pre : sstate) : spec := Spec (EVar 1) demo_code pre demo_posts 14.
+Definition with_post (s : sstate) : spec :=
+  Spec (EVar 1) demo_code demo_pre [Post (EVar 9) [(100%positive, EVar 3)] s] 14.
+
+(** A forged result does not pass the kernel. *)
+Lemma demo_forged :
+  check 20 [] [] (with_post (SState (s_root demo_post) [(RBX, EVar 6)] [] [] [])) = Residual [] [].
+Proof.
+  engine_run demo_goal. Fail engine_done. vm_cast_no_check (eq_refl (Residual [] [])).
+  Fail Qed.
+Abort.
+
 Definition demo_post : sstate := default demo_pre (p_state <$> (demo_posts !! 0%nat)).
 
 (** The code is not mapped in the new space: stuck at [mov cr3] (offset 10). *)
 Lemma demo_no_code : ∃ s,
-  check 20 [] (with_pre (SState (s_root demo_pre) (s_regs demo_pre) (s_items demo_pre)
+  check 20 [] [] (with_pre (SState (s_root demo_pre) (s_regs demo_pre) (s_items demo_pre)
     [(EVar 2, FVar 1)] (s_facts demo_pre))) = RunStuck 10 (CodeUnmapped (EVar 3)) s.
 Proof. eexists. vm_compute. reflexivity. Qed.
 
 (** A store through a read-only mapping, or with part of the ownership: stuck at the store (offset 0). *)
 Lemma demo_read_only : ∃ s,
-  check 20 [] (with_pre (SState (s_root demo_pre) (s_regs demo_pre)
+  check 20 [] [] (with_pre (SState (s_root demo_pre) (s_regs demo_pre)
     (IVirt false (EVar 2) (EVar 4) FOne (EVar 11) :: tail (s_items demo_pre))
     (s_code demo_pre) (s_facts demo_pre))) = RunStuck 0 (ReadOnly (EVar 2) (EVar 4)) s.
 Proof. eexists. vm_compute. reflexivity. Qed.
 Lemma demo_half : ∃ s,
-  check 20 [] (with_pre (SState (s_root demo_pre) (s_regs demo_pre)
+  check 20 [] [] (with_pre (SState (s_root demo_pre) (s_regs demo_pre)
     (IVirt true (EVar 2) (EVar 4) (FDiv 1 2) (EVar 11) :: tail (s_items demo_pre))
     (s_code demo_pre) (s_facts demo_pre))) = RunStuck 0 (ReadOnly (EVar 2) (EVar 4)) s.
 Proof. eexists. vm_compute. reflexivity. Qed.
 
 (** A missing points-to is located; so is one that belongs to another space. *)
 Lemma demo_missing : ∃ s,
-  check 20 [] (with_pre (SState (s_root demo_pre) (s_regs demo_pre)
+  check 20 [] [] (with_pre (SState (s_root demo_pre) (s_regs demo_pre)
     (take 4 (s_items demo_pre)) (s_code demo_pre) (s_facts demo_pre))) =
   RunStuck 20 (NoItem (EVar 3) (EVar 8)) s.
 Proof. eexists. vm_compute. reflexivity. Qed.
 Lemma demo_wrong_space : ∃ s,
-  check 20 [] (with_pre (SState (s_root demo_pre) (s_regs demo_pre)
+  check 20 [] [] (with_pre (SState (s_root demo_pre) (s_regs demo_pre)
     (IVirt true (EVar 3) (EVar 4) FOne (EVar 11) :: tail (s_items demo_pre))
     (s_code demo_pre) (s_facts demo_pre))) = RunStuck 0 (NoItem (EVar 2) (EVar 4)) s.
 Proof. eexists. vm_compute. reflexivity. Qed.
 
 (** A wrong postcondition leaves a false equation, by name. *)
 Lemma demo_wrong_post :
-  check 20 [] (with_post (SState (s_root demo_post) [(RBX, EVar 6)] [] [] [])) =
-  Residual 0 [(100%positive, EVar 3)] [(TReg RBX, PEq (EVar 7) (EVar 6))].
+  check 20 [] [] (with_post (SState (s_root demo_post) [(RBX, EVar 6)] [] [] [])) =
+  Residual [] [Owe [] (TReg RBX) (PEq (EVar 7) (EVar 6))].
 Proof. vm_compute. reflexivity. Qed.
 (** What is used once cannot be claimed twice. *)
 Lemma demo_duplicate :
-  ∃ t s, check 20 [] (with_post (SState (s_root demo_post) []
+  ∃ t s, check 20 [] [] (with_post (SState (s_root demo_post) []
     [IVirt true (EVar 3) (EVar 8) FOne (EVar 9); IVirt true (EVar 3) (EVar 8) FOne (EVar 9)] [] [])) =
   PostMissing t s.
 Proof. do 2 eexists. vm_compute. reflexivity. Qed.
 (** A name of the postcondition outside the scope is refused. *)
 Lemma demo_scope :
-  check 20 [] (with_post (SState (s_root demo_post) [(RBX, EVar 50)] [] [] [])) = IllScoped.
+  check 20 [] [] (with_post (SState (s_root demo_post) [(RBX, EVar 50)] [] [] [])) = IllScoped.
 Proof. vm_compute. reflexivity. Qed.
 
 Section demo.

@@ -262,7 +262,7 @@ Qed.
 Definition mk_and (a b : expr) : expr :=
   match a, b with
   | EOp AluAnd a (ECst x), ECst y => EOp AluAnd a (ECst (alu_fold AluAnd x y))
-  | _, _ => mk_op AluAnd a b
+  | _, _ => if expr_eqb a b then a else mk_op AluAnd a b
   end.
 Definition mk_trunc (w : width) (e : expr) : expr :=
   match w with W64 => e | _ => mk_and e (ECst (Z.ones (width_bits w))) end.
@@ -290,10 +290,14 @@ Definition mk_alu (w : width) (op : alu) (a b : expr) : option expr :=
 
 Lemma bv_and_assoc (a b c : word) : bv_and (bv_and a b) c = bv_and a (bv_and b c).
 Proof. apply bv_eq. by rewrite !bv_and_unsigned Z.land_assoc. Qed.
+Lemma bv_and_same (a : word) : bv_and a a = a.
+Proof. apply bv_eq. by rewrite bv_and_unsigned Z.land_diag. Qed.
 Lemma eval_mk_and ρ a b : eval ρ (mk_and a b) = bv_and (eval ρ a) (eval ρ b).
 Proof.
-  assert (∀ a b, eval ρ (mk_op AluAnd a b) = bv_and (eval ρ a) (eval ρ b)) as Hop.
-  { intros ??. apply eval_mk_op. }
+  assert (∀ a b, eval ρ (if expr_eqb a b then a else mk_op AluAnd a b) =
+    bv_and (eval ρ a) (eval ρ b)) as Hop.
+  { intros c d. destruct (expr_eqb c d) eqn:He; [|apply eval_mk_op].
+    apply expr_eqb_true in He as ->. by rewrite bv_and_same. }
   destruct a as [|?|?|[] a1 []]; try apply Hop. destruct b; try apply Hop.
   by rewrite /mk_and /= /alu_fold Z_to_bv_bv_unsigned bv_and_assoc.
 Qed.

@@ -110,11 +110,11 @@ Section block_after_data.
   (** Accesses whose item is given: offset, item of the precondition. *)
   Definition block_after_hints : hints := [].
 
-  (** The run: the exit that it reaches, the names that it gave, the facts that it left. *)
+  (** The run: the names that it gave, and the facts that it left, each under the branches taken. *)
   Lemma block_after_run :
-    check 6 block_after_hints block_after_spec =
-    Residual 0 [] [
-      (TReg RAX, PEq (EOp AluAdd (EOp AluShl block order) (EOp AluShl (ECst 1) order)) (EOp AluShl (EAdd block 1) order))
+    check 6 block_after_hints [] block_after_spec =
+    Residual [] [
+      Owe [] (TReg RAX) (PEq (EOp AluAdd (EOp AluShl block order) (EOp AluShl (ECst 1) order)) (EOp AluShl (EAdd block 1) order))
     ].
   Proof. engine_run block_after_at. engine_done. Qed.
 End block_after_data.

@@ -43,7 +43,7 @@ LOAD = """
 
 def test_a_fragment_that_meets_its_spec_leaves_nothing(tmp_path: Path) -> None:
     result = made(tmp_path, LOAD, "movq 8(%rdi), %rax\nret")
-    assert result.verdict == Residual(0, (), ())
+    assert result.verdict == Residual((), ())
     assert (result.fuel, result.hints) == (2, ())
 
 
@@ -69,7 +69,7 @@ def test_a_stuck_run_has_its_instruction(tmp_path: Path, code: str, line: int, w
 def test_a_wrong_register_is_blamed_on_its_last_writer(tmp_path: Path) -> None:
     result = made(tmp_path, LOAD, "movq 8(%rdi), %rax\naddq $1, %rax\nret")
     assert isinstance(result.verdict, Residual)
-    assert [tag for tag, _ in result.verdict.facts] == [
+    assert [one.tag for one in result.verdict.facts] == [
         TReg(load(tmp_path, LOAD, "ret").spec.exits[0].post[1].reg)  # type: ignore[union-attr]
     ]
     (blame,) = result.blames
@@ -92,7 +92,7 @@ def test_a_wrong_word_is_blamed_on_its_last_store(tmp_path: Path) -> None:
     code = "movq %rax, 8(%rdi)\nmovq %rbx, (%rdi)\njmp *%rcx"
     result = made(tmp_path, spec, code)
     assert isinstance(result.verdict, Residual)
-    assert [tag for tag, _ in result.verdict.facts] == [TItem(0), TItem(1)]
+    assert [one.tag for one in result.verdict.facts] == [TItem(0), TItem(1)]
     assert [blame.instr.text for blame in result.blames] == [
         "movq %rbx, (%rdi)",
         "movq %rax, 8(%rdi)",
@@ -142,7 +142,7 @@ def test_hints_that_are_written(tmp_path: Path) -> None:
     result = made(tmp_path, spec, "movq (%rdi,%rsi,8), %rax  #@ at p + 8\njmp *%rcx")
     assert result.hints == ((0, 0),)
     assert isinstance(result.verdict, Residual)
-    assert [tag for tag, _ in result.verdict.facts] == [TInstr(0), TInstr(0)]
+    assert [one.tag for one in result.verdict.facts] == [TInstr(0), TInstr(0)]
     text = emit_theory(
         load(tmp_path, spec, "movq (%rdi,%rsi,8), %rax  #@ at p + 8\njmp *%rcx")
     ).text
@@ -180,7 +180,7 @@ def test_a_local_function_runs_twice(tmp_path: Path) -> None:
     result = made(
         tmp_path, spec, "call g\ncall g\njmp done\ng: incr: addq $1, %rax\nret\ndone: nop"
     )
-    assert result.verdict == Residual(0, result.verdict.defs, ())  # type: ignore[union-attr]
+    assert result.verdict == Residual(result.verdict.defs, ())  # type: ignore[union-attr]
     assert result.fuel == 7
 
 
@@ -206,7 +206,7 @@ def test_two_exits_are_alternatives(tmp_path: Path) -> None:
     assert "∨" in emit_theory(fragment).text
     verdict = plan(fragment).verdict
     assert isinstance(verdict, Residual)
-    assert verdict.exit == 1
+    assert verdict.facts == ()
 
 
 def test_marks_are_of_the_lines_that_they_name(tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_a_pure_fact_of_the_postcondition(tmp_path: Path) -> None:
     spec = LOAD.replace("* code{q}\n    exit", "* x < 8 * code{q}\n    exit").rstrip() + " * x < 9"
     result = made(tmp_path, spec, "movq 8(%rdi), %rax\nret")
     assert isinstance(result.verdict, Residual)
-    assert [tag for tag, _ in result.verdict.facts] == [TFact(0)]
+    assert [one.tag for one in result.verdict.facts] == [TFact(0)]
     text = emit_theory(load(tmp_path, spec, "movq 8(%rdi), %rax\nret")).text
     assert "Lemma f_fact_1 (x : word) :\n  (bv_unsigned x < bv_unsigned (Z_to_bv 64 8))%Z →" in text
 

@@ -38,7 +38,7 @@ def fragment(folder: Path) -> Fragment:
 
 
 @pytest.mark.parametrize(
-    ("op", "width"), [(Op.MOVZX, Width.W64), (Op.CMPXCHG, Width.W64), (Op.MOV, Width.W8)]
+    ("op", "width"), [(Op.XCHG, Width.W64), (Op.CMPXCHG, Width.W64), (Op.ROL, Width.W8)]
 )
 def test_an_instruction_without_a_rule_is_refused(tmp_path: Path, op: Op, width: Width) -> None:
     one = fragment(tmp_path)
@@ -52,4 +52,4 @@ def test_an_instruction_without_a_rule_is_refused(tmp_path: Path, op: Op, width:
     assert (error.line, error.column) == (first.location.line, first.location.column)
     assert error.file is not None
     assert error.file.endswith("f.s")
-    assert "xor on 64-bit operands" in str(error.expected)
+    assert "test, xor, with 64 bits" in str(error.expected)
