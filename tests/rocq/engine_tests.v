@@ -40,8 +40,6 @@ Definition demo_goal (s : sstate) (z : Z) : Prop :=
   vdenote (EVar 1) demo_code (demo_env base old new po pn b0 b1 sp1 ra a0 o0 o1 sp0 q q2) s ⊢
   WP base `+Z` z {{ e, vposts (EVar 1) demo_code (demo_env base old new po pn b0 b1 sp1 ra a0 o0 o1 sp0 q q2) demo_posts e }}.
 
-
-
 Lemma demo_run : check 20 [] [] demo_spec = Residual [] [].
 Proof. engine_run demo_goal. engine_done. Qed.
 (** Too little fuel: the run is stuck at the instruction before, and says so. *)
@@ -51,35 +49,7 @@ Proof. engine_run demo_goal. Fail engine_done. Abort.
 Definition with_pre (pre : sstate) : spec := Spec (EVar 1) demo_code pre demo_posts 14.
 Definition with_post (s : sstate) : spec :=
   Spec (EVar 1) demo_code demo_pre [Post (EVar 9) [(100%positive, EVar 3)] s] 14.
-
-Definition demo_posts : list post := [
-  Post (EVar 9) [(100%positive, EVar 3)] (SState (EVar 3)
-   [(RDI, EVar 4); (RSI, EVar 5); (RBX, EVar 7); (RAX, EVar 2); (RSP, EAdd (EVar 8) 8); (RDX, EVar 100)]
-   [IVirt true (EVar 2) (EVar 4) FOne (EVar 6); IVirt true (EVar 2) (EAdd (EVar 4) 8) FOne (EVar 2);
-   IVirt true (EVar 3) (EVar 5) (FVar 2) (EVar 7); IVirt true (EVar 3) (EAdd (EVar 5) 16) FOne (EVar 8);
-   IVirt true (EVar 3) (EVar 8) FOne (EVar 9)]
-  [(EVar 2, FVar 1); (EVar 3, FOne)] [])].
-Definition demo_spec := Spec (EVar 1) demo_code demo_pre demo_posts 14.
-Definition demo_env (base old new po pn b0 b1 sp1 ra a0 o0 o1 sp0 : word) (q q2 : Qp) : env :=
-  Env (Node (Node (Node (Node Tip (Some sp1) Tip) (Some po) (Node Tip (Some o1) Tip)) (Some old)
-             (Node (Node Tip (Some a0) Tip) (Some b0) Tip)) (Some base)
-       (Node (Node (Node Tip (Some ra) Tip) (Some pn) (Node Tip (Some sp0) Tip)) (Some new)
-             (Node (Node Tip (Some o0) Tip) (Some b1) Tip)))
-      (Node (Node Tip (Some q2) Tip) (Some q) Tip).
-Definition demo_goal (s : sstate) (z : Z) : Prop :=
-  ∀ (M : machine) (Σ : gFunctors) (G : machGS M Σ) (base old new po pn b0 b1 sp1 ra a0 o0 o1 sp0 : word) (q q2 : Qp),
-  vdenote (EVar 1) demo_code (demo_env base old new po pn b0 b1 sp1 ra a0 o0 o1 sp0 q q2) s ⊢
-  WP base `+Z` z {{ e, vposts (EVar 1) demo_code (demo_env base old new po pn b0 b1 sp1 ra a0 o0 o1 sp0 q q2) demo_posts e }}.
-
-Lemma demo_run : check 20 [] [] demo_spec = Residual [] [].
-Proof. engine_run demo_goal. engine_done. Qed.
-(** Too little fuel: the run is stuck at the instruction before, and says so. *)
-Lemma demo_short : check 2 [] [] demo_spec = Residual [] [].
-Proof. engine_run demo_goal. Fail engine_done. Abort.
-
-Definition with_pre (pre : sstate) : spec := Spec (EVar 1) demo_code pre demo_posts 14.
-Definition with_post (s : sstate) : spec :=
-  Spec (EVar 1) demo_code demo_pre [Post (EVar 9) [(100%positive, EVar 3)] s] 14.
+Definition demo_post : sstate := default demo_pre (p_state <$> (demo_posts !! 0%nat)).
 
 (** A forged result does not pass the kernel. *)
 Lemma demo_forged :
@@ -88,8 +58,6 @@ Proof.
   engine_run demo_goal. Fail engine_done. vm_cast_no_check (eq_refl (Residual [] [])).
   Fail Qed.
 Abort.
-
-Definition demo_post : sstate := default demo_pre (p_state <$> (demo_posts !! 0%nat)).
 
 (** The code is not mapped in the new space: stuck at [mov cr3] (offset 10). *)
 Lemma demo_no_code : ∃ s,
@@ -152,3 +120,43 @@ Proof. fragment_proof demo_run (demo_env base old new po pn b0 b1 sp1 ra a0 o0 o
 Qed.
 End demo.
 Print Assumptions demo_correct.
+
+(** * Branches *)
+(** [test al, 1; je +3; inc rax; jmp rcx] *)
+Definition fork_code : code_list := [
+  (0, (Test W8 (OReg RAX) (OImm 1), 2));
+  (2, (Jcc CondE 3, 2));
+  (4, (Unary UnInc W64 (OReg RAX), 3));
+  (7, (Jmp (TInd (OReg RCX)), 2))].
+Definition fork_pre (facts : list conditions.fact) : sstate :=
+  SState (EVar 2) [(RAX, EVar 3); (RCX, EVar 4)] [] [(EVar 2, FOne)] facts.
+Definition fork_spec (facts : list conditions.fact) (post : expr) : spec :=
+  Spec (EVar 1) fork_code (fork_pre facts)
+    [Post (EVar 4) [(100%positive, EVar 3)] (SState (EVar 2) [(RAX, post)] [] [] [])] 5.
+Definition bit0 := EOp AluAnd (EVar 3) (ECst 1).
+
+(** Both ways end at the exit; what the second leaves is due under its condition alone. *)
+Lemma fork_both :
+  check 20 [] [] (fork_spec [] (EVar 3))
+    = Residual [] [Owe [PNe bit0 (ECst 0)] (TReg RAX) (PEq (EAdd (EVar 3) 1) (EVar 3))].
+Proof. vm_compute. reflexivity. Qed.
+(** A way that the precondition excludes is left out. *)
+Lemma fork_one :
+  check 20 [] [] (fork_spec [PEq (ECst 0) bit0] (EVar 3)) = Residual [] [].
+Proof. vm_compute. reflexivity. Qed.
+Lemma fork_other :
+  clean (check 20 [] [] (fork_spec [PEq (ECst 1) bit0] (EVar 3))) = false.
+Proof. vm_compute. reflexivity. Qed.
+(** A name that the exit binds has a value on each way; names of another exit are refused. *)
+Lemma fork_witnesses :
+  check 20 [] [[(100%positive, EVar 3)]; [(100%positive, EAdd (EVar 3) 1)]] (fork_spec [] (EVar 100))
+    = Residual [] [].
+Proof. vm_compute. reflexivity. Qed.
+Lemma fork_bad_witness :
+  check 20 [] [[(101%positive, EVar 3)]] (fork_spec [] (EVar 100)) = IllScoped.
+Proof. vm_compute. reflexivity. Qed.
+(** Flags of before are not known. *)
+Lemma fork_unknown : ∃ s,
+  check 20 [] [] (Spec (EVar 1) [(0, (Setcc CondE (OReg RAX), 3))] (fork_pre []) [] 5)
+    = RunStuck 0 UnknownFlags s.
+Proof. eexists. vm_compute. reflexivity. Qed.

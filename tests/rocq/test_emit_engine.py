@@ -219,8 +219,8 @@ def vernacular(fragment: Fragment) -> str:
     }[type(verdict)]()
     check = rest.partition("clean (")[2].partition(") = true.")[0]
     return (
-        f"{head}End {name}_data.\n"
-        f"Goal match {check} with {shown} | _ => False end.\nProof. vm_compute. reflexivity. Qed.\n"
+        f"{head}  Goal match {check} with {shown} | _ => False end.\n"
+        f"  Proof. vm_compute. reflexivity. Qed.\nEnd {name}_data.\n"
     )
 
 

@@ -47,17 +47,10 @@ Section engine.
     dbody base code ρ s ⊣⊢
     (∃ f, flags_pt f) ∗ [∗ list] x ∈ body_resources base code ρ s, res_prop x.
   Proof using Type.
-    rewrite /dbody /body_resources !big_sepL_app. f_equiv. f_equiv; [|f_equiv].
+    rewrite /dbody /dparts /body_resources !big_sepL_app. f_equiv. f_equiv; [|f_equiv].
     - induction (s_regs s) as [|[r e] l IH]; [done|]. by rewrite /= IH.
     - induction (s_items s) as [|i l IH]; [done|]. rewrite /= IH. by destruct i.
     - induction (s_code s) as [|[r q] l IH]; [done|]. by rewrite /= IH.
-  Qed.
-  Lemma denote_resources s :
-    denote base code ρ s ⊣⊢
-    (∃ f, flags_pt f) ∗ [∗ list] x ∈ state_resources base code ρ s, res_prop x.
-  Proof using Type.
-    rewrite /denote dbody_resources /state_resources big_sepL_cons /=.
-    iSplit; iIntros "($ & $ & $)".
   Qed.
 End engine.
 
