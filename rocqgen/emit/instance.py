@@ -62,4 +62,7 @@ def _words(address: int, values: Iterable[int]) -> str:
 
 
 def _share(value: Fraction) -> str:
-    return f"({value.numerator} / {value.denominator})%Qp" if value != 1 else "1%Qp"
+    if value == 1:
+        return "1%Qp"
+    # Only small numbers are numerals of Qp.
+    return f"(pos_to_Qp {value.numerator} / pos_to_Qp {value.denominator})%Qp"

@@ -53,8 +53,7 @@ Section run_sound.
         | let H := fresh in intros H; apply res_bind_Done in H as (? & _ & H); revert H
         | apply sresult_names
         | match goal with |- context [name ?v ν] =>
-            let Hname := fresh in let Hd := fresh in
-            destruct (name v ν) as [? ?] eqn:Hname; intros [= <-]; simpl; intros Hd;
+            destruct (name v ν) as [v' ν'] eqn:Hname; intros [= <-]; simpl; intros Hd;
             by destruct (name_sound _ _ _ _ _ Hname Hd)
           end
         | discriminate
