@@ -46,7 +46,7 @@ pytestmark = pytest.mark.rocq
 
 HERE = Path(__file__).parent
 SV32 = HERE.parents[1] / "examples/models/riscv-sv32.toml"
-COUNT = 1500
+COUNT = 1000
 CLOSED = "Closed under the global context"
 
 
@@ -267,13 +267,9 @@ def test_the_theory_walks_as_the_evaluator_does(
     "change",
     [
         ('exec = { table = "!XD", leaf = "!XD" }', 'exec = { table = "XD", leaf = "!XD" }'),
-        (
-            'leaf = { bits = { PAT = 12 }, reserved = ["[20:13]"] }',
-            "leaf = { bits = { PAT = 12 } }",
-        ),
         ('fetch = "exec & !(user & smep)"', 'fetch = "exec"'),
     ],
-    ids=["polarity", "reserved", "smep"],
+    ids=["polarity", "smep"],
 )
 def test_a_wrong_field_is_seen(
     toolchain: Toolchain, library: Library, tmp_path: Path, change: tuple[str, str]
