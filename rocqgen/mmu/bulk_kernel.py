@@ -107,6 +107,7 @@ def make_walk(numbers: Numbers) -> Callable[..., None]:
         address_mask, left, right = shape[ADDRESS], shape[LEFT], shape[RIGHT]
         key_shift, key_mask = shape[KEY_SHIFT], shape[KEY_MASK]
         ends = shape[FRESH]
+        usual_leaf = leaf_state << state_shift
         usual = any_state | ends
         upper, lowest, highest = shape[UPPER], shape[LOWEST], shape[HIGHEST]
         more = shape[MORE] != _ZERO
@@ -185,60 +186,80 @@ def make_walk(numbers: Numbers) -> Callable[..., None]:
                 if number == last:
                     for at in range(known, block):
                         found[at] = words[next_table[at]]
-                        backed[at] = True
-                going = 0
-                for part in range(2 if number == last else 1):
-                    for at in range(known if part else _ZERO, block if part else np.uint64(active)):
+                    # What is usual, with little to keep at hand; what is not goes to the others.
+                    for at in range(known, block):
                         i = rows[at]
-                        if not backed[at]:
-                            out_reason[i] = unbacked
-                            out_code[i] = _ZERO
-                            out_level[i] = number
-                            continue
                         word = found[at]
                         index = offset + (
                             ((word >> shift_0) & mask_0) | ((word >> shift_1) & mask_1)
                         )
-                        if more:
-                            index += (
-                                (word >> levels[number, FIRST_RUN + 4])
-                                & levels[number, FIRST_RUN + 5]
-                            ) | (
-                                (word >> levels[number, FIRST_RUN + 6])
-                                & levels[number, FIRST_RUN + 7]
-                            )
                         meaning = np.uint64(tables[index])
-                        target = ((word & address_mask) << left) >> right
-                        rights = path_rights[at] & meaning
-                        if (meaning & usual) == usual_table and (word & table_mask) == _ZERO:
-                            rows[going] = i
-                            next_table[going] = target
-                            path_rights[going] = rights
-                            going += 1
+                        if more or (meaning & usual) != usual_leaf or (word & leaf_mask) != _ZERO:
+                            rows[active] = i
+                            found[active] = word
+                            path_rights[active] = path_rights[at]
+                            backed[active] = True
+                            active += 1
                             continue
-                        state = meaning >> state_shift
-                        leaf = state == leaf_state
-                        if leaf and (word & leaf_mask) == _ZERO and (meaning & ends) == _ZERO:
-                            key = (word >> key_shift) & key_mask
-                            why = np.uint64(
-                                decided[rights | (meaning & clean_flag) | (key << key_place)]
-                            )
-                            pa = (target & frame_mask) | (addresses[i] & leaf_size)
-                            # A choice of values, not a branch: which ones fault is hard to foresee.
-                            out_pa[i] = pa if why == _ZERO else _ZERO
-                            out_rights[i] = rights
-                            out_shift[i] = shift
-                        elif not leaf and state != table_state:
-                            why = state - _ONE
-                        elif word & (leaf_mask if leaf else table_mask):
-                            why = shape[ABOVE_REASON]
-                            if word & levels[number, LEAF_RESERVED if leaf else TABLE_RESERVED]:
-                                why = levels[number, RESERVED]
-                        else:
-                            why = unaccessed
+                        rights = path_rights[at] & meaning
+                        key = (word >> key_shift) & key_mask
+                        why = decided[rights | (meaning & clean_flag) | (key << key_place)]
+                        target = ((word & address_mask) << left) >> right
+                        pa = (target & frame_mask) | (addresses[i] & leaf_size)
+                        out_pa[i] = pa if why == 0 else _ZERO
+                        out_rights[i] = rights
+                        out_shift[i] = shift
                         out_reason[i] = why
                         out_code[i] = level_codes[why]
                         out_level[i] = number
+                going = 0
+                for at in range(active):
+                    i = rows[at]
+                    if not backed[at]:
+                        out_reason[i] = unbacked
+                        out_code[i] = _ZERO
+                        out_level[i] = number
+                        continue
+                    word = found[at]
+                    index = offset + (((word >> shift_0) & mask_0) | ((word >> shift_1) & mask_1))
+                    if more:
+                        index += (
+                            (word >> levels[number, FIRST_RUN + 4]) & levels[number, FIRST_RUN + 5]
+                        ) | (
+                            (word >> levels[number, FIRST_RUN + 6]) & levels[number, FIRST_RUN + 7]
+                        )
+                    meaning = np.uint64(tables[index])
+                    target = ((word & address_mask) << left) >> right
+                    rights = path_rights[at] & meaning
+                    if (meaning & usual) == usual_table and (word & table_mask) == _ZERO:
+                        rows[going] = i
+                        next_table[going] = target
+                        path_rights[going] = rights
+                        going += 1
+                        continue
+                    state = meaning >> state_shift
+                    leaf = state == leaf_state
+                    if leaf and (word & leaf_mask) == _ZERO and (meaning & ends) == _ZERO:
+                        key = (word >> key_shift) & key_mask
+                        why = np.uint64(
+                            decided[rights | (meaning & clean_flag) | (key << key_place)]
+                        )
+                        pa = (target & frame_mask) | (addresses[i] & leaf_size)
+                        # A choice of values, not a branch: which ones fault is hard to foresee.
+                        out_pa[i] = pa if why == _ZERO else _ZERO
+                        out_rights[i] = rights
+                        out_shift[i] = shift
+                    elif not leaf and state != table_state:
+                        why = state - _ONE
+                    elif word & (leaf_mask if leaf else table_mask):
+                        why = shape[ABOVE_REASON]
+                        if word & levels[number, LEAF_RESERVED if leaf else TABLE_RESERVED]:
+                            why = levels[number, RESERVED]
+                    else:
+                        why = unaccessed
+                    out_reason[i] = why
+                    out_code[i] = level_codes[why]
+                    out_level[i] = number
                 active = going
 
     return walk_all
