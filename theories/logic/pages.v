@@ -77,7 +77,7 @@ Section page_claim.
     iIntros (Hp) "(%f1 & -> & H1) (%f2 & -> & H2)". rewrite Hp.
     iDestruct (ghost_map_elem_agree with "H1 H2") as %[= -> ->]. iPureIntro. split; [lia|done].
   Qed.
-  #[local] Typeclasses Transparent claims_at virt_bytes.
+  #[local] Typeclasses Transparent claims_at virt_bytes fetch_claims code_pt code_at.
 
   Lemma claims_at_page_1 w root base q a R n j :
     admits M w R →
@@ -209,5 +209,51 @@ Section page_claim.
       rewrite page_claim_words //.
       assert (bv_unsigned pa - page_offset va = frame) as -> by (injection Hpas; lia). iExact "H".
     - intros i Hi. by apply word_page_offset.
+  Qed.
+
+  (** Code from the claim on its page: so many shares of a byte as it has bytes. *)
+  Lemma fetch_claims_page root base p o N q frame R j n :
+    access_ok (m_config M) R Fetch = true → in_page base p o N → 0 ≤ j → j + Z.of_nat n ≤ N →
+    ([∗ list] _ ∈ seq 0 n, page_claim (root, p) (q / pos_to_Qp 4096) (frame, R)) ⊢
+    fetch_claims root (base `+Z` j) q (frame + o + j) n.
+  Proof.
+    intros HR Hp. generalize 0%nat. revert j.
+    induction n as [|n IH]; intros j k Hj Hn; [by iIntros|]. simpl.
+    destruct (Hp j) as [Hpage Hoff]; [lia|]. iIntros "[H Hs]". iSplitL "H".
+    - iExists R. iSplit; [done|]. iExists frame. rewrite Hpage Hoff. iFrame. iPureIntro. lia.
+    - rewrite bv_add_Z_assoc -Z.add_assoc. iApply (IH with "Hs"); lia.
+  Qed.
+  Definition instr_bytes (x : Z * (instr * Z)) : list nat := seq 0 (S (Z.to_nat (x.2.2 - 1))).
+  Definition code_fits (base : word) (frame : Z) (x : Z * (instr * Z)) : bool :=
+    bool_decide (m_image M !! (frame + page_offset base + x.1) = Some x.2) && (0 <=? x.1) &&
+    (page_offset base + x.1 + Z.of_nat (length (instr_bytes x)) <=? 4096).
+  Lemma in_page_from va n : page_offset va + n ≤ 4096 → in_page va (page va) (page_offset va) n.
+  Proof.
+    intros Ho i Hi. pose proof (page_split va) as Hva. pose proof (page_offset_bound va).
+    pose proof (bv_unsigned_in_range _ va) as Hr.
+    assert (bv_modulus 64 = 4503599627370496 * 4096) as Hm by done. rewrite Hm in Hr.
+    assert (bv_unsigned (va `+Z` i) = page va * 4096 + (page_offset va + i)) as Hadd.
+    { rewrite bv_add_Z_unsigned bv_wrap_small; [lia|]. rewrite Hm. lia. }
+    split.
+    - rewrite {1}/page Hadd Z.shiftr_div_pow2; [|lia]. change (2 ^ 12) with 4096.
+      rewrite Z.div_add_l; [|lia]. rewrite Z.div_small; lia.
+    - rewrite {1}/page_offset Hadd Z.add_comm Z_mod_plus_full. apply Z.mod_small. lia.
+  Qed.
+  Lemma page_claim_code root base q frame R (l : list (Z * (instr * Z))) k :
+    access_ok (m_config M) R Fetch = true → forallb (code_fits base frame) l = true →
+    length (l ≫= instr_bytes) = S k →
+    page_claim (root, page base) (pos_to_Qp (Pos.of_succ_nat k) * (q / pos_to_Qp 4096)) (frame, R) ⊢
+    code_at base l root q.
+  Proof.
+    intros HR Hl Hk.
+    rewrite -(fractional_list (λ q, page_claim (root, page base) q (frame, R)) _ _ _ Hk) big_sepL_bind.
+    rewrite /code_at. apply big_sepL_mono. intros i [o [ins n]] Hi.
+    rewrite forallb_forall in Hl. apply elem_of_list_lookup_2, elem_of_list_In, Hl in Hi.
+    apply andb_true_iff in Hi as [[Himg%bool_decide_eq_true Ho%Z.leb_le]%andb_true_iff Hlen%Z.leb_le].
+    rewrite /instr_bytes length_seq in Hlen. cbn [fst snd] in Himg, Ho, Hlen.
+    pose proof (fetch_claims_page root base (page base) (page_offset base) (4096 - page_offset base) q frame
+      R o (S (Z.to_nat (n - 1))) HR) as Hf.
+    rewrite /instr_bytes. cbn [fst snd]. rewrite Hf; [|apply in_page_from; lia|done|lia].
+    iIntros "H". iExists (frame + page_offset base + o). by iSplit.
   Qed.
 End page_claim.

@@ -406,7 +406,8 @@ Section keeps.
       specialize (Hexc y Hy Hans). apply (owes_region root va) in Hexc; [|done]. by rewrite Howed in Hexc.
     - done.
     - intros r va u lv s' y [Hu|Hu]%lookup_union_Some; [|by eapply Hcl|done]. intros Hp Hy.
-      destruct (Hnew _ _ _ Hu) as (_ & _ & Hva). destruct (Hva va eq_refl) as (_ & _ & Hpath). destruct (Hpath lv s' Hp) as (y' & Hy' & ? & _). by simplify_eq.
+      destruct (Hnew _ _ _ Hu) as (_ & _ & Hva). destruct (Hva va eq_refl) as (_ & _ & Hpath).
+      destruct (Hpath lv s' Hp) as (y' & Hy' & ? & _). by simplify_eq.
     - done.
   Qed.
 

@@ -289,7 +289,8 @@ Proof.
   revert m bs. induction pas as [|a pas IH]; intros m [|b bs]; [done..|].
   intros [Ha Hpas]%list.Forall_cons. rewrite /= IH.
   - rewrite dom_insert_L. apply elem_of_dom in Ha. set_solver.
-  - eapply list.Forall_impl; [exact Hpas|]. intros y Hy. rewrite lookup_insert_is_Some. destruct (decide (a = y)); [by left|by right].
+  - eapply list.Forall_impl; [exact Hpas|]. intros y Hy.
+    rewrite lookup_insert_is_Some. destruct (decide (a = y)); [by left|by right].
 Qed.
 
 Definition write_word (m : memory) (pa : Z) (v : word) : memory :=

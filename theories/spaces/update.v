@@ -161,6 +161,16 @@ Section rules.
     iIntros "(%R & %HR & H)". iExists R. iSplit; [done|]. rewrite leaf_claims_4k //=.
     by rewrite word_share_page.
   Qed.
+  (** The code that lies in it. *)
+  Lemma vleaf_code root va l (lst : list (Z * (instr * Z))) k q :
+    leaf_shift l = 12 → access_ok (m_config M) (leaf_rights l) Fetch = true →
+    forallb (code_fits (M:=M) va (leaf_frame l)) lst = true → length (lst ≫= instr_bytes) = S k →
+    (pos_to_Qp (Pos.of_succ_nat k) * (q / pos_to_Qp 4096))%Qp = 1%Qp →
+    vleaf root va l 1 ⊢ @[root] code va lst q.
+  Proof using Type.
+    intros Hl HR Hfits Hk Hq. rewrite /vleaf /at_root /code /=. apply embed_mono.
+    by rewrite leaf_claims_4k // -(page_claim_code root va q _ _ lst k HR Hfits Hk) Hq.
+  Qed.
   Definition vpage (w : bool) (p : Z) (q : Qp) (bs : list byte) : vProp Σ :=
     space_pred (λ root, virt_bytes w root (page_base p) q bs).
   Lemma vleaf_page w root va l bs :
