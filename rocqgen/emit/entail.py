@@ -28,7 +28,7 @@ from rocqgen.source.spec import Rel
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rocqgen.emit.execute import Path
+    from rocqgen.emit.step import Path
 
 Values = dict[int, Term]
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from rocqgen.emit.aliases import Aliases
 from rocqgen.emit.encode import BASE, Encoded, Numbering, encode
 from rocqgen.emit.entail import find_witnesses, match_state, similar_item, subst_state
-from rocqgen.emit.execute import Path, Run, run
+from rocqgen.emit.execute import run
 from rocqgen.emit.normal import ECst
+from rocqgen.emit.step import Path, Run
 from rocqgen.emit.support import refuse_unsupported
 from rocqgen.emit.symbolic import (
     Defs,

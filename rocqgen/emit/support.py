@@ -26,7 +26,19 @@ _PLAIN = frozenset(
             Op.CMP,
             Op.TEST,
         ),
-        *(Op.INC, Op.DEC, Op.IMUL, Op.SHL, Op.SHR, Op.SAR, Op.SETCC, Op.CMOVCC, Op.JCC),
+        *(
+            Op.INC,
+            Op.DEC,
+            Op.NEG,
+            Op.NOT,
+            Op.IMUL,
+            Op.SHL,
+            Op.SHR,
+            Op.SAR,
+            Op.SETCC,
+            Op.CMOVCC,
+            Op.JCC,
+        ),
         *(Op.PUSH, Op.POP, Op.CALL, Op.RET, Op.JMP, Op.LEAVE, Op.NOP),
     }
 )
@@ -36,7 +48,7 @@ _WIDE = frozenset({Op.ROL, Op.ROR, Op.MOV_TO_CR3, Op.MOV_FROM_CR3})
 EXPECTED = (
     "instructions that the prover has a rule for: "
     + ", ".join(sorted(op.value for op in _PLAIN | {Op.ROL, Op.ROR}))
-    + ", with 64 bits where an operand is in memory, and mov to and from %cr3"
+    + ", with 64 bits where an operand in memory is written, and mov to and from %cr3"
 )
 """What to tell someone whose instruction is refused."""
 
@@ -47,10 +59,9 @@ def supported(instr: Instr) -> bool:
         return True
     if instr.op not in _PLAIN:
         return instr.op in _WIDE and instr.width is Width.W64
-    if not any(isinstance(operand, Mem) for operand in instr.operands):
-        return True
-    narrow = instr.op in {Op.MOVZX, Op.MOVSX, Op.SETCC}
-    return instr.width is Width.W64 and not narrow
+    first = instr.operands[0] if instr.operands else None
+    written = instr.op not in {Op.CMP, Op.TEST} and isinstance(first, Mem)
+    return not written or (instr.width is Width.W64 and instr.op is not Op.SETCC)
 
 
 def refuse_unsupported(instrs: Iterable[Instr]) -> None:

@@ -129,6 +129,12 @@ class Writer:
                 f"imulq ${pick([3, -1])}, %{b}, %{a}",
                 f"cmpq {pick([f'%{b}', '$5', self.memory()])}, %{a}",
                 f"testb $1, %{low(a, 8)}",
+                f"mov{pick(['l', 'zbl', 'zwl'])} {self.memory()}, %{low(a, 32)}",
+                f"movs{pick(['b', 'w', 'l'])}q {self.memory()}, %{a}",
+                f"{pick(['cmpl', 'testb', 'cmpw'])} $1, {self.memory()}",
+                f"addl {self.memory()}, %{low(a, 32)}",
+                f"{pick(['neg', 'not'])}q %{a}",
+                f"{pick(['neg', 'not'])}l %{low(a, 32)}",
             ]
         )
 

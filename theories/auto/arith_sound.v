@@ -28,13 +28,6 @@ Proof.
   intros Ha Hb Hv. pose proof (alu_at_narrow w op (eval ρ a) (eval ρ b)) as Hn.
   destruct op; simpl; try done; rewrite ?Hv; try (by split); by repeat split.
 Qed.
-Lemma unary_sflags_sound ρ w op op' k a v f :
-  unary_op op = Some (op', k) → eval ρ v = alu_at w op' (eval ρ a) (Z_to_bv 64 k) →
-  eval ρ v = unary_at w op (eval ρ a) ∧ flags_are ρ (FlagsResult w v) (unary_flags w op (eval ρ a) f).
-Proof.
-  intros Hop Hv. pose proof (alu_at_narrow w op' (eval ρ a) (Z_to_bv 64 k)) as Hn.
-  destruct op; simpl in Hop; simplify_eq; (split; [exact Hv|]); rewrite /= Hv; by repeat split.
-Qed.
 Lemma salu_Done w op a b v : salu w op a b = Done v → mk_alu w op a b = Some v.
 Proof. rewrite /salu. by case_match; intros [= <-]. Qed.
 
@@ -109,23 +102,48 @@ Section arith_sound.
       - intros τ Hok. by rewrite /= (Hra _ Hok) /= (Hrb _ Hok).
       - rewrite Hφ. apply alu_sflags_sound; [by eapply sread_narrow..|done].
     Qed.
+    (** [inc], [dec] and [neg]: the value is that of [alu], some flags are those of the result. *)
+    Lemma unary_result hint op w d v f1 s φ ν o a :
+      sresult hint next w d v (FlagsResult w) f1 s ν = Done (Straight o) → hold (o_facts o) →
+      Forall (named ρ) (n_defs (o_names o)) →
+      sread hint true next w d s = Done (a, f1) →
+      eval ρ v = unary_at w op (eval ρ a) → narrow w (eval ρ v) →
+      (∀ f v', eval ρ v' = eval ρ v → flags_are ρ (FlagsResult w v') (unary_flags w op (eval ρ a) f)) →
+      SI σ -∗ den s -∗ dflags ρ φ ==∗ reaches σ (Unary op w d) o.
+    Proof using Hnext.
+      intros Hres Hfacts Hnames Ha Hv Hn Hflags. iIntros "HS Hden (%f & Hf & _)".
+      destruct (sresult_sound _ _ _ _ _ _ _ _ _ Hres Hfacts Hnames)
+        as (Hf1 & v' & Hv' & Hφ & Hpc & Hwrite).
+      iDestruct (sread_sound base code ρ σ next Hnext _ _ _ _ _ _ _ Ha Hf1 with "HS Hden") as %Hra.
+      iDestruct (state_interp_flags with "HS Hf") as %<-.
+      iMod (Hwrite with "HS Hden") as (σ' Hσ' [Hrip _]) "[HS Hden]".
+      iApply (reaches_flags _ (λ τ, write_operand τ w σ d _) with "HS Hf Hden"); [|exact Hσ'|done..| |done].
+      - intros τ Hok. by rewrite /= (Hra _ Hok) /= Hv.
+      - rewrite Hφ. by apply Hflags.
+    Qed.
     Lemma unary_sound hint op w d s φ ν o :
       sstep hint next (Unary op w d) s φ ν = Done (Straight o) → hold (o_facts o) →
       Forall (named ρ) (n_defs (o_names o)) →
       SI σ -∗ den s -∗ dflags ρ φ ==∗ reaches σ (Unary op w d) o.
     Proof using Hnext.
-      intros ([a f1] & Ha & H)%res_bind_Done. destruct (unary_op op) as [[op' k]|] eqn:Hop; [|done].
-      apply res_bind_Done in H as (v & Hv%salu_Done & Hres).
-      intros Hfacts Hnames. iIntros "HS Hden (%f & Hf & _)".
-      destruct (sresult_sound _ _ _ _ _ _ _ _ _ Hres Hfacts Hnames)
+      intros ([a f1] & Ha & H)%res_bind_Done Hfacts Hnames.
+      destruct op; apply res_bind_Done in H as (v & Hv%salu_Done%(eval_mk_alu ρ) & Hres).
+      1: apply (unary_result _ UnInc _ _ _ _ _ _ _ _ _ Hres Hfacts Hnames Ha Hv);
+        [rewrite Hv; apply alu_at_narrow|]; intros f v' Hv'; rewrite /= Hv' Hv; repeat split; try done;
+        apply alu_at_narrow.
+      1: apply (unary_result _ UnDec _ _ _ _ _ _ _ _ _ Hres Hfacts Hnames Ha Hv);
+        [rewrite Hv; apply alu_at_narrow|]; intros f v' Hv'; rewrite /= Hv' Hv; repeat split; try done;
+        apply alu_at_narrow.
+      1: apply (unary_result _ UnNeg _ _ _ _ _ _ _ _ _ Hres Hfacts Hnames Ha Hv);
+        [rewrite Hv; apply alu_at_narrow|]; intros f v' Hv'; rewrite /= Hv' Hv; repeat split; try done;
+        apply alu_at_narrow.
+      iIntros "HS Hden Hfl". destruct (sresult_sound _ _ _ _ _ _ _ _ _ Hres Hfacts Hnames)
         as (Hf1 & v' & Hv' & Hφ & Hpc & Hwrite).
-      rewrite (eval_mk_alu _ _ _ _ _ _ Hv) in Hv' Hwrite.
-      destruct (unary_sflags_sound ρ w op op' k a v' f Hop Hv') as [Hv2 Hfl].
       iDestruct (sread_sound base code ρ σ next Hnext _ _ _ _ _ _ _ Ha Hf1 with "HS Hden") as %Hra.
-      iDestruct (state_interp_flags with "HS Hf") as %<-.
-      iMod (Hwrite with "HS Hden") as (σ' Hσ' [Hrip _]) "[HS Hden]".
+      iDestruct "Hfl" as (f) "[Hf %Hφf]". iDestruct (state_interp_flags with "HS Hf") as %<-.
+      iMod (Hwrite with "HS Hden") as (σ' Hσ' [Hrip Hsame]) "[HS Hden]".
       iApply (reaches_flags _ (λ τ, write_operand τ w σ d _) with "HS Hf Hden"); [|exact Hσ'|done..| |done].
-      - intros τ Hok. rewrite /= (Hra _ Hok) /=. by rewrite -Hv2 Hv'.
+      - intros τ Hok. by rewrite /= (Hra _ Hok) /= Hv.
       - by rewrite Hφ.
     Qed.
     Lemma imul_sound hint w d o1 o2 s φ ν o :

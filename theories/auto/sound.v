@@ -1,6 +1,6 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
 From iris.proofmode Require Import proofmode.
-From rocqgen.auto Require Export denote.
+From rocqgen.auto Require Export narrow denote.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
 
@@ -201,10 +201,11 @@ Section sound.
         by rewrite /= Hr eval_mk_trunc.
       - intros [= <- <-] _. iIntros "_ _". iPureIntro. intros τ _.
         by rewrite eval_mk_trunc /= Z_to_bv_uwrap.
-      - destruct w; try done. intros (va & Hva & Hl)%res_bind_Done Hfacts. iIntros "HS Hden".
-        iDestruct (saddress_sound with "HS Hden") as %Ha; [done|].
+      - destruct (write && _); [done|].
+        intros (va & Hva & ([v' f] & Hl & [= <- <-])%res_bind_Done)%res_bind_Done Hfacts.
+        iIntros "HS Hden". iDestruct (saddress_sound with "HS Hden") as %Ha; [done|].
         iDestruct (sload_sound with "HS Hden") as %Hv; [done..|].
-        iPureIntro. intros τ Hok. rewrite Ha /=. by apply Hv.
+        iPureIntro. intros τ Hok. rewrite Ha /= eval_mk_trunc. apply load_value_narrow. by apply Hv.
     Qed.
     (** Narrow values are in range. *)
     Lemma sread_narrow hint write w o s v facts :
@@ -213,7 +214,8 @@ Section sound.
       destruct o as [r|z|a]; simpl.
       - intros (e & _ & [= <- _])%res_bind_Done. rewrite eval_mk_trunc. apply trunc_narrow.
       - intros [= <- _]. rewrite eval_mk_trunc. apply trunc_narrow.
-      - destruct w; try done. intros _. apply (trunc_narrow W64).
+      - destruct (write && _); [done|]. intros (va & _ & ([v' f] & _ & [= <- _])%res_bind_Done)%res_bind_Done.
+        rewrite eval_mk_trunc. apply trunc_narrow.
     Qed.
 
     Lemma sput_part_sound w r s v s' :

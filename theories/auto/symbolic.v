@@ -176,17 +176,19 @@ Definition saddress (next : expr) (a : addr) (s : sstate) : res expr :=
     | None => Fail BadScale
     end
   end.
-(** Operands in memory are words. *)
+Definition is_word (w : width) : bool := match w with W64 => true | _ => false end.
+(** Operands in memory are words, or the low part of one where they are read alone. *)
 Definition sread (hint : option nat) (write : bool) (next : expr) (w : width) (o : operand) (s : sstate)
     : res (expr * list fact) :=
   match o with
   | OReg r => let* v := sget r s in Done (mk_trunc w v, [])
   | OImm z => Done (mk_trunc w (mk_cst z), [])
   | OMem a =>
-    match w with
-    | W64 => let* va := saddress next a s in sload hint write va s
-    | _ => Fail UnsupportedForm
-    end
+    if write && negb (is_word w) then Fail UnsupportedForm
+    else
+      let* va := saddress next a s in
+      let* (v, facts) := sload hint write va s in
+      Done (mk_trunc w v, facts)
   end.
 Definition sput_part (w : width) (r : reg) (v : expr) (s : sstate) : res sstate :=
   let* old := sget r s in Done (set_regs (reg_put r (mk_written w old v) (s_regs s)) s).
@@ -258,13 +260,6 @@ Definition alu_sflags (op : alu) (w : width) (a b v : expr) : sflags :=
   | AluAnd | AluOr | AluXor => FlagsLogic w v
   | _ => FlagsAny
   end.
-Definition unary_op (op : unary) : option (alu * Z) :=
-  match op with
-  | UnInc => Some (AluAdd, 1)
-  | UnDec => Some (AluSub, 1)
-  | UnNeg | UnNot => None
-  end.
-
 Definition salu (w : width) (op : alu) (a b : expr) : res expr :=
   match mk_alu w op a b with Some v => Done v | None => Fail UnsupportedForm end.
 
@@ -311,11 +306,13 @@ Definition sstep (hint : option nat) (next : expr) (i : instr) (s : sstate) (φ 
     Done (Straight (Outcome s (FlagsLogic w v) next (f1 ++ f2) ν))
   | Unary op w d =>
     let* (a, f1) := sread hint true next w d s in
-    match unary_op op with
-    | Some (op, k) =>
-      let* v := salu w op a (ECst k) in
-      sresult hint next w d v (FlagsResult w) f1 s ν
-    | None => Fail UnsupportedForm
+    match op with
+    | UnInc => let* v := salu w AluAdd a (ECst 1) in sresult hint next w d v (FlagsResult w) f1 s ν
+    | UnDec => let* v := salu w AluSub a (ECst 1) in sresult hint next w d v (FlagsResult w) f1 s ν
+    | UnNeg => let* v := salu w AluSub (ECst 0) a in sresult hint next w d v (FlagsResult w) f1 s ν
+    | UnNot =>
+      let* v := salu w AluXor a (ECst (Z.ones (width_bits w))) in
+      sresult hint next w d v (λ _, φ) f1 s ν
     end
   | Imul w d o1 o2 =>
     let* (a, f1) := sread hint false next w o1 s in
