@@ -38,7 +38,14 @@ class FlagsSub:
     b: Term
 
 
-Flags = FlagsAny | FlagsResult | FlagsSub
+@dataclass(frozen=True, slots=True)
+class FlagsBit:
+    """CF is whether the value is not 0."""
+
+    value: Term
+
+
+Flags = FlagsAny | FlagsResult | FlagsSub | FlagsBit
 
 Arms = tuple[Fact, Fact]
 """The facts under which a condition holds, and under which it does not."""
@@ -82,6 +89,8 @@ def _arms(cond: Cond, flags: Flags) -> Arms | None:
             return _of_result(cond, bits, value, logic=logic)
         case FlagsSub(bits, a, b):
             return _of_difference(cond, bits, a, b)
+        case FlagsBit(value) if cond is Cond.B:
+            return Fact(Rel.NE, value, ECst(0)), Fact(Rel.EQ, value, ECst(0))
         case _:
             return None
 

@@ -6,7 +6,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
-from rocqgen.emit.flags import Arms, Flags, FlagsAny, FlagsResult, FlagsSub, alu_flags, cond_arms
+from rocqgen.emit.flags import (
+    Arms,
+    Flags,
+    FlagsAny,
+    FlagsBit,
+    FlagsResult,
+    FlagsSub,
+    alu_flags,
+    cond_arms,
+)
 from rocqgen.emit.normal import (
     Alu,
     ECst,
@@ -14,6 +23,7 @@ from rocqgen.emit.normal import (
     Term,
     mk_add,
     mk_alu,
+    mk_and,
     mk_cst,
     mk_op,
     mk_scaled,
@@ -266,6 +276,10 @@ class Machine:
                 value = self._name(self._alu(size, _STEPPED[instr.op], a, ECst(1)))
                 self._write(operands[0], value, size)
                 self.path.flags = FlagsResult(size, value)
+            case Op.BT:
+                a, bit = self._read(operands[0], size), operands[1]
+                number = bit.value % size if isinstance(bit, Imm) else 0
+                self.path.flags = FlagsBit(mk_and(a, ECst(1 << number)))
             case Op.NEG | Op.NOT:
                 self._negate(instr)
             case Op.IMUL:

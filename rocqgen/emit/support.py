@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rocqgen.errors import UserError
-from rocqgen.source.machine import Instr, Mem, Op, Width
+from rocqgen.source.machine import Imm, Instr, Mem, Op, Width
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,7 +47,7 @@ _WIDE = frozenset({Op.ROL, Op.ROR, Op.MOV_TO_CR3, Op.MOV_FROM_CR3})
 
 EXPECTED = (
     "instructions that the prover has a rule for: "
-    + ", ".join(sorted(op.value for op in _PLAIN | {Op.ROL, Op.ROR}))
+    + ", ".join(sorted(op.value for op in _PLAIN | {Op.BT, Op.ROL, Op.ROR}))
     + ", with 64 bits where an operand in memory is written, and mov to and from %cr3"
 )
 """What to tell someone whose instruction is refused."""
@@ -57,6 +57,8 @@ def supported(instr: Instr) -> bool:
     """Whether the prover has a rule for this form of the instruction."""
     if instr.op in {Op.NOP, Op.LEA}:
         return True
+    if instr.op is Op.BT:
+        return isinstance(instr.operands[1], Imm)
     if instr.op not in _PLAIN:
         return instr.op in _WIDE and instr.width is Width.W64
     first = instr.operands[0] if instr.operands else None

@@ -151,6 +151,9 @@ class Writer:
                 f"l %{a}, %{a}", f"l %{low(a, 32)}, %{low(a, 32)}"
             ),
             f"subq $1, %{a}",
+            f"bt{pick(['q $63', 'l $5', 'q $0'])}, %{a}".replace(
+                f"l $5, %{a}", f"l $5, %{low(a, 32)}"
+            ),
             "nop",
         ]
         then = [
@@ -160,7 +163,7 @@ class Writer:
             f"cmov{cond}q %{b}, %{a}",
             f"cmov{cond}l %{low(b, 32)}, %{low(a, 32)}",
         ]
-        return f"{pick([*compare, *compare[:4]])}\n    {pick(then)}"
+        return f"{pick([*compare, *compare[:5]])}\n    {pick(then)}"
 
     def instruction(self) -> str:
         if self.forks < MOST_FORKS and self.random.random() < 0.12:

@@ -28,6 +28,28 @@ Proof.
   intros Ha Hb Hv. pose proof (alu_at_narrow w op (eval ρ a) (eval ρ b)) as Hn.
   destruct op; simpl; try done; rewrite ?Hv; try (by split); by repeat split.
 Qed.
+Lemma testbit_land a k : 0 ≤ k → Z.testbit a k = negb (Z.land a (2 ^ k) =? 0).
+Proof.
+  intros Hk. assert (Z.land a (2 ^ k) = if Z.testbit a k then 2 ^ k else 0) as ->.
+  { apply Z.bits_inj'. intros i Hi. rewrite Z.land_spec Z.pow2_bits_eqb //.
+    destruct (Z.eqb_spec k i) as [<-|Hne].
+    - rewrite andb_true_r. destruct (Z.testbit a k); [by rewrite Z.pow2_bits_true|by rewrite Z.bits_0].
+    - rewrite andb_false_r. destruct (Z.testbit a k); [by rewrite Z.pow2_bits_false|by rewrite Z.bits_0]. }
+  destruct (Z.testbit a k); [|done]. pose proof (Z.pow_pos_nonneg 2 k eq_refl Hk).
+  destruct (Z.eqb_spec (2 ^ k) 0); [lia|done].
+Qed.
+Lemma bit_number_range w i : 0 ≤ bit_number w i < 64.
+Proof.
+  assert (0 < width_bits w ≤ 64) as Hw by by destruct w.
+  rewrite /bit_number. pose proof (Z.mod_pos_bound (bv_unsigned i) (width_bits w)). lia.
+Qed.
+Lemma bit_sflags_sound ρ w a i f :
+  flags_are ρ (FlagsBit (mk_and a (ECst (2 ^ bit_number w i)))) (bit_flags w (eval ρ a) i f).
+Proof.
+  pose proof (bit_number_range w i) as Hk. simpl.
+  rewrite testbit_land; [|lia]. rewrite eval_mk_and bv_and_unsigned /= Z_to_bv_unsigned bv_wrap_small //.
+  split; [lia|]. change (bv_modulus 64) with (2 ^ 64). apply Z.pow_lt_mono_r; lia.
+Qed.
 Lemma salu_Done w op a b v : salu w op a b = Done v → mk_alu w op a b = Some v.
 Proof. rewrite /salu. by case_match; intros [= <-]. Qed.
 
@@ -174,6 +196,17 @@ Section arith_sound.
       iApply (reaches_flags _ (λ _, Ok σ) with "HS Hf Hden"); [|done..| |done].
       - intros τ Hok. by rewrite /= (Hra _ Hok) /= (Hrb _ Hok).
       - split; [by eapply sread_narrow|]. split; [by eapply sread_narrow|done].
+    Qed.
+    Lemma bt_sound hint w d z s φ ν o :
+      sstep hint next (Bit BitTest w d (OImm z)) s φ ν = Done (Straight o) → hold (o_facts o) →
+      SI σ -∗ den s -∗ dflags ρ φ ==∗ reaches σ (Bit BitTest w d (OImm z)) o.
+    Proof using Hnext.
+      intros ([a f1] & Ha & [= <-])%res_bind_Done Hf1. iIntros "HS Hden (%f & Hf & _)".
+      iDestruct (sread_sound base code ρ σ next Hnext _ _ _ _ _ _ _ Ha Hf1 with "HS Hden") as %Hra.
+      iApply (reaches_flags _ (λ _, Ok σ) with "HS Hf Hden"); [|done..| |done].
+      - intros τ Hok. specialize (Hra τ Hok). simpl in Hra.
+        destruct d; simpl in Hra |- *; first [by rewrite Hra|injection Hra as Heq; by rewrite Heq].
+      - apply bit_sflags_sound.
     Qed.
     Lemma test_sound hint w d o' s φ ν o :
       sstep hint next (Test w d o') s φ ν = Done (Straight o) → hold (o_facts o) →

@@ -276,6 +276,10 @@ Section step_sound.
           exact (unary_sound base code ρ σ next Hnext _ _ _ _ _ _ _ _ Hstep Hfacts Hnames)
         | sstep _ _ (Imul _ _ _ _) _ _ _ = _ =>
           exact (imul_sound base code ρ σ next Hnext _ _ _ _ _ _ _ _ _ Hstep Hfacts Hnames)
+        | sstep _ _ (Bit ?op _ _ ?i) _ _ _ = _ =>
+          destruct op; try (exfalso; simpl in Hstep; discriminate Hstep);
+            destruct i; try (exfalso; simpl in Hstep; discriminate Hstep);
+            exact (bt_sound base code ρ σ next Hnext _ _ _ _ _ _ _ _ Hstep Hfacts)
         | sstep _ _ (Push _) _ _ _ = _ => exact (push_step_sound _ _ _ _ _ _ Hstep Hfacts)
         | sstep _ _ (Pop _) _ _ _ = _ => exact (pop_step_sound _ _ _ _ _ _ Hstep Hfacts)
         | sstep _ _ (Call _) _ _ _ = _ => exact (call_sound _ _ _ _ _ _ Hstep Hfacts)

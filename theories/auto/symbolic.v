@@ -319,6 +319,10 @@ Definition sstep (hint : option nat) (next : expr) (i : instr) (s : sstate) (φ 
     let* (b, f2) := sread hint false next w o2 s in
     let* v := salu w AluMul a b in
     sresult hint next w (OReg d) v (λ _, FlagsAny) (f1 ++ f2) s ν
+  | Bit BitTest w d (OImm z) =>
+    let* (a, f1) := sread hint false next w d s in
+    let v := mk_and a (ECst (2 ^ bit_number w (trunc w (Z_to_bv 64 z)))) in
+    Done (Straight (Outcome s (FlagsBit v) next f1 ν))
   | Setcc c d =>
     match cond_arms c φ with
     | Some (yes, no) =>

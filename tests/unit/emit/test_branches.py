@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rocqgen.emit import emit_theory
 from rocqgen.emit.flags import Arms, FlagsResult, FlagsSub, cond_arms, refuted
-from rocqgen.emit.normal import ECst, EVar, evaluate, mk_sext, mk_trunc, mk_written
+from rocqgen.emit.normal import Alu, ECst, EOp, EVar, evaluate, mk_sext, mk_trunc, mk_written
 from rocqgen.emit.plan import Plan, plan
 from rocqgen.emit.symbolic import Fact, Missing, Residual, Stuck, TFact, TReg
 from rocqgen.source.fragment import load_fragments
@@ -163,6 +163,13 @@ def test_flags_of_before_the_fragment_are_not_known(tmp_path: Path) -> None:
     result = made(tmp_path, "rax |->r x", "sete %al\nret")
     assert isinstance(result.verdict, Stuck)
     assert "has not been computed" in result.verdict.why
+
+
+def test_a_bit_is_a_mask(tmp_path: Path) -> None:
+    result = made(tmp_path, "x >> 63 = 0", "btq $63, %rax\njnc 1f\nmovl $0, %eax\n1: ret")
+    assert isinstance(result.verdict, Residual)
+    (first, _) = result.verdict.facts
+    assert first.path == (Fact(Rel.EQ, EOp(Alu.AND, EVar(3), ECst(1 << 63)), ECst(0)),)
 
 
 def test_conditional_moves_fork(tmp_path: Path) -> None:
