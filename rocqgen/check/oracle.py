@@ -58,7 +58,7 @@ class _Comparison:
         if self.interrupt == _GP and not self.machine.choice.mode.canonical(self.run.state.rip):
             # A jump to an address that is not canonical faults there before it is done.
             return ""
-        # unicorn fetches one instruction more than it executes.
+        # unicorn fetches more than it executes.
         ahead = self.interrupt == _PF and self._fetching_next()
         if said or (self.interrupt is not None and not ahead):
             return said or f"interrupt {self.interrupt} within the first {steps} instructions"
@@ -69,11 +69,15 @@ class _Comparison:
         return self._fault()
 
     def _fetching_next(self) -> bool:
-        """Whether the fault is at the instruction behind the last of our run."""
+        """Whether the fault is at the instruction behind the last of our run, or behind that.
+
+        unicorn translates a block to the end of its page, and an instruction that begins there
+        reaches into the next one.
+        """
         rip = self.run.state.rip
         address = int(self.uc.reg_read(self.x86.UC_X86_REG_CR2))
         at = int(self.uc.reg_read(self.x86.UC_X86_REG_RIP))
-        return at == rip and 0 <= address - rip < 16
+        return at == rip and 0 <= address - rip <= max(15, 0x1000 - (rip & 0xFFF))
 
     def _stores_tables(self) -> bool:
         tables = self.machine.tables.frames

@@ -29,6 +29,7 @@ from rocqgen.cpu import (
     step,
 )
 from rocqgen.source.machine import Instr, Mem, Reg
+from rocqgen.source.spec import Label
 
 MAX_STEPS: Final = 10_000
 """Instructions of one run; what runs longer is not judged."""
@@ -181,7 +182,7 @@ class _Runner:
         }
 
     def run(self) -> Run:
-        wrong: Wrong | None = None
+        wrong: Run | None = None
         seen: set[tuple[object, ...]] = set()
         for number in range(self.max_steps):
             if number >= LOOKS_ENDLESS:
@@ -195,18 +196,24 @@ class _Runner:
                 end = self._judge(rip)
                 if isinstance(end, Arrived | Undecided):
                     return Run(self.steps, end, self.state)
-                wrong = end
-            else:
+                if wrong is None or not self._meant(wrong):
+                    wrong = Run(list(self.steps), end, self.state.copy())
+            elif wrong is not None and not self._meant(wrong):
                 wrong = None
             halted = self._step()
             if halted is not None:
-                # Control is where it should be: what is wrong is the state.
-                return Run(self.steps, wrong or halted, self.state)
+                # Control was where it should be: what is wrong is the state there.
+                return wrong or Run(self.steps, halted, self.state)
         return Run(
             self.steps,
             Undecided(f"no exit within {self.max_steps} instructions"),
             self.state,
         )
+
+    def _meant(self, wrong: Run) -> bool:
+        """Whether the exit is a place in the code, and no address that came there by chance."""
+        exits = self.subject.fragment.spec.exits
+        return isinstance(wrong.end, Wrong) and isinstance(exits[wrong.end.exit].address, Label)
 
     def _configuration(self) -> tuple[object, ...]:
         """The state apart from memory."""
