@@ -20,7 +20,7 @@ from rocqgen.mmu.bulk import walk_many
 from rocqgen.mmu.bulk_numba import available
 from rocqgen.mmu.images import open_image
 from rocqgen.mmu.space import enumerate_space
-from rocqgen.models import Access, load_model, resolve
+from rocqgen.models import load_model, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,7 +116,7 @@ def _walks(tables: Tables, file: Path, peers: list[Peer], repeats: int) -> list[
 
     def scalar() -> list[object]:
         translate, root = walker.translate, tables.root
-        return [translate(memory, root, va, Access.READ) for va in listed]
+        return [translate(memory, root, va) for va in listed]
 
     found, spent, passed = _timed(scalar, min(repeats, 3))
     expected = np.array(found, dtype=np.uint64)
