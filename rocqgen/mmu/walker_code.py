@@ -37,7 +37,8 @@ def make(tables, links, meanings, allowed, READ, end):
     def translate(memory, root, va, access=READ, /):
         if memory is not tables.memory:
             tables.attach(memory)
-        if {low} > va >= 0 or {start} <= va < {stop}:
+        top = va >> {width}
+        if {canonical}:
             try:
                 words = roots[root]
 {levels}
@@ -86,12 +87,11 @@ def compile_walk(
         )
         for level in upper
     ]
-    low, start, stop = _canonical_bounds(rules)
+    width, canonical = _canonical(rules)
     text = _TEXT.format(
         links=", ".join(f"l{level.number}" for level in upper) + "," if upper else "_",
-        low=low,
-        start=start,
-        stop=stop,
+        width=width,
+        canonical=canonical,
         levels="\n".join(levels),
         shift=last.shift,
         mask=last.index_mask,
@@ -119,14 +119,16 @@ def _address(rules: Rules) -> str:
     return f"({frame} << {shift})" if shift > 0 else f"({frame} >> {-shift})"
 
 
-def _canonical_bounds(rules: Rules) -> tuple[int, int, int]:
-    """Addresses are canonical below the first, and from the second to below the third."""
+def _canonical(rules: Rules) -> tuple[int, str]:
+    """An address is canonical by what it has from a bit on: the bit, and an expression over `top`.
+
+    Integers that are no pointers, negative ones among them, have something else there.
+    """
     widths = rules.model.address
-    end = 1 << widths.pointer
     match widths.canonical:
         case "sign-extended":
-            half = 1 << (widths.virtual - 1)
-            return half, end - half, end
+            low = widths.virtual - 1
+            return low, f"not top or top == {(1 << (widths.pointer - low)) - 1}"
         case "ones":
-            return 0, end - (1 << widths.virtual), end
-    return 1 << widths.virtual, end, end
+            return widths.virtual, f"top == {(1 << (widths.pointer - widths.virtual)) - 1}"
+    return widths.virtual, "not top"
