@@ -24,12 +24,13 @@ import z3
 
 from bench.whole import EXAMPLES
 from rocqgen.check.search import Options, check
+from rocqgen.check.solve import relation
 from rocqgen.emit.normal import Alu, EAdd, ECst, EOp, EVar, Term
 from rocqgen.emit.plan import plan
 from rocqgen.emit.symbolic import Fact, Residual
 from rocqgen.errors import UserError
 from rocqgen.source import load_fragments
-from rocqgen.source.spec import Fragment, Rel
+from rocqgen.source.spec import Fragment
 
 GOAL: Final = 0.95
 """The share of mutants that are not equivalent to be killed."""
@@ -157,16 +158,7 @@ def holds(fragment: Fragment) -> tuple[bool, str]:
 
 
 def _fact(fact: Fact) -> Any:
-    a, b = _word(fact.a), _word(fact.b)
-    match fact.rel:
-        case Rel.EQ:
-            return a == b
-        case Rel.NE:
-            return a != b
-        case Rel.LT:
-            return z3.ULT(a, b)
-        case Rel.LE:
-            return z3.ULE(a, b)
+    return relation(fact.rel, _word(fact.a), _word(fact.b))
 
 
 def _word(term: Term) -> Any:

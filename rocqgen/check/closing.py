@@ -69,7 +69,8 @@ def _witness(machine: Machine) -> Witness | None:
     done = run(machine, MAX_STEPS)
     if not isinstance(done.end, Arrived):
         return None
-    choice, subject = machine.choice, machine.subject
+    choice = machine.choice
+    exit_ = machine.subject.fragment.spec.exits[done.end.exit]
     entry = choice.words[ENTRY]
     frame = _frame(machine, entry)
     data = list(_blocks(machine.resident.data))
@@ -84,14 +85,14 @@ def _witness(machine: Machine) -> Witness | None:
         frame,
         {name: word for name, word in choice.words.items() if name != ENTRY},
         choice.fractions,
-        dict(sorted(state.regs.items(), key=lambda pair: list(Reg).index(pair[0]))),
+        {reg: state.regs[reg] for reg in Reg if reg in state.regs},
         state.cr3,
         tuple((at, _words(block)) for at, block in _blocks(tables)),
         tuple((at, _words(block)) for at, block in data),
         choice.flags,
         choice.mode.maxphyaddr,
         len(done.steps),
-        {name: done.end.words[name] for name in _bound(subject, done.end.exit)},
+        {name.ident: done.end.words[name.ident] for name in exit_.exists},
     )
 
 
@@ -102,10 +103,6 @@ def _frame(machine: Machine, entry: int) -> int | None:
     frame = (choice.frames[base_of(machine.state.cr3), page] << 12) + (entry & 0xFFF)
     expected = {frame + instr.offset for instr in fragment.instrs}
     return frame if machine.resident.image.keys() == expected else None
-
-
-def _bound(subject: Subject, exit_: int) -> tuple[str, ...]:
-    return tuple(name.ident for name in subject.fragment.spec.exits[exit_].exists)
 
 
 def _blocks(data: Mapping[int, int]) -> Iterator[tuple[int, bytes]]:

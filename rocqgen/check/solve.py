@@ -53,6 +53,19 @@ ROUNDS: Final = 400
 """Conditions that are added, or wishes dropped, for one choice."""
 
 
+def relation(rel: Rel, left: Any, right: Any) -> Any:
+    """A relation of two words as z3 has it; the order is unsigned."""
+    match rel:
+        case Rel.EQ:
+            return left == right
+        case Rel.NE:
+            return left != right
+        case Rel.LT:
+            return z3.ULT(left, right)
+        case Rel.LE:
+            return z3.ULE(left, right)
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """A part of the precondition in a contradiction: where it stands, and as it is written."""
@@ -319,16 +332,7 @@ class Solver:
                 return _OPERATIONS[expr.op](left, right)
 
     def _fact(self, fact: Pure) -> Any:
-        left, right = self.word(fact.left), self.word(fact.right)
-        match fact.rel:
-            case Rel.EQ:
-                return left == right
-            case Rel.NE:
-                return left != right
-            case Rel.LT:
-                return z3.ULT(left, right)
-            case Rel.LE:
-                return z3.ULE(left, right)
+        return relation(fact.rel, self.word(fact.left), self.word(fact.right))
 
     def _fit(self, shares: list[Frac]) -> bool:
         """Whether shares can be of one thing, if those with names are small enough."""
