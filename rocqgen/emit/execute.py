@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs a fragment symbolically as the engine will: a mirror of `srun` (`theories/auto/symbolic.v`).
+"""Runs a fragment symbolically as the engine will: a mirror of `srun` (`theories/auto/run.v`).
 
 Branches are followed: first where the condition holds, then where it does not.
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The data of the engine, as in `theories/auto/symbolic.v` and `spec.v`."""
+"""The data of the engine, as in `theories/auto/state.v`, `run.v` and `spec.v`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the engine says of a run that stopped, in words and with the annotation's names.
 
-The engine's reasons and values are terms of `theories/auto/symbolic.v` as the prover prints them,
+The engine's reasons and values are terms of `theories/auto/state.v` as the prover prints them,
 for example ``(NoItem (EVar 2) (EAdd (EVar 4) 8))``.
 """
 

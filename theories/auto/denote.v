@@ -1,7 +1,7 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
 From iris.proofmode Require Import proofmode.
 From rocqgen.logic Require Export wp.
-From rocqgen.auto Require Export symbolic.
+From rocqgen.auto Require Export run.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
 

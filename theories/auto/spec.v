@@ -1,5 +1,5 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
-From rocqgen.auto Require Export symbolic.
+From rocqgen.auto Require Export run.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
 
