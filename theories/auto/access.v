@@ -58,14 +58,14 @@ Definition hinted (root addr : expr) (i : item) : option (target_item * list fac
   | IClaim w r a q pa => Some (ToClaim w pa, [PEq addr a; PEq root r])
   | IPhys _ _ _ => None
   end.
-Definition find_place (hint : option nat) (addr : expr) (s : sstate) : res (place * list fact) :=
+Definition find_place (hint : option at_hint) (addr : expr) (s : sstate) : res (place * list fact) :=
   match hint with
   | None =>
     match item_find (match_virt (s_root s) addr) (s_items s) with
     | Some (n, t) => let* k := to_place n t (s_items s) in Done (k, [])
     | None => Fail (NoItem (s_root s) addr)
     end
-  | Some n =>
+  | Some (At n None None) =>
     match nth_error (s_items s) n with
     | Some i =>
       match hinted (s_root s) addr i with
@@ -74,6 +74,7 @@ Definition find_place (hint : option nat) (addr : expr) (s : sstate) : res (plac
       end
     | None => Fail BadHint
     end
+  | Some _ => Fail BadHint
   end.
 Definition item_set_value (v : expr) (i : item) : item :=
   match i with
@@ -82,11 +83,11 @@ Definition item_set_value (v : expr) (i : item) : item :=
   | IClaim _ _ _ _ _ => i
   end.
 
-Definition sload (hint : option nat) (write : bool) (addr : expr) (s : sstate)
+Definition sload (hint : option at_hint) (write : bool) (addr : expr) (s : sstate)
     : res (expr * list fact) :=
   let* (k, facts) := find_place hint addr s in
   if negb write || k_write k then Done (k_value k, facts) else Fail (ReadOnly (s_root s) addr).
-Definition sstore (hint : option nat) (addr v : expr) (s : sstate) : res (sstate * list fact) :=
+Definition sstore (hint : option at_hint) (addr v : expr) (s : sstate) : res (sstate * list fact) :=
   let* (k, facts) := find_place hint addr s in
   if k_write k && k_full k then
     match nth_error (s_items s) (k_item k) with

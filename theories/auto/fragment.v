@@ -1,11 +1,10 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
 From iris.proofmode Require Import proofmode monpred.
-From rocqgen.logic Require Export assertions.
-From rocqgen.auto Require Export run_sound scope_sound.
+From rocqgen.auto Require Export run_sound readable.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
 
-(** The readable form of a specification, and the theorem that a fragment which passes [check] meets it. *)
+(** The theorem that a fragment which passes [check] meets its readable specification. *)
 
 Fixpoint conj (l : list Prop) : Prop :=
   match l with [] => True | [P] => P | P :: l => P ∧ conj l end.
@@ -15,158 +14,6 @@ Proof.
   induction l as [|x l IH]; [done|]. rewrite Forall_cons_iff -IH. destruct l; simpl; [|done].
   naive_solver.
 Qed.
-
-Section readable.
-  Context {M : machine} `{!machGS M Σ}.
-  Context (base : expr) (code_l : code_list).
-
-  (** A conjunction without a trailing [emp]. *)
-  Fixpoint vsep (l : list (vProp Σ)) : vProp Σ :=
-    match l with [] => emp%I | [P] => P | P :: l => (P ∗ vsep l)%I end.
-
-  (** Facts about the current space carry no root. *)
-  Definition vat (ρ : env) (cur root : expr) (P : vProp Σ) : vProp Σ :=
-    if expr_eqb root cur then P else (@[eval ρ root] P)%I.
-  Definition vitem (ρ : env) (cur : expr) (i : item) : vProp Σ :=
-    match i with
-    | IVirt w r a q v => vat ρ cur r (vpt w (eval ρ a) (feval ρ q) (eval ρ v))
-    | IPhys a q v => vphys (eval ρ a) (feval ρ q) (eval ρ v)
-    | IClaim w r a q pa => vat ρ cur r (vclaim w (eval ρ a) (feval ρ q) (eval ρ pa))
-    end.
-  Definition vlist (ρ : env) (s : sstate) : list (vProp Σ) :=
-    in_space (eval ρ (s_root s)) :: flags_any ::
-    map (λ x, x.1 ⇒ᵣ eval ρ x.2)%I (s_regs s) ++
-    map (vitem ρ (s_root s)) (s_items s) ++
-    map (λ x, vat ρ (s_root s) x.1 (code (eval ρ base) code_l (feval ρ x.2))) (s_code s) ++
-    map (λ f, ⌜holds ρ f⌝%I) (s_facts s).
-  Definition vdenote (ρ : env) (s : sstate) : vProp Σ := vsep (vlist ρ s).
-
-  Fixpoint vexists (ρ : env) (xs : list positive) (P : env → vProp Σ) : vProp Σ :=
-    match xs with [] => P ρ | x :: xs => (∃ v : word, vexists (env_set ρ x v) xs P)%I end.
-  Definition vpost (ρ : env) (p : post) (e : word) : vProp Σ :=
-    (⌜e = eval ρ (p_exit p)⌝ ∗
-     vexists ρ (map fst (p_witness p)) (λ ρ', vdenote ρ' (p_state p)))%I.
-  Fixpoint vposts (ρ : env) (ps : list post) (e : word) : vProp Σ :=
-    match ps with
-    | [] => False%I
-    | [p] => vpost ρ p e
-    | p :: ps => (vpost ρ p e ∨ vposts ρ ps e)%I
-    end.
-
-  (** * The readable form and the executor's *)
-  Lemma vsep_cons P l : vsep (P :: l) ⊣⊢ P ∗ vsep l.
-  Proof using Type. destruct l; simpl; [by rewrite right_id|done]. Qed.
-  Lemma vsep_app l1 l2 : vsep (l1 ++ l2) ⊣⊢ vsep l1 ∗ vsep l2.
-  Proof using Type.
-    induction l1 as [|P l1 IH]; [by rewrite /= left_id|].
-    by rewrite -app_comm_cons !vsep_cons IH assoc.
-  Qed.
-  Lemma vat_at ρ cur root P :
-    vat ρ cur root P (eval ρ cur) ⊣⊢ P (eval ρ root).
-  Proof using Type.
-    rewrite /vat. destruct (expr_eqb root cur) eqn:He; [by apply expr_eqb_true in He as ->|].
-    by rewrite /at_root monPred_at_embed.
-  Qed.
-  Lemma vregs_at ρ l r : vsep (map (λ x, x.1 ⇒ᵣ eval ρ x.2)%I l) r ⊣⊢ dregs ρ l.
-  Proof using Type.
-    induction l as [|[s e] l IH]; [by rewrite /= monPred_at_emp|].
-    by rewrite map_cons vsep_cons monPred_at_sep IH /= /vreg monPred_at_embed.
-  Qed.
-  Lemma vitems_at ρ cur l : vsep (map (vitem ρ cur) l) (eval ρ cur) ⊣⊢ ditems ρ l.
-  Proof using Type.
-    induction l as [|i l IH]; [by rewrite /= monPred_at_emp|].
-    rewrite map_cons vsep_cons monPred_at_sep IH /=. f_equiv.
-    destruct i; simpl; [by rewrite vat_at| |by rewrite vat_at].
-    by rewrite /vphys monPred_at_embed.
-  Qed.
-  Lemma vcode_at ρ cur l :
-    vsep (map (λ x, vat ρ cur x.1 (code (eval ρ base) code_l (feval ρ x.2))) l) (eval ρ cur) ⊣⊢
-    dcode base code_l ρ l.
-  Proof using Type.
-    induction l as [|[r q] l IH]; [by rewrite /= monPred_at_emp|].
-    by rewrite map_cons vsep_cons monPred_at_sep IH /= vat_at.
-  Qed.
-  Lemma vfacts_at ρ l r : vsep (map (λ f, ⌜holds ρ f⌝%I) l) r ⊣⊢ (⌜Forall (holds ρ) l⌝ : iProp Σ).
-  Proof using Type.
-    induction l as [|f l IH]; [rewrite /= monPred_at_emp; iSplit; by auto|].
-    rewrite map_cons vsep_cons monPred_at_sep monPred_at_pure IH.
-    iSplit; [iIntros "[%Hf %Hl]"; iPureIntro; by constructor|].
-    iIntros (Hl). apply Forall_cons_iff in Hl as [Hf Hl]. by iSplit.
-  Qed.
-  Lemma vdenote_at ρ s r :
-    vdenote ρ s r ⊣⊢
-    ⌜eval ρ (s_root s) = r⌝ ∗ dbody base code_l ρ s ∗ (⌜Forall (holds ρ) (s_facts s)⌝ : iProp Σ).
-  Proof using Type.
-    rewrite /vdenote /vlist !vsep_cons !vsep_app !monPred_at_sep in_space_at.
-    iSplit.
-    - iIntros "(<- & Hf & Hr & Hi & Hc & Hp)".
-      rewrite vregs_at vitems_at vcode_at vfacts_at /flags_any monPred_at_embed.
-      iSplit; [done|]. iFrame.
-    - iIntros "(<- & (Hf & Hr & Hi & Hc) & Hp)".
-      rewrite vregs_at vitems_at vcode_at vfacts_at /flags_any monPred_at_embed.
-      iSplit; [done|]. iFrame.
-  Qed.
-
-  (** * Agreement *)
-  Lemma vlist_agree ok ρ ρ' s :
-    env_agree ok ρ ρ' → expr_scoped ok base = true → state_scoped ok s = true →
-    vlist ρ s = vlist ρ' s.
-  Proof using Type.
-    intros Hag Hb [[[[Hroot Hregs]%andb_true_iff Hitems]%andb_true_iff Hcode]%andb_true_iff
-      Hfacts]%andb_true_iff.
-    rewrite forallb_forall in Hregs. rewrite forallb_forall in Hitems.
-    rewrite forallb_forall in Hcode. rewrite forallb_forall in Hfacts.
-    rewrite /vlist (eval_agree ok ρ ρ' Hag _ Hroot). do 2 f_equal.
-    assert (∀ root P, expr_scoped ok root = true →
-      vat ρ (s_root s) root P = vat ρ' (s_root s) root P) as Hvat.
-    { intros root P Hr. rewrite /vat. case_match; [done|]. by rewrite (eval_agree ok ρ ρ' Hag). }
-    f_equal; [|f_equal; [|f_equal]].
-    - apply map_ext_in. intros [r e] Hin%Hregs. by rewrite (eval_agree ok ρ ρ' Hag e Hin).
-    - apply map_ext_in. intros i Hin%Hitems.
-      destruct i as [w r a q v|a q v|w r a q pa]; simpl in Hin |- *.
-      + apply andb_true_iff in Hin as [[Hr Ha]%andb_true_iff Hv].
-        by rewrite Hvat // !(eval_agree ok ρ ρ' Hag) // (feval_agree ok ρ ρ' Hag).
-      + apply andb_true_iff in Hin as [Ha Hv].
-        by rewrite !(eval_agree ok ρ ρ' Hag) // (feval_agree ok ρ ρ' Hag).
-      + apply andb_true_iff in Hin as [[Hr Ha]%andb_true_iff Hv].
-        by rewrite Hvat // !(eval_agree ok ρ ρ' Hag) // (feval_agree ok ρ ρ' Hag).
-    - apply map_ext_in. intros [r q] Hin%Hcode. simpl.
-      by rewrite Hvat // (eval_agree ok ρ ρ' Hag base Hb) (feval_agree ok ρ ρ' Hag).
-    - apply map_ext_in. intros f Hin%Hfacts. by rewrite (holds_agree ok ρ ρ' Hag).
-  Qed.
-
-  (** * Existentials *)
-  Fixpoint copy_vars (ρ ρ' : env) (xs : list positive) : env :=
-    match xs with [] => ρ | x :: xs => copy_vars (env_set ρ x (env_word ρ' x)) ρ' xs end.
-
-  Lemma copy_vars_word ρ ρ' xs x :
-    env_word (copy_vars ρ ρ' xs) x =
-    if existsb (λ y, Pos.eqb y x) xs then env_word ρ' x else env_word ρ x.
-  Proof using Type.
-    revert ρ. induction xs as [|y xs IH]; intros ρ; simpl; [done|]. rewrite IH env_word_set.
-    destruct (existsb _ xs); [by rewrite orb_true_r|]. rewrite orb_false_r.
-    destruct (Pos.eqb_spec y x) as [->|]; [by rewrite decide_True|by rewrite decide_False].
-  Qed.
-  Lemma copy_vars_fracs ρ ρ' xs : env_fracs (copy_vars ρ ρ' xs) = env_fracs ρ.
-  Proof using Type. revert ρ. induction xs as [|y xs IH]; intros ρ; simpl; [done|]. by rewrite IH. Qed.
-  Lemma vexists_intro ρ ρ' xs (P : env → vProp Σ) r : P (copy_vars ρ ρ' xs) r ⊢ vexists ρ xs P r.
-  Proof using Type.
-    revert ρ. induction xs as [|x xs IH]; intros ρ; simpl; [done|].
-    rewrite monPred_at_exist. iIntros "H". iExists _. by iApply IH.
-  Qed.
-  Lemma existsb_fst (wit : defs) x :
-    existsb (λ y, Pos.eqb y x) (map fst wit) = existsb (λ d, Pos.eqb d.1 x) wit.
-  Proof using Type. induction wit as [|d wit IH]; simpl; [done|]. by rewrite IH. Qed.
-
-  Lemma vposts_intro ρ ps n p e r :
-    nth_error ps n = Some p → vpost ρ p e r ⊢ vposts ρ ps e r.
-  Proof using Type.
-    revert n. induction ps as [|p' ps IH]; intros [|n] Hn; simpl in Hn; [done..| |].
-    - injection Hn as ->. destruct ps; [done|]. rewrite /= monPred_at_or. iIntros "H". by iLeft.
-    - destruct ps as [|p2 ps]; [by destruct n|]. rewrite /= monPred_at_or. iIntros "H". iRight.
-      by iApply (IH _ Hn).
-  Qed.
-End readable.
 
 (** * The theorem *)
 (** A fact under assumptions, latest first. *)

@@ -56,9 +56,9 @@ Definition root_mapped (i : instr) (s : sstate) : bool :=
 Record leaf := Leaf { l_exit : nat; l_state : sstate; l_path : list fact }.
 
 Definition hints := list (Z * nat).
-Definition pop_hint (z : Z) (hs : hints) : option nat * hints :=
+Definition pop_hint (z : Z) (hs : hints) : option at_hint * hints :=
   match hs with
-  | (k, n) :: hs' => if Z.eqb k z then (Some n, hs') else (None, hs)
+  | (k, n) :: hs' => if Z.eqb k z then (Some (At n None None), hs') else (None, hs)
   | [] => (None, hs)
   end.
 

@@ -1,6 +1,6 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
 From iris.proofmode Require Import proofmode.
-From rocqgen.auto Require Export spec denote.
+From rocqgen.auto Require Export spec items_sound.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
 
@@ -135,44 +135,21 @@ Section matching.
     intros Hbase. rewrite /dbody /dparts /=. f_equal. f_equal; [|f_equal].
     - induction (s_regs s) as [|[r e] l IH]; simpl; [done|]. by rewrite IH (eval_subst wit ρ).
     - induction (s_items s) as [|i l IH]; simpl; [done|]. rewrite IH.
-      destruct i; by rewrite /= !(eval_subst wit ρ) feval_with.
+      f_equal. apply ditem_map; [apply eval_subst|]. intros q. by rewrite feval_with.
     - induction (s_code s) as [|[r q] l IH]; simpl; [done|].
       by rewrite IH (eval_subst wit ρ) feval_with Hbase.
   Qed.
 
-  Lemma equate_hold a b : hold (equate a b) → eval ρ a = eval ρ b.
-  Proof using Type.
-    rewrite /equate. destruct (expr_eqb a b) eqn:He; [by apply expr_eqb_true in He as ->|].
-    by intros [H _]%Forall_cons_iff.
-  Qed.
   Lemma with_tag_hold t l : hold' (with_tag t l) ↔ hold l.
   Proof using Type. rewrite /with_tag List.Forall_map. done. Qed.
 
-  Lemma item_match_sound i j facts :
-    item_match i j = Some facts → hold facts → ditem ρ i ⊢ ditem ρ j.
-  Proof using Type.
-    destruct i as [w r a q v|a q v|w r a q pa], j as [w' r' a' q' v'|a' q' v'|w' r' a' q' pa'];
-      simpl; try done.
-    - destruct ((w || negb w') && _ && _ && _) eqn:H; [|done]. intros [= <-] Hv%equate_hold.
-      apply andb_true_iff in H as [[[Hw Ha]%andb_true_iff Hr]%andb_true_iff Hq].
-      apply expr_eqb_true in Ha as ->. apply expr_eqb_true in Hr as ->.
-      apply fexpr_eqb_true in Hq as ->. rewrite Hv.
-      destruct w, w'; simpl in Hw; try done. apply virt_bytes_weaken.
-    - destruct (_ && _) eqn:H; [|done]. intros [= <-] Hv%equate_hold.
-      apply andb_true_iff in H as [Ha Hq]. apply expr_eqb_true in Ha as ->.
-      apply fexpr_eqb_true in Hq as ->. by rewrite Hv.
-    - destruct (eqb w w' && _ && _ && _) eqn:H; [|done]. intros [= <-] Hv%equate_hold.
-      apply andb_true_iff in H as [[[Hw Ha]%andb_true_iff Hr]%andb_true_iff Hq].
-      apply eqb_prop in Hw as ->. apply expr_eqb_true in Ha as ->.
-      apply expr_eqb_true in Hr as ->. apply fexpr_eqb_true in Hq as ->. by rewrite Hv.
-  Qed.
   Lemma item_take_sound want l facts l' :
     item_take want l = Some (facts, l') → hold facts →
     ditems ρ l ⊢ ditem ρ want ∗ ditems ρ l'.
   Proof using Type.
     revert facts l'. induction l as [|i l IH]; intros facts l'; simpl; [done|].
     destruct (item_match i want) as [f|] eqn:Hi.
-    - intros [= <- <-] Hf. by rewrite (item_match_sound _ _ _ Hi Hf).
+    - intros [= <- <-] Hf. by rewrite (item_match_sound _ _ _ _ Hi Hf).
     - destruct (item_take want l) as [[f l2]|] eqn:Hl; [|done]. intros [= <- <-] Hf.
       rewrite (IH _ _ eq_refl Hf) /=. iIntros "($ & $ & $)".
   Qed.

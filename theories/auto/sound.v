@@ -70,7 +70,7 @@ Section sound.
         end) ∧
       (hold facts → eval ρ addr = eval ρ a ∧ eval ρ (s_root s) = eval ρ root).
   Proof using Type.
-    rewrite /find_place. destruct hint as [n|].
+    rewrite /find_place. destruct hint as [[n [m|] [x|]]|]; try done.
     - destruct (nth_error _ n) as [i|] eqn:Hi; [|done].
       destruct i as [w r a q v|a q v|w r a q pa]; cbn [hinted]; [|done|];
         intros (k' & Hk & [= -> <-])%res_bind_Done; do 4 eexists; (split; [exact Hk|]);

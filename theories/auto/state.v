@@ -28,6 +28,15 @@ Definition set_items (l : list item) (s : sstate) : sstate :=
 Definition set_root (r : expr) (s : sstate) : sstate :=
   SState r (s_regs s) (s_items s) (s_code s) (s_facts s).
 
+(** How the processor pages: with four or five levels, and the width of physical addresses.  [None] where
+    nothing is known but that the mode is the kernel's; what looks into tables needs to know. *)
+Record platform := Platform { pf_la57 : bool; pf_maxphyaddr : Z }.
+Class the_platform := platform_is : option platform.
+
+(** The items that an access goes through, where they are not found by themselves: the one that translates
+    the address, the one that holds the data, and an index in it. *)
+Record at_hint := At { at_item : nat; at_data : option nat; at_index : option expr }.
+
 (** * Failure is a value *)
 Inductive why :=
   | NoReg (r : reg)                       (* the register is not owned *)

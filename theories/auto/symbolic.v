@@ -20,7 +20,7 @@ Definition saddress (next : expr) (a : addr) (s : sstate) : res expr :=
   end.
 Definition is_word (w : width) : bool := match w with W64 => true | _ => false end.
 (** Operands in memory are words, or the low part of one where they are read alone. *)
-Definition sread (hint : option nat) (write : bool) (next : expr) (w : width) (o : operand) (s : sstate)
+Definition sread (hint : option at_hint) (write : bool) (next : expr) (w : width) (o : operand) (s : sstate)
     : res (expr * list fact) :=
   match o with
   | OReg r => let* v := sget r s in Done (mk_trunc w v, [])
@@ -34,7 +34,7 @@ Definition sread (hint : option nat) (write : bool) (next : expr) (w : width) (o
   end.
 Definition sput_part (w : width) (r : reg) (v : expr) (s : sstate) : res sstate :=
   let* old := sget r s in Done (set_regs (reg_put r (mk_written w old v) (s_regs s)) s).
-Definition swrite (hint : option nat) (next : expr) (w : width) (o : operand) (v : expr) (s : sstate)
+Definition swrite (hint : option at_hint) (next : expr) (w : width) (o : operand) (v : expr) (s : sstate)
     : res (sstate * list fact) :=
   match o with
   | OReg r => let* s' := sput_part w r v s in Done (s', [])
@@ -46,18 +46,18 @@ Definition swrite (hint : option nat) (next : expr) (w : width) (o : operand) (v
     end
   end.
 
-Definition spush (hint : option nat) (v : expr) (s : sstate) : res (sstate * list fact) :=
+Definition spush (hint : option at_hint) (v : expr) (s : sstate) : res (sstate * list fact) :=
   let* sp := sget RSP s in
   let sp' := mk_add sp (-8) in
   let* (s, facts) := sstore hint sp' v s in
   let* s := sput RSP sp' s in
   Done (s, facts).
-Definition spop (hint : option nat) (s : sstate) : res (expr * sstate * list fact) :=
+Definition spop (hint : option at_hint) (s : sstate) : res (expr * sstate * list fact) :=
   let* sp := sget RSP s in
   let* (v, facts) := sload hint false sp s in
   let* s := sput RSP (mk_add sp 8) s in
   Done (v, s, facts).
-Definition starget (hint : option nat) (next : expr) (t : target) (s : sstate)
+Definition starget (hint : option at_hint) (next : expr) (t : target) (s : sstate)
     : res (expr * list fact) :=
   match t with
   | TRel d => Done (mk_add next d, [])
@@ -106,13 +106,13 @@ Definition salu (w : width) (op : alu) (a b : expr) : res expr :=
   match mk_alu w op a b with Some v => Done v | None => Fail UnsupportedForm end.
 
 (** A result goes to [d]; its flags are those of [φ]. *)
-Definition sresult (hint : option nat) (next : expr) (w : width) (d : operand) (v : expr)
+Definition sresult (hint : option at_hint) (next : expr) (w : width) (d : operand) (v : expr)
     (φ : expr → sflags) (facts : list fact) (s : sstate) (ν : names) : res stepped :=
   let '(v, ν) := name v ν in
   let* (s, more) := swrite hint next w d v s in
   Done (Straight (Outcome s (φ v) next (facts ++ more) ν)).
 
-Definition sstep (hint : option nat) (next : expr) (i : instr) (s : sstate) (φ : sflags) (ν : names)
+Definition sstep (hint : option at_hint) (next : expr) (i : instr) (s : sstate) (φ : sflags) (ν : names)
     : res stepped :=
   let go s facts := Done (Straight (Outcome s φ next facts ν)) in
   let jump s pc facts := Done (Straight (Outcome s φ pc facts ν)) in

@@ -1,0 +1,51 @@
+(* SPDX-License-Identifier: Apache-2.0 *)
+From iris.proofmode Require Import proofmode.
+From rocqgen.auto Require Export items denote.
+From iris.prelude Require Import options.
+Local Open Scope Z_scope.
+
+(** What is done with every kind of item alike keeps meanings. *)
+
+Section items.
+  Context {M : machine} `{!machGS M Σ}.
+  Local Notation hold ρ := (Forall (holds ρ)).
+
+  Lemma ditem_map ρ ρ' f g i :
+    (∀ e, eval ρ (f e) = eval ρ' e) → (∀ q, feval ρ (g q) = feval ρ' q) →
+    ditem ρ (item_map f g i) = ditem ρ' i.
+  Proof using Type. intros Hf Hg. destruct i; by rewrite /= !Hf Hg. Qed.
+
+  (** An item depends on its expressions and its fraction. *)
+  Lemma ditem_same ρ ρ' i :
+    Forall (λ e, eval ρ e = eval ρ' e) (item_exprs i) → (∀ q, feval ρ q = feval ρ' q) →
+    ditem ρ i = ditem ρ' i.
+  Proof using Type.
+    intros He Hq. destruct i; simpl in He |- *;
+      repeat match goal with H : Forall _ (_ :: _) |- _ => apply Forall_cons_iff in H as [-> H] end;
+      by rewrite Hq.
+  Qed.
+
+  Lemma equate_hold ρ a b : hold ρ (equate a b) → eval ρ a = eval ρ b.
+  Proof using Type.
+    rewrite /equate. destruct (expr_eqb a b) eqn:He; [by apply expr_eqb_true in He as ->|].
+    by intros [H _]%Forall_cons_iff.
+  Qed.
+  Lemma item_match_sound ρ i j facts :
+    item_match i j = Some facts → hold ρ facts → ditem ρ i ⊢ ditem ρ j.
+  Proof using Type.
+    destruct i as [w r a q v|a q v|w r a q pa], j as [w' r' a' q' v'|a' q' v'|w' r' a' q' pa'];
+      simpl; try done.
+    - destruct ((w || negb w') && _ && _ && _) eqn:H; [|done]. intros [= <-] Hv%equate_hold.
+      apply andb_true_iff in H as [[[Hw Ha]%andb_true_iff Hr]%andb_true_iff Hq].
+      apply expr_eqb_true in Ha as ->. apply expr_eqb_true in Hr as ->.
+      apply fexpr_eqb_true in Hq as ->. rewrite Hv.
+      destruct w, w'; simpl in Hw; try done. apply virt_bytes_weaken.
+    - destruct (_ && _) eqn:H; [|done]. intros [= <-] Hv%equate_hold.
+      apply andb_true_iff in H as [Ha Hq]. apply expr_eqb_true in Ha as ->.
+      apply fexpr_eqb_true in Hq as ->. by rewrite Hv.
+    - destruct (eqb w w' && _ && _ && _) eqn:H; [|done]. intros [= <-] Hv%equate_hold.
+      apply andb_true_iff in H as [[[Hw Ha]%andb_true_iff Hr]%andb_true_iff Hq].
+      apply eqb_prop in Hw as ->. apply expr_eqb_true in Ha as ->.
+      apply expr_eqb_true in Hr as ->. apply fexpr_eqb_true in Hq as ->. by rewrite Hv.
+  Qed.
+End items.
