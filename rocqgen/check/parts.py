@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from rocqgen.source.features import Feature, features
 from rocqgen.source.machine import Instr, Reg
 from rocqgen.source.print import print_item
 from rocqgen.source.spec import (
@@ -65,6 +66,17 @@ class Parts:
 
 class UnsupportedError(Exception):
     """An assertion that says what concrete states are not made for."""
+
+
+KNOWN: frozenset[Feature] = frozenset()
+"""The parts of the annotation language, beyond the first ones, that fragments are run with."""
+
+
+def refuse_features(fragment: Fragment) -> None:
+    """Raise UnsupportedError if there is a part of the annotation that is not known here."""
+    for feature, where in features(fragment):
+        if feature not in KNOWN:
+            raise UnsupportedError(f"{feature.value} yet (line {where.line})")
 
 
 def split(items: tuple[Assertion, ...], space: Expr) -> Parts:

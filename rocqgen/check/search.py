@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rocqgen.check.choice import Choice
 from rocqgen.check.limits import SECONDS, STATES
-from rocqgen.check.parts import Subject, UnsupportedError
+from rocqgen.check.parts import Subject, UnsupportedError, refuse_features
 from rocqgen.check.resident import Conflict, reside
 from rocqgen.check.result import Result, Verdict, Why
 from rocqgen.check.run import Halted, Machine, Run, Undecided, Wrong, run
@@ -54,6 +54,7 @@ def replay(fragment: Fragment, choice: dict[str, Any], options: Options | None =
     options = options or Options()
     began = time.monotonic()
     try:
+        refuse_features(fragment)
         chosen = Choice.from_json(choice)
         resident = reside(subject, chosen)
     except (
@@ -122,6 +123,7 @@ class _Check:
 
     def check(self) -> Result:
         try:
+            refuse_features(self.fragment)
             return self._check()
         except UnsupportedError as error:
             return self._plain(Verdict.UNKNOWN, 0, f"no states are made for {error}")

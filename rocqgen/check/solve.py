@@ -39,6 +39,7 @@ from rocqgen.source.spec import (
     PhysPt,
     Pure,
     Rel,
+    Select,
     Sort,
     Var,
 )
@@ -330,6 +331,8 @@ class Solver:
             case Bin():
                 left, right = self.word(expr.left), self.word(expr.right)
                 return _OPERATIONS[expr.op](left, right)
+            case Select():
+                raise TypeError("elements of arrays have no values yet")
 
     def _fact(self, fact: Pure) -> Any:
         return relation(fact.rel, self.word(fact.left), self.word(fact.right))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Final
 
-from rocqgen.source.spec import Bin, BinOp, Expr, Frac, FracVar, Label, Lit, Pure, Rel, Var
+from rocqgen.source.spec import Bin, BinOp, Expr, Frac, FracVar, Label, Lit, Pure, Rel, Select, Var
 
 MASK: Final = (1 << 64) - 1
 PAGE: Final = 1 << 12
@@ -27,6 +27,8 @@ def value(expr: Expr, words: Mapping[str, int]) -> int:
         return expr.value
     if isinstance(expr, Label):
         return (words[ENTRY] + expr.offset) & MASK
+    if isinstance(expr, Select):
+        raise TypeError("elements of arrays have no values yet")
     return apply(expr.op, value(expr.left, words), value(expr.right, words))
 
 
@@ -73,6 +75,8 @@ def names(expr: Expr) -> Iterator[str]:
         case Bin():
             yield from names(expr.left)
             yield from names(expr.right)
+        case Select():
+            yield from names(expr.index)
         case Lit():
             pass
 

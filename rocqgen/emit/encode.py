@@ -35,6 +35,7 @@ from rocqgen.source.spec import (
     PhysPt,
     Pure,
     RegPt,
+    Select,
     Sort,
     Var,
     VirtPt,
@@ -98,6 +99,8 @@ class Numbering:
                 return mk_add(BASE, expr.offset)
             case Bin():
                 return mk_op(_OPS[expr.op], self.term(expr.left), self.term(expr.right))
+            case Select():
+                raise TypeError("elements of arrays are no terms yet")
 
     def share(self, frac: Frac) -> Share:
         """A fraction."""

@@ -16,7 +16,7 @@ from rocqgen.emit.entail import find_witnesses, match_state, similar_item, subst
 from rocqgen.emit.execute import run
 from rocqgen.emit.normal import ECst
 from rocqgen.emit.step import Path, Run
-from rocqgen.emit.support import refuse_unsupported
+from rocqgen.emit.support import refuse_features, refuse_unsupported
 from rocqgen.emit.symbolic import (
     Defs,
     Goal,
@@ -77,6 +77,7 @@ class Plan:
 def plan(fragment: Fragment) -> Plan:
     """Plan the proof of `fragment`; a UserError where the prover has no rule for an instruction."""
     spec, instrs = fragment.spec, fragment.instrs
+    refuse_features(fragment)
     refuse_unsupported(instrs)
     names = Numbering.of(spec.params)
     pre = encode(spec.pre, spec.space, names)

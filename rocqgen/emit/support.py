@@ -6,10 +6,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rocqgen.errors import UserError
+from rocqgen.source.features import Feature, features
 from rocqgen.source.machine import Imm, Instr, Mem, Op, Width
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from rocqgen.source.spec import Fragment
 
 _PLAIN = frozenset(
     {
@@ -51,6 +54,23 @@ EXPECTED = (
     + ", with 64 bits where an operand in memory is written, and mov to and from %cr3"
 )
 """What to tell someone whose instruction is refused."""
+
+
+KNOWN: frozenset[Feature] = frozenset()
+"""The parts of the annotation language, beyond the first ones, that theories are made for."""
+
+
+def refuse_features(fragment: Fragment) -> None:
+    """Raise a UserError at the first part of the annotation that no theory is made for."""
+    for feature, where in features(fragment):
+        if feature not in KNOWN:
+            raise UserError(
+                f"the prover does not support {feature.value} yet",
+                file=where.file,
+                line=where.line,
+                column=where.column,
+                expected="an annotation without them",
+            )
 
 
 def supported(instr: Instr) -> bool:

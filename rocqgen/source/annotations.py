@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, NoReturn, cast
 
 from lark import Lark, Token, Transformer_NonRecursive, v_args
 from lark.exceptions import UnexpectedInput, VisitError
+from lark.lark import PostLex
 
 from rocqgen.errors import UserError
 from rocqgen.source import raw
@@ -49,6 +51,16 @@ def parse_spec(file: str, pieces: tuple[Piece, ...]) -> raw.RawSpec:
     return cast(raw.RawSpec, _parse(file, pieces, "spec"))
 
 
+def parse_invariant(file: str, pieces: tuple[Piece, ...]) -> raw.RawInvariant:
+    """Parse the block in front of a label inside a fragment."""
+    return cast(raw.RawInvariant, _parse(file, pieces, "invariant"))
+
+
+def parse_assume(file: str, pieces: tuple[Piece, ...]) -> raw.RawAssume:
+    """Parse the contract of a function pointer."""
+    return cast(raw.RawAssume, _parse(file, pieces, "assume"))
+
+
 def parse_marks(file: str, piece: Piece) -> tuple[raw.RawMark, ...]:
     """Parse what stands at the end of an instruction's line."""
     return cast("tuple[raw.RawMark, ...]", _parse(file, (piece,), "marks"))
@@ -68,14 +80,29 @@ def refused(
     )
 
 
+class _Hard:
+    """Words that are keywords also where the parser could not take them: a missing part is then
+    found where the next one begins, and not where that ends."""
+
+    always_accept = (
+        *("SPEC", "FORALL", "SPACE", "REQUIRES", "EXIT", "EXISTS", "ENSURES", "CODE", "EMP", "AT"),
+        *("EXPECT", "NAME", "NUMBER"),
+    )
+
+    def process(self, stream: Iterator[Token]) -> Iterator[Token]:
+        """The tokens as they are."""
+        return stream
+
+
 @cache
 def _parser() -> Lark:
     grammar = Path(__file__).with_name("grammar.lark").read_text(encoding="utf-8")
     return Lark(
         grammar,
         parser="lalr",
-        lexer="basic",
-        start=["spec", "marks"],
+        lexer="contextual",
+        postlex=cast(PostLex, _Hard()),
+        start=["spec", "assume", "invariant", "marks"],
         propagate_positions=True,
         maybe_placeholders=True,
     )
@@ -145,8 +172,27 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         params = tuple(
             binder for part in parts if isinstance(part, _Forall) for binder in part.binders
         )
-        space, pre, *exits = (part for part in parts if not isinstance(part, _Forall))
-        return raw.RawSpec(params, space, pre, tuple(exits), self._at(meta))
+        space, platform, pre, *exits = (part for part in parts if not isinstance(part, _Forall))
+        return raw.RawSpec(params, space, platform, pre, tuple(exits), self._at(meta))
+
+    def assume(self, meta: Any, parts: list[Any]) -> raw.RawAssume:
+        name = parts[0]
+        params = tuple(
+            binder for part in parts if isinstance(part, _Forall) for binder in part.binders
+        )
+        space, pre, *exits = (part for part in parts[1:] if not isinstance(part, _Forall))
+        return raw.RawAssume(
+            str(name), self._at(name), params, space, pre, tuple(exits), self._at(meta)
+        )
+
+    def invariant(self, meta: Any, parts: list[Any]) -> raw.RawInvariant:
+        space, exists, holds = parts
+        return raw.RawInvariant(space, exists or (), holds, self._at(meta))
+
+    def platform(self, meta: Any, parts: list[Any]) -> raw.RawPlatform:
+        la57, width = parts
+        bits = None if width is None else self._count(width, "maxphyaddr 52")
+        return raw.RawPlatform(la57 is not None, bits, self._at(meta))
 
     def forall(self, _meta: Any, parts: list[Any]) -> _Forall:
         return _Forall(parts[0])
@@ -192,6 +238,44 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         writable = arrow.type == "CLAIM"
         return raw.RawClaim(va, pa, self._share(share, arrow), writable, self._at(meta))
 
+    def page_claim(self, meta: Any, parts: list[Any]) -> raw.RawClaim:
+        _, va, arrow, share, pa = parts
+        writable = arrow.type == "CLAIM"
+        given = self._share(share, arrow)
+        return raw.RawClaim(va, pa, given, writable, self._at(meta), page=True)
+
+    def entry(self, meta: Any, parts: list[Any]) -> raw.RawEntry:
+        addr, arrow, share, value, answers, claims, owes = parts
+        given = self._share(share, arrow)
+        return raw.RawEntry(addr, value, given, answers, claims, owes, self._at(meta))
+
+    def elements(self, meta: Any, parts: list[Any]) -> raw.RawElements:
+        addr, arrow, share, value, start = parts
+        given, place = self._share(share, arrow), self._at(meta)
+        if arrow.type == "PHYS":
+            return raw.RawElements(raw.RawPhysical(addr, value, given, place), start)
+        points = raw.RawVirtual(addr, value, given, arrow.type == "VIRT", place)
+        return raw.RawElements(points, start)
+
+    def walk(self, meta: Any, parts: list[Any]) -> raw.RawWalk:
+        _, va, root, depth, table = parts
+        number = self._count(depth, "level 4")
+        return raw.RawWalk(va, root, number, table, self._at(meta))
+
+    def page(self, meta: Any, parts: list[Any]) -> raw.RawPage:
+        va, root, level = parts
+        place = self._at(meta)
+        where = place if level is None else self._at(level)
+        return raw.RawPage(va, root, None if level is None else str(level), place, where)
+
+    def pages(self, _meta: Any, parts: list[raw.RawPage]) -> tuple[raw.RawPage, ...]:
+        return tuple(parts)
+
+    def answers(self, _meta: Any, parts: list[Any]) -> tuple[raw.RawPage, ...]:
+        return cast("tuple[raw.RawPage, ...]", parts[0])
+
+    claims = owes = answers
+
     def pure(self, meta: Any, parts: list[Any]) -> raw.RawPure:
         left, sign, right = parts
         rel, swap = _RELATIONS[str(sign)]
@@ -204,7 +288,7 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
             f"`{parts[1]}` is not an arrow",
             self._at(parts[1]),
             "`|->r` for a register, `|->v` or read-only `|->vr` for a virtual address, "
-            "`|->p` for a physical one",
+            "`|->p` for a physical one, `|->e` for an entry of a page table",
         )
 
     def at(self, meta: Any, parts: list[Any]) -> raw.RawAt:
@@ -254,12 +338,22 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         left, sign, right = parts
         depth = 1 + max(left.depth, right.depth)
         if depth > MAX_DEPTH:
-            raise refused(
-                f"the expression has more than {MAX_DEPTH} operations inside one another",
-                self._at(sign),
-                "smaller expressions: give parts of it names, with `x = ...`",
-            )
+            raise self._too_deep(self._at(sign))
         return raw.RawBin(BinOp(str(sign)), left, right, self._at(meta), depth)
+
+    def index(self, meta: Any, parts: list[Any]) -> raw.RawIndex:
+        base, index = parts
+        depth = 1 + max(base.depth, index.depth)
+        if depth > MAX_DEPTH:
+            raise self._too_deep(self._at(meta))
+        return raw.RawIndex(base, index, self._at(meta), depth)
+
+    def _too_deep(self, place: Location) -> UserError:
+        return refused(
+            f"the expression has more than {MAX_DEPTH} operations inside one another",
+            place,
+            "smaller expressions: give parts of it names, with `x = ...`",
+        )
 
     def name(self, _meta: Any, parts: list[Token]) -> raw.RawName:
         return raw.RawName(str(parts[0]), self._at(parts[0]))
@@ -286,6 +380,14 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
             )
         return sign * value % WORD
 
+    def _count(self, token: Token, example: str) -> int:
+        value = _decimal(str(token))
+        if value is None or value >= WORD:
+            raise refused(
+                f"`{token}` is not a number", self._at(token), "a decimal number", example
+            )
+        return value
+
     def percent(self, _meta: Any, parts: list[Token]) -> NoReturn:
         raise refused(
             f"unexpected `{parts[0]}`",
@@ -299,8 +401,43 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
     def marks(self, _meta: Any, parts: list[raw.RawMark]) -> tuple[raw.RawMark, ...]:
         return tuple(parts)
 
-    def at_mark(self, meta: Any, parts: list[raw.RawExpr]) -> raw.RawHint:
+    def at_mark(self, meta: Any, parts: list[raw.RawPlace]) -> raw.RawHint:
         return raw.RawHint(tuple(parts), self._at(meta))
+
+    def place(self, _meta: Any, parts: list[Any]) -> raw.RawPlace:
+        address, via = parts
+        return raw.RawPlace(address, via)
+
+    def ghost_mark(self, meta: Any, parts: list[Any]) -> raw.RawGhost:
+        when, action = parts
+        return raw.RawGhost(when.type == "THEN", action, self._at(meta))
+
+    def claim_page(self, meta: Any, parts: list[Any]) -> raw.RawAction:
+        given = tuple(part for part in parts if part is not None)
+        return raw.RawAction("claim", given, (), self._at(meta))
+
+    def unclaim_page(self, meta: Any, parts: list[Any]) -> raw.RawAction:
+        return raw.RawAction("unclaim", tuple(parts), (), self._at(meta))
+
+    def open_entry(self, meta: Any, parts: list[Any]) -> raw.RawAction:
+        addr, pages = parts
+        return raw.RawAction("open", (addr,), pages, self._at(meta))
+
+    def answer_page(self, meta: Any, parts: list[Any]) -> raw.RawAction:
+        addr, page = parts
+        return raw.RawAction("answer", (addr,), (page,), self._at(meta))
+
+    def new_entry(self, meta: Any, parts: list[Any]) -> raw.RawAction:
+        return raw.RawAction("cell", tuple(parts), (), self._at(meta))
+
+    def drop(self, meta: Any, parts: list[Any]) -> raw.RawAction:
+        return raw.RawAction("drop", tuple(parts), (), self._at(meta))
+
+    def split_block(self, meta: Any, parts: list[Any]) -> raw.RawAction:
+        return raw.RawAction("split", tuple(parts), (), self._at(meta))
+
+    def join_blocks(self, meta: Any, parts: list[Any]) -> raw.RawAction:
+        return raw.RawAction("join", tuple(parts), (), self._at(meta))
 
     def expect_mark(self, meta: Any, parts: list[Token]) -> raw.RawExpect:
         if parts[0] != "failed":

@@ -18,15 +18,37 @@ _QUIET = re.compile(
 )
 
 
+_WORD = re.compile(r"\s*(?P<word>spec|invariant|assume)\b")
+"""The word that a block begins with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A block of `#@` lines and the entry label below it."""
+    """A block of `#@` lines and the label below it: an entry, or what an invariant holds at."""
 
     pieces: tuple[Piece, ...]
     location: Location
     entry: str
     entry_location: Location
     doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assumed:
+    """A block of `#@` lines that begins with `assume`; it belongs to no label."""
+
+    pieces: tuple[Piece, ...]
+    location: Location
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """The blocks of a file by the words that they begin with, each kind in its order."""
+
+    specs: tuple[Block, ...]
+    invariants: tuple[Block, ...]
+    assumed: tuple[Assumed, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +68,43 @@ def find_marks(source: SourceText) -> tuple[LineMark, ...]:
     )
 
 
-def find_blocks(source: SourceText) -> tuple[Block, ...]:
-    """The blocks of a file, each with its entry label.
+def find_blocks(source: SourceText) -> Blocks:
+    """The blocks of a file, each with its label.
 
-    A block that no label follows before code, data or the next block is a `UserError`.
+    A block that no label follows before code, data or the next block is a `UserError`, but for the
+    contract of a function pointer.
     """
     runs: list[list[Comment]] = []
     for comment in source.comments:
         if not comment.own_line or not comment.text.startswith("@"):
             continue
-        if runs and runs[-1][-1].line == comment.line - 1:
+        # A contract ends where the next block begins, also without a line between them.
+        ends = bool(runs) and _word(runs[-1][0]) == "assume" and _word(comment) is not None
+        if runs and runs[-1][-1].line == comment.line - 1 and not ends:
             runs[-1].append(comment)
         else:
             runs.append([comment])
     starts = {run[0].line for run in runs}
-    return tuple(_block(source, run, starts) for run in runs)
+    assumed = [run for run in runs if _word(run[0]) == "assume"]
+    labelled = [(_word(run[0]), run) for run in runs if _word(run[0]) != "assume"]
+    return Blocks(
+        tuple(_block(source, run, starts) for word, run in labelled if word != "invariant"),
+        tuple(_block(source, run, starts) for word, run in labelled if word == "invariant"),
+        tuple(
+            Assumed(
+                tuple(_piece(comment) for comment in run),
+                Location(source.path, run[0].line, run[0].column),
+                _doc(source, run[0].line),
+            )
+            for run in assumed
+        ),
+    )
+
+
+def _word(comment: Comment) -> str | None:
+    """The word that begins a block, if the line begins with one."""
+    found = _WORD.match(comment.text[1:])
+    return found["word"] if found else None
 
 
 def _piece(comment: Comment) -> Piece:

@@ -14,8 +14,26 @@ from rocqgen.source.location import Location
 from rocqgen.source.machine import Instr, Mem, Op
 from rocqgen.source.object import ObjectCode
 from rocqgen.source.reserved import IDENTIFIER, why_refused
-from rocqgen.source.scope import Labels, check_hint, check_spec
-from rocqgen.source.spec import At, Claim, Expectation, Expr, Fragment, Hint, Label, Spec, VirtPt
+from rocqgen.source.resolve import Labels
+from rocqgen.source.scope import Place, check_ghost, check_hint, check_spec
+from rocqgen.source.spec import (
+    Assertion,
+    At,
+    Claim,
+    Entry,
+    Expectation,
+    Expr,
+    Fragment,
+    Ghost,
+    Hint,
+    Label,
+    PhysPt,
+    Spec,
+    VirtPt,
+)
+from rocqgen.source.spec import (
+    Block as Words,
+)
 from rocqgen.source.terms import normal
 
 
@@ -73,8 +91,17 @@ def end_of(code: ObjectCode, entry: str, start: int, later: list[int]) -> int:
     return min(ends)
 
 
-def build_fragment(part: Part, block: Block, spec: raw.RawSpec, notes: Sequence[Note]) -> Fragment:
-    """The fragment of one block; `notes` whose lines are those of its instructions are used."""
+def build_fragment(
+    part: Part,
+    block: Block,
+    spec: raw.RawSpec,
+    notes: Sequence[Note],
+    invariants: Sequence[Place] = (),
+) -> Fragment:
+    """The fragment of one block; `notes` whose lines are those of its instructions are used.
+
+    The offsets of `invariants` count from the entry.
+    """
     if part.start == part.end:
         raise refused(
             f"there is no code behind `{block.entry}`", block.entry_location, "an instruction"
@@ -87,9 +114,11 @@ def build_fragment(part: Part, block: Block, spec: raw.RawSpec, notes: Sequence[
     }
     outside = frozenset(part.code.symbols) | part.code.elsewhere
     scope = Labels(labels, outside - set(labels))
-    checked = check_spec(spec, scope)
+    checked = check_spec(spec, scope, invariants)
     _check_exits(checked, instrs)
+    _check_invariants(checked, instrs)
     hints: list[Hint] = []
+    ghosts: list[Ghost] = []
     expect: Expectation | None = None
     for note in notes:
         place = note.mark.location
@@ -104,6 +133,9 @@ def build_fragment(part: Part, block: Block, spec: raw.RawSpec, notes: Sequence[
         for item in note.items:
             if isinstance(item, raw.RawHint):
                 hints += _hints(item, here, checked, scope)
+            elif isinstance(item, raw.RawGhost):
+                instr = here[-1] if item.after else here[0]
+                ghosts.append(check_ghost(item, instr.offset, checked, scope))
             elif expect is not None:
                 raise refused(
                     f"a second expectation; the first is in line {expect.location.line}",
@@ -124,7 +156,7 @@ def build_fragment(part: Part, block: Block, spec: raw.RawSpec, notes: Sequence[
                 key=lambda pair: (pair[1], pair[0]),
             )
         ),
-        spec=replace(checked, hints=tuple(hints)),
+        spec=replace(checked, hints=tuple(hints), ghosts=tuple(ghosts)),
         location=block.entry_location,
         expect=expect,
     )
@@ -147,6 +179,31 @@ def _check_exits(spec: Spec, instrs: tuple[Instr, ...]) -> None:
                     item.address.location,
                     "an exit that is not where the code begins",
                 )
+
+
+def _check_invariants(spec: Spec, instrs: tuple[Instr, ...]) -> None:
+    """An invariant holds where an instruction begins, and there is one for each place."""
+    starts = {instr.offset for instr in instrs}
+    seen: dict[int, Location] = {}
+    for item in spec.invariants:
+        if item.offset not in starts:
+            raise refused(
+                f"no instruction begins at {_shown(item.label, item.offset)}",
+                item.location,
+                "an invariant in front of a label with an instruction behind it",
+            )
+        if item.offset in seen:
+            raise refused(
+                f"a second invariant for one instruction; the first is in line "
+                f"{seen[item.offset].line}",
+                item.location,
+                "one invariant for each place",
+            )
+        seen[item.offset] = item.location
+
+
+def _shown(label: str | None, offset: int) -> str:
+    return f"`{label}`" if label is not None else f"the offset {offset:#x}"
 
 
 _IMPLICIT = {Op.PUSH, Op.POP, Op.CALL, Op.RET, Op.LEAVE, Op.REP_STOSQ}
@@ -172,29 +229,55 @@ def _hints(item: raw.RawHint, here: list[Instr], spec: Spec, scope: Labels) -> t
             "`at` on the line of one instruction that accesses memory",
         )
     instr = candidates[0]
-    if len(item.addresses) != accesses(instr):
+    if len(item.places) != accesses(instr):
         raise refused(
-            f"`at` with {len(item.addresses)} addresses",
+            f"`at` with {len(item.places)} addresses",
             item.location,
             f"{accesses(instr)}: one for each memory access of `{instr.text}`, in order",
         )
     hints = check_hint(item, instr.offset, spec, scope)
-    known = {normal(address) for address in _addresses(spec)}
+    virtual = {normal(address) for address in _addresses(spec)}
+    physical = {normal(address) for address in _physical(spec)}
     for hint in hints:
-        if normal(hint.address) not in known:
+        if hint.via is not None and normal(hint.address) not in virtual | physical:
+            raise refused(
+                "nothing is known of this address",
+                hint.address.location,
+                "the address of an entry, a points-to or a block behind `requires` or `holds`",
+            )
+        place = hint.address if hint.via is None else hint.via
+        if normal(place) not in virtual:
             raise refused(
                 "the precondition has nothing at this address",
-                hint.address.location,
-                "the address of a virtual points-to or of a claim behind `requires`",
+                place.location,
+                "the address of a virtual points-to, block or claim behind `requires` or `holds`",
+                "at ADDRESS via PAGE, for what lies at a physical address"
+                if normal(place) in physical
+                else None,
             )
     return hints
 
 
+def _assertions(spec: Spec) -> Iterator[Assertion]:
+    """What is known in front of an instruction, without what steps and calls on the way bring."""
+    for items in (spec.pre, *(item.holds for item in spec.invariants)):
+        for item in items:
+            yield from item.items if isinstance(item, At) else (item,)
+
+
 def _addresses(spec: Spec) -> Iterator[Expr]:
-    """The virtual addresses that the precondition knows, in any space."""
-    for item in spec.pre:
-        for inner in item.items if isinstance(item, At) else (item,):
-            if isinstance(inner, VirtPt):
-                yield inner.addr
-            elif isinstance(inner, Claim):
-                yield inner.va
+    """The virtual addresses that are known, in any space."""
+    for item in _assertions(spec):
+        match item:
+            case VirtPt() | Words(virtual=True):
+                yield item.addr
+            case Claim():
+                yield item.va
+            case _:
+                pass
+
+
+def _physical(spec: Spec) -> Iterator[Expr]:
+    for item in _assertions(spec):
+        if isinstance(item, PhysPt | Entry) or (isinstance(item, Words) and not item.virtual):
+            yield item.addr

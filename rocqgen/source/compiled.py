@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
 from rocqgen.errors import UserError
 from rocqgen.exits import ExitCode
-from rocqgen.source.annotations import refused
+from rocqgen.source.annotations import parse_invariant, refused
 from rocqgen.source.build import (
     Note,
     Part,
@@ -19,9 +20,11 @@ from rocqgen.source.build import (
     parse_block,
     parse_note,
 )
+from rocqgen.source.calls import Placed, assume, link
 from rocqgen.source.decode import disassemble
 from rocqgen.source.location import Location
 from rocqgen.source.object import ObjectCode, read_program
+from rocqgen.source.scope import Place
 from rocqgen.source.spec import Fragment
 from rocqgen.source.specfile import SpecBlock, SpecFile, read_spec_file
 
@@ -57,7 +60,7 @@ def load_compiled(path: str | Path) -> tuple[Fragment, ...]:
     program = read_program(data, spec.object_path)
     digest = hashlib.sha256(spec.digest.encode() + data).hexdigest()
     seen: dict[str, Location] = {}
-    fragments = []
+    placed = []
     for one in spec.blocks:
         name, place = one.block.entry, one.block.entry_location
         if name in seen:
@@ -67,8 +70,10 @@ def load_compiled(path: str | Path) -> tuple[Fragment, ...]:
                 "one block for each function",
             )
         seen[name] = place
-        fragments.append(_fragment(spec, one, program, digest))
-    return tuple(fragments)
+        placed.append(_fragment(spec, one, program, digest))
+    fragments = assume(spec.path, spec.assumed, [one.fragment for one in placed])
+    pairs = zip(placed, fragments, strict=True)
+    return link([replace(one, fragment=fragment) for one, fragment in pairs])
 
 
 def _read(spec: SpecFile) -> bytes:
@@ -87,7 +92,7 @@ def _read(spec: SpecFile) -> bytes:
 
 def _fragment(
     spec: SpecFile, one: SpecBlock, program: dict[str, ObjectCode], digest: str
-) -> Fragment:
+) -> Placed:
     block = one.block
     check_entry(block)
     code = program.get(block.entry)
@@ -105,9 +110,12 @@ def _fragment(
     raw = parse_block(spec.path, block)
     notes = [parse_note(spec.path, mark) for _, mark in one.marks]
     part = Part(code, start, end, _Where(one, code, start), spec.path, digest)
-    fragment = build_fragment(part, block, raw, notes)
+    invariants = [
+        Place(offset, None, parse_invariant(spec.path, pieces)) for offset, pieces in one.invariants
+    ]
+    fragment = build_fragment(part, block, raw, notes, invariants)
     _refuse_unused(one, notes)
-    return fragment
+    return Placed(id(code), start, fragment)
 
 
 class _Where:

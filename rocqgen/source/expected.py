@@ -16,18 +16,36 @@ _TOKENS = {
     "_SEP": "`*` and another assertion",
     "NUMBER": "a number",
     "NAME": "a name",
+    "IN": "`in ROOT`",
+    "LEVEL": "`level 4k`",
+    "FROM": "`from`",
+    "FOR": "`for PAGES`",
+    "VIA": "`via PAGE`",
+    "THROUGH": "`through ENTRIES`",
+    "ANSWERS": "`answers PAGES`",
+    "CLAIMS": "`claims PAGES`",
+    "OWES": "`owes PAGES`",
     "AT": "`at ADDRESS`",
     "EXPECT": "`expect failed`",
+    "FIRST": "`first STEP`",
+    "THEN": "`then STEP`",
+    "_CLAIM": "a step: `claim`, `unclaim`, `open`, `answer`, `cell`, `drop`, `split` or `join`",
     "SPEC": "`spec`",
+    "ASSUME": "`assume NAME`",
+    "INVARIANT": "`invariant`",
+    "PLATFORM": "`platform`",
+    "LA57": "`la57`",
+    "MAXPHYADDR": "`maxphyaddr N`",
     "FORALL": "`forall NAMES : SORT`",
     "SPACE": "`space ROOT`",
     "REQUIRES": "`requires ASSERTION`",
     "EXIT": "`exit ADDRESS`",
     "EXISTS": "`exists NAMES : SORT`",
     "ENSURES": "`ensures ASSERTION`",
+    "HOLDS": "`holds ASSERTION`",
     "$END": "the end of the annotation",
 }
-_ARROWS = {"REG", "VIRT", "VIRT_RO", "PHYS", "CLAIM", "CLAIM_RO", "ARROW"}
+_ARROWS = {"REG", "VIRT", "VIRT_RO", "PHYS", "ENTRY", "CLAIM", "CLAIM_RO", "ARROW"}
 _RELATIONS = {"EQ", "NE", "LT", "LE", "GT", "GE"}
 _OPERATORS = {"PLUS", "MINUS", "AMP", "PIPE", "CARET", "SHL", "SHR"}
 _EXPRESSION = {"NAME", "NUMBER", "MINUS", "PERCENT", "LPAR"}
@@ -49,26 +67,35 @@ _WRITE_INSTEAD = {
 }
 
 
+_STARTS = {
+    "spec": "a spec block",
+    "assume": "the contract of a function pointer: `assume NAME ...`",
+    "invariant": "`invariant` and what holds there",
+    "marks": "`at ADDRESS`, `expect failed`, `first STEP` or `then STEP`",
+}
+
+
 def describe(accepted: set[str], start: str) -> str | None:
     """What could stand there, given the names of the tokens that the parser accepts."""
     left = set(accepted)
     words = []
     if {"EMP", "CODE"} <= left:
         words.append(_ASSERTION)
-        left -= _EXPRESSION | {"EMP", "CODE", "LSQB"}
+        left -= _EXPRESSION | {"EMP", "CODE", "LSQB", "PAGE", "WALK"}
     elif left >= _EXPRESSION:
         words.append("an expression (a name, a number, or one in parentheses)")
         left -= _EXPRESSION
     if left & _ARROWS:
-        words.append("an arrow (`|->r`, `|->v`, `|->vr`, `|->p`, `~>`, `~>r`)")
+        words.append("an arrow (`|->r`, `|->v`, `|->vr`, `|->p`, `|->e`, `~>`, `~>r`)")
         words.append("a relation (`=`, `!=`, `<`, `<=`, `>`, `>=`)")
         left -= _ARROWS | _RELATIONS
+    left.discard("LSQB")  # a block or an element: rarely what is missing
     if left & _OPERATORS:
         words.append("an operator (`+`, `-`, `&`, `|`, `^`, `<<`, `>>`)")
         left -= _OPERATORS
     words += [_TOKENS[name] for name in _TOKENS if name in left]
     if not words:
-        return "a spec block" if start == "spec" else "`at ADDRESS` or `expect failed`"
+        return _STARTS.get(start)
     return ", or ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
 
 

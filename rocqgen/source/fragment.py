@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 from rocqgen.errors import UserError
 from rocqgen.exits import ExitCode
-from rocqgen.source.annotations import refused
+from rocqgen.source.annotations import parse_invariant, refused
 from rocqgen.source.assemble import assemble
-from rocqgen.source.blocks import Block, LineMark, find_blocks, find_marks
+from rocqgen.source.blocks import Block, Blocks, LineMark, find_blocks, find_marks
 from rocqgen.source.build import (
     Note,
     Part,
@@ -20,9 +21,11 @@ from rocqgen.source.build import (
     parse_block,
     parse_note,
 )
+from rocqgen.source.calls import Placed, assume, link
 from rocqgen.source.compiled import is_elf, load_compiled
 from rocqgen.source.location import Location
 from rocqgen.source.object import ObjectCode, read_object
+from rocqgen.source.scope import Place
 from rocqgen.source.spec import Fragment
 from rocqgen.source.text import SourceText, read_source
 
@@ -57,15 +60,19 @@ def _beside(path: str | Path) -> Path:
 
 def _load_assembly(path: str | Path) -> tuple[Fragment, ...]:
     source = read_source(path)
-    blocks, marks = find_blocks(source), find_marks(source)
+    found, marks = find_blocks(source), find_marks(source)
+    blocks = found.specs
     if not blocks:
-        _refuse_bare(source, marks)
+        _refuse_bare(source, found, marks)
     specs = [parse_block(source.path, block) for block in blocks]
     notes = [parse_note(source.path, mark) for mark in marks]
+    loops = [parse_invariant(source.path, block.pieces) for block in found.invariants]
     code = read_object(assemble(source.path), source.path)
     entries = [_entry(block, code) for block in blocks]
     order = sorted(range(len(blocks)), key=lambda k: entries[k])
-    fragments = []
+    places = [_label(block, code) for block in found.invariants]
+    left = set(range(len(places)))
+    placed = []
     for position, k in enumerate(order):
         later = [entries[other] for other in order[position + 1 :]]
         if later and later[0] == entries[k]:
@@ -78,9 +85,30 @@ def _load_assembly(path: str | Path) -> tuple[Fragment, ...]:
         end = end_of(code, blocks[k].entry, entries[k], later)
         where = _Where(source, code, blocks[k].entry_location)
         part = Part(code, entries[k], end, where, source.path, source.digest)
-        fragments.append(build_fragment(part, blocks[k], specs[k], notes))
+        mine = [n for n, place in enumerate(places) if entries[k] <= place < end]
+        left -= set(mine)
+        invariants = [
+            Place(places[n] - entries[k], found.invariants[n].entry, loops[n]) for n in mine
+        ]
+        fragment = build_fragment(part, blocks[k], specs[k], notes, invariants)
+        placed.append(Placed("", entries[k], fragment))
     _refuse_unused(notes)
-    return tuple(fragments)
+    for n in sorted(left):
+        raise refused(
+            f"the label `{found.invariants[n].entry}` is in no fragment",
+            found.invariants[n].location,
+            "an invariant in front of a label of the code behind an annotated entry",
+        )
+    return link(
+        [
+            replace(one, fragment=fragment)
+            for one, fragment in zip(
+                placed,
+                assume(source.path, found.assumed, [one.fragment for one in placed]),
+                strict=True,
+            )
+        ]
+    )
 
 
 class _Where:
@@ -114,16 +142,33 @@ def _refuse_unused(notes: list[Note]) -> None:
             )
 
 
-def _refuse_bare(source: SourceText, marks: tuple[LineMark, ...]) -> NoReturn:
-    place = marks[0].location if marks else Location(source.path, 1)
+def _refuse_bare(source: SourceText, found: Blocks, marks: tuple[LineMark, ...]) -> NoReturn:
+    places = [one.location for one in found.invariants]
+    places += [one.location for one in found.assumed]
+    places += [one.location for one in marks]
+    place = min(places, default=Location(source.path, 1))
     raise UserError(
         "no entry is annotated",
         file=place.file,
         line=place.line,
         column=place.column,
         expected="lines that begin with `#@ spec` in front of a label (docs/annotations.md)",
-        exit_code=ExitCode.USAGE if marks else ExitCode.NOTHING_FOUND,
+        exit_code=ExitCode.USAGE if places else ExitCode.NOTHING_FOUND,
     )
+
+
+def _label(block: Block, code: ObjectCode) -> int:
+    """The offset in `.text` of the label that an invariant holds at."""
+    if block.entry not in code.symbols:
+        number = block.entry.isdigit()
+        raise refused(
+            f"the label `{block.entry}` is "
+            + ("a number, which several places may have" if number else "not in the section .text"),
+            block.entry_location,
+            "a label with a name, in front of code in .text",
+            f".L{block.entry}" if number else None,
+        )
+    return code.symbols[block.entry].offset
 
 
 def _entry(block: Block, code: ObjectCode) -> int:

@@ -7,27 +7,51 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from rocqgen.source.spec import (
+    Action,
+    AnswerPage,
+    AnyWords,
     Assertion,
     At,
     Bin,
     BinOp,
+    Block,
     Claim,
+    ClaimPage,
     Code,
+    Content,
+    Contract,
+    Drop,
+    Elements,
+    Entry,
+    Everywhere,
     Exit,
     Expr,
+    Fill,
     Frac,
     FracLit,
+    Ghost,
     Hint,
+    Invariant,
+    JoinBlocks,
     Label,
+    Level,
     Lit,
     Name,
+    NewEntry,
+    OpenEntry,
+    Page,
+    Pages,
     PhysPt,
     Pure,
     RegPt,
     Rel,
+    Select,
     Spec,
+    SplitBlock,
+    UnclaimPage,
     Var,
     VirtPt,
+    Walk,
 )
 
 WIDTH = 96
@@ -42,6 +66,7 @@ class Spelling:
     virt: str
     virt_ro: str
     phys: str
+    entry: str
     claim: str
     claim_ro: str
     star: str
@@ -49,8 +74,8 @@ class Spelling:
     le: str
 
 
-ASCII = Spelling("|->r", "|->v", "|->vr", "|->p", "~>", "~>r", "*", "!=", "<=")
-UNICODE = Spelling("↦ᵣ", "↦ᵥ", "↦ᵥʳ", "↦ₚ", "⇝", "⇝ʳ", "∗", "≠", "≤")
+ASCII = Spelling("|->r", "|->v", "|->vr", "|->p", "|->e", "~>", "~>r", "*", "!=", "<=")
+UNICODE = Spelling("↦ᵣ", "↦ᵥ", "↦ᵥʳ", "↦ₚ", "↦ₑ", "⇝", "⇝ʳ", "∗", "≠", "≤")
 
 # From loose to tight, as in Python.
 _PRECEDENCE = {
@@ -65,13 +90,41 @@ _PRECEDENCE = {
 
 
 def print_spec(spec: Spec, spelling: Spelling = ASCII) -> str:
-    """The block for `spec`, without comment markers and without its hints."""
+    """The block for `spec`, without comment markers, its invariants and its marks."""
     lines = ["spec"]
     if spec.params:
         lines += _binders("forall", spec.params, "  ")
-    lines += [f"  space {print_expr(spec.space)}", "  requires"]
-    lines += _assertion(spec.pre, spelling, "    ")
-    for item in spec.exits:
+    lines.append(f"  space {print_expr(spec.space)}")
+    if spec.platform is not None:
+        five = "la57 " if spec.platform.la57 else ""
+        lines.append(f"  platform {five}maxphyaddr {spec.platform.maxphyaddr}")
+    return _clauses(lines, spec.pre, spec.exits, spelling)
+
+
+def print_contract(contract: Contract, spelling: Spelling = ASCII) -> str:
+    """The block for what is assumed of a function pointer, without comment markers."""
+    lines = [f"assume {contract.name}"]
+    if contract.params:
+        lines += _binders("forall", contract.params, "  ")
+    lines.append(f"  space {print_expr(contract.space)}")
+    return _clauses(lines, contract.pre, contract.exits, spelling)
+
+
+def print_invariant(invariant: Invariant, spelling: Spelling = ASCII) -> str:
+    """The block for an invariant, without comment markers and label."""
+    lines = [f"invariant space {print_expr(invariant.space)}"]
+    if invariant.exists:
+        lines += _binders("exists", invariant.exists, "  ")
+    lines += ["  holds", *_assertion(invariant.holds, spelling, "    ")]
+    return "\n".join(lines) + "\n"
+
+
+def _clauses(
+    lines: list[str], pre: tuple[Assertion, ...], exits: tuple[Exit, ...], spelling: Spelling
+) -> str:
+    """What follows the clauses in `lines`."""
+    lines += ["  requires", *_assertion(pre, spelling, "    ")]
+    for item in exits:
         lines += _exit(item, spelling)
     return "\n".join(lines) + "\n"
 
@@ -83,7 +136,41 @@ def print_item(item: Assertion, spelling: Spelling = ASCII) -> str:
 
 def print_hints(hints: tuple[Hint, ...]) -> str:
     """The mark for the hints of one instruction, without comment marker."""
-    return "at " + ", ".join(print_expr(hint.address) for hint in hints)
+    return "at " + ", ".join(_place(hint) for hint in hints)
+
+
+def _place(hint: Hint) -> str:
+    text = print_expr(hint.address)
+    if hint.index is not None:
+        text = _indexed(hint.address, hint.index)
+    return text if hint.via is None else f"{text} via {print_expr(hint.via)}"
+
+
+def print_ghost(ghost: Ghost) -> str:
+    """The mark for a step of the proof alone, without comment marker."""
+    return f"{'then' if ghost.after else 'first'} {_action(ghost.action)}"
+
+
+def _action(action: Action) -> str:
+    match action:
+        case ClaimPage():
+            path = ", ".join(map(print_expr, action.through))
+            through = f" through {path}" if path else ""
+            return f"claim {print_expr(action.va)} in {print_expr(action.root)}{through}"
+        case UnclaimPage():
+            return f"unclaim {print_expr(action.va)} in {print_expr(action.root)}"
+        case OpenEntry():
+            return f"open {print_expr(action.addr)} for {_pages(action.pages)}"
+        case AnswerPage():
+            return f"answer {print_expr(action.addr)} for {_page(action.page)}"
+        case NewEntry():
+            return f"cell {print_expr(action.addr)}"
+        case Drop():
+            return f"drop {print_expr(action.addr)}"
+        case SplitBlock():
+            return f"split {print_expr(action.addr)} at {print_expr(action.index)}"
+        case JoinBlocks():
+            return f"join {print_expr(action.addr)}"
 
 
 def _exit(item: Exit, spelling: Spelling) -> list[str]:
@@ -148,15 +235,6 @@ def _item(item: Assertion, spelling: Spelling) -> str:
     match item:
         case RegPt():
             return f"{item.reg.value} {spelling.reg} {print_expr(item.value)}"
-        case VirtPt():
-            arrow = spelling.virt if item.writable else spelling.virt_ro
-            return f"{print_expr(item.addr)} {arrow}{_share(item.frac)} {print_expr(item.value)}"
-        case PhysPt():
-            share = _share(item.frac)
-            return f"{print_expr(item.addr)} {spelling.phys}{share} {print_expr(item.value)}"
-        case Claim():
-            arrow = spelling.claim if item.writable else spelling.claim_ro
-            return f"{print_expr(item.va)} {arrow}{_share(item.frac)} {print_expr(item.pa)}"
         case Code():
             return f"code{_share(item.frac)}"
         case Pure():
@@ -165,6 +243,78 @@ def _item(item: Assertion, spelling: Spelling) -> str:
         case At():
             inner = f" {spelling.star} ".join(_item(one, spelling) for one in item.items)
             return f"[{print_expr(item.root)}] {{ {inner or 'emp'} }}"
+        case Walk():
+            va, root, table = map(print_expr, (item.va, item.root, item.table))
+            return f"walk {_free(va)} in {root} level {item.depth} from {table}"
+        case _:
+            return _memory(item, spelling)
+
+
+def _memory(item: VirtPt | PhysPt | Claim | Entry | Block, spelling: Spelling) -> str:
+    """What has an address, an arrow and a share."""
+    share = _share(item.frac)
+    match item:
+        case VirtPt():
+            arrow = spelling.virt if item.writable else spelling.virt_ro
+            return f"{print_expr(item.addr)} {arrow}{share} {print_expr(item.value)}"
+        case PhysPt():
+            return f"{print_expr(item.addr)} {spelling.phys}{share} {print_expr(item.value)}"
+        case Claim():
+            arrow = spelling.claim if item.writable else spelling.claim_ro
+            va, pa = print_expr(item.va), print_expr(item.pa)
+            left = f"page {_free(va)}" if item.page else va
+            return f"{left} {arrow}{share} {pa}"
+        case Entry():
+            head = f"{print_expr(item.addr)} {spelling.entry}{share} {print_expr(item.value)}"
+            lists = (("answers", item.answers), ("claims", item.claims), ("owes", item.owes))
+            return head + "".join(
+                f" {word} {_pages(pages)}"
+                for (word, pages), usual in zip(lists, (True, True, False), strict=True)
+                if not _usual(pages, usual)
+            )
+        case Block():
+            arrow = spelling.virt if item.writable else spelling.virt_ro
+            arrow = arrow if item.virtual else spelling.phys
+            return f"{_indexed(item.addr, item.count)} {arrow}{share} {_content(item.content)}"
+
+
+def _free(text: str) -> str:
+    """An expression behind `page` or `walk`, which no sign may follow."""
+    return f"({text})" if text.startswith("-") else text
+
+
+def _indexed(base: Expr, index: Expr) -> str:
+    """`base[index]`."""
+    return f"{_operand(base, 0, tight=True)}[{print_expr(index)}]"
+
+
+def _content(content: Content) -> str:
+    match content:
+        case AnyWords():
+            return "_"
+        case Fill():
+            return print_expr(content.value)
+        case Elements():
+            start = print_expr(content.start)
+            return content.array if start == "0" else f"{content.array} from {start}"
+
+
+def _usual(pages: Pages, everything: bool) -> bool:
+    """Whether a list of pages is what stands for one that is not written."""
+    if everything:
+        return len(pages) == 1 and isinstance(pages[0], Everywhere)
+    return not pages
+
+
+def _pages(pages: Pages) -> str:
+    return ", ".join(map(_page, pages)) or "none"
+
+
+def _page(page: Everywhere | Page) -> str:
+    if isinstance(page, Everywhere):
+        return "all"
+    sizes = {Level.K4: "4k", Level.M2: "2m", Level.G1: "1g"}
+    return f"{print_expr(page.va)} in {print_expr(page.root)} level {sizes[page.level]}"
 
 
 def _share(frac: Frac) -> str:
@@ -187,6 +337,8 @@ def print_expr(expr: Expr) -> str:
             own = _PRECEDENCE[expr.op]
             left, right = _operand(expr.left, own), _operand(expr.right, own, tight=True)
             return f"{left} {expr.op.value} {right}"
+        case Select():
+            return f"{expr.array}[{print_expr(expr.index)}]"
 
 
 def _operand(expr: Expr, parent: int, *, tight: bool = False) -> str:

@@ -38,7 +38,17 @@ class RawBin:
     depth: int
 
 
-RawExpr = RawName | RawLit | RawBin
+@dataclass(frozen=True, slots=True)
+class RawIndex:
+    """`base[index]`: an element of an array, or a block of words."""
+
+    base: RawExpr
+    index: RawExpr
+    location: Location
+    depth: int
+
+
+RawExpr = RawName | RawLit | RawBin | RawIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +93,14 @@ class RawPhysical:
 
 @dataclass(frozen=True, slots=True)
 class RawClaim:
-    """`va ~>{share} pa`."""
+    """`va ~>{share} pa`, and with `page` in front of it."""
 
     va: RawExpr
     pa: RawExpr
     share: RawShare
     writable: bool
     location: Location
+    page: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +122,49 @@ class RawPure:
 
 
 @dataclass(frozen=True, slots=True)
+class RawPage:
+    """`va in root level L`, or a lone name: `all` or `none`."""
+
+    va: RawExpr
+    root: RawExpr | None
+    level: str | None
+    location: Location
+    level_location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class RawEntry:
+    """`addr |->e{share} value answers ... claims ... owes ...`; None for what is not written."""
+
+    addr: RawExpr
+    value: RawExpr
+    share: RawShare
+    answers: tuple[RawPage, ...] | None
+    claims: tuple[RawPage, ...] | None
+    owes: tuple[RawPage, ...] | None
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class RawElements:
+    """`target |->v{share} array from start`; `points` is the same without `from`."""
+
+    points: RawVirtual | RawPhysical
+    start: RawExpr
+
+
+@dataclass(frozen=True, slots=True)
+class RawWalk:
+    """`walk va in root level depth from table`."""
+
+    va: RawExpr
+    root: RawExpr
+    depth: int
+    table: RawExpr
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
 class RawEmp:
     """`emp`."""
 
@@ -126,7 +180,19 @@ class RawAt:
     location: Location
 
 
-RawAtom = RawRegister | RawVirtual | RawPhysical | RawClaim | RawCode | RawPure | RawEmp | RawAt
+RawAtom = (
+    RawRegister
+    | RawVirtual
+    | RawPhysical
+    | RawClaim
+    | RawCode
+    | RawPure
+    | RawEmp
+    | RawAt
+    | RawEntry
+    | RawElements
+    | RawWalk
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +217,32 @@ class RawExit:
 
 
 @dataclass(frozen=True, slots=True)
+class RawPlatform:
+    """`platform la57 maxphyaddr N`; None for a width that is not written."""
+
+    la57: bool
+    maxphyaddr: int | None
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
 class RawSpec:
     """A whole block."""
 
+    params: tuple[RawBinder, ...]
+    space: RawExpr
+    platform: RawPlatform | None
+    pre: tuple[RawAtom, ...]
+    exits: tuple[RawExit, ...]
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class RawAssume:
+    """`assume name ...`."""
+
+    name: str
+    name_location: Location
     params: tuple[RawBinder, ...]
     space: RawExpr
     pre: tuple[RawAtom, ...]
@@ -162,10 +251,47 @@ class RawSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class RawInvariant:
+    """`invariant space root exists binders holds items`."""
+
+    space: RawExpr | None
+    exists: tuple[RawBinder, ...]
+    holds: tuple[RawAtom, ...]
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class RawPlace:
+    """`address via page`."""
+
+    address: RawExpr
+    via: RawExpr | None
+
+
+@dataclass(frozen=True, slots=True)
 class RawHint:
     """`at address`, one for each memory access of the instruction."""
 
-    addresses: tuple[RawExpr, ...]
+    places: tuple[RawPlace, ...]
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class RawAction:
+    """A step of the proof alone: `word` says which, with what stands behind it."""
+
+    word: str
+    exprs: tuple[RawExpr, ...]
+    pages: tuple[RawPage, ...]
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class RawGhost:
+    """`first action` or, with `after`, `then action`."""
+
+    after: bool
+    action: RawAction
     location: Location
 
 
@@ -177,4 +303,4 @@ class RawExpect:
     location: Location
 
 
-RawMark = RawHint | RawExpect
+RawMark = RawHint | RawExpect | RawGhost

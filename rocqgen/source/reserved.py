@@ -22,7 +22,7 @@ MAX_LENGTH = 64
 REGISTERS = {reg.value: reg for reg in Reg}
 """The registers that `|->r` accepts, by name."""
 
-_KEYWORDS = "spec forall space requires exit exists ensures code emp at expect invariant"
+_KEYWORDS = "spec forall space requires exit exists ensures code emp at expect invariant assume"
 KEYWORDS = frozenset(_KEYWORDS.split())
 """Words of the annotation language."""
 

@@ -6,19 +6,24 @@ A precondition of that kind would make any theorem true; a postcondition, none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from typing import NamedTuple
 
+from rocqgen.errors import UserError
 from rocqgen.source.annotations import refused
 from rocqgen.source.location import Location
 from rocqgen.source.spec import (
     Assertion,
     At,
+    Block,
     Claim,
     Code,
+    Entry,
     Expr,
     Frac,
     FracVar,
+    Lit,
     PhysPt,
     Var,
     VirtPt,
@@ -26,9 +31,20 @@ from rocqgen.source.spec import (
 from rocqgen.source.terms import WORD, normal
 
 _CELL = 8  # bytes behind one points-to
+_PAGE = 4096
+_WORDS = 512  # of a page
 
 _Key = tuple[str, str | None, object]
-_Item = tuple[_Key, int, Frac, Location]
+
+
+class _Item(NamedTuple):
+    """`size` bytes from `start` on of the thing that `key` names, and the share of them."""
+
+    key: _Key
+    start: int
+    size: int
+    frac: Frac
+    location: Location
 
 
 def check_shares(items: tuple[Assertion, ...], space: Expr) -> None:
@@ -38,45 +54,112 @@ def check_shares(items: tuple[Assertion, ...], space: Expr) -> None:
     are literals, or any fraction beside a whole.
     """
     owned = list(_owned(items, space))
-    for key, start, _, _ in owned:
-        covering = [item for item in owned if item[0] == key and (start - item[1]) % WORD < _CELL]
-        shares = [item[2] for item in covering]
-        literal = sum(
-            (Fraction(s.numerator, s.denominator) for s in shares if not isinstance(s, FracVar)),
-            start=Fraction(0),
-        )
-        named = any(isinstance(share, FracVar) for share in shares)
-        if literal > 1 or (literal == 1 and named):
-            places = sorted(item[3] for item in covering)
-            raise refused(
-                "no state satisfies this assertion: together with line "
-                f"{places[0].line}, column {places[0].column}, it owns more than the whole "
-                f"{_WHAT[key[0]]}",
-                places[-1],
+    for key, start, _, _, _ in owned:
+        covering = [
+            item for item in owned if item.key == key and (start - item.start) % WORD < item.size
+        ]
+        if _exceed(((item.frac, 1) for item in covering), 1):
+            raise _refuse(
+                covering,
+                _WHAT[key[0]],
                 "fractions of one thing that add up to at most 1, and addresses 8 bytes apart",
             )
+    _check_pages(items, space)
 
 
-_WHAT = {"translation": "mapping of an address", "physical": "memory cell", "code": "code"}
+def _exceed(shares: Iterable[tuple[Frac, int]], whole: int) -> bool:
+    """Whether shares, each with a factor, are more than the whole whatever the named ones are."""
+    literal, named = Fraction(0), False
+    for frac, factor in shares:
+        if isinstance(frac, FracVar):
+            named = True
+        else:
+            literal += factor * Fraction(frac.numerator, frac.denominator)
+    return literal > whole or (literal == whole and named)
+
+
+def _refuse(items: list[_Item], what: str, expected: str) -> UserError:
+    places = sorted(item.location for item in items)
+    return refused(
+        "no state satisfies this assertion: together with line "
+        f"{places[0].line}, column {places[0].column}, it owns more than the whole {what}",
+        places[-1],
+        expected,
+    )
+
+
+_WHAT = {
+    "translation": "mapping of an address",
+    "physical": "memory cell",
+    "code": "code",
+}
 
 
 def _owned(items: tuple[Assertion, ...], space: Expr) -> Iterator[_Item]:
     """What the items own: a key for things that can be the same, a position, the share."""
-    root = space.ident if isinstance(space, Var) else None
+    root = _root(space)
     for item in items:
         match item:
             case VirtPt():
                 terms, offset = normal(item.addr)
-                yield ("translation", root, terms), offset, item.frac, item.location
-            case Claim():
+                yield _Item(("translation", root, terms), offset, _CELL, item.frac, item.location)
+            case Claim(page=False):
                 terms, offset = normal(item.va)
-                yield ("translation", root, terms), offset, item.frac, item.location
-            case PhysPt():
+                yield _Item(("translation", root, terms), offset, _CELL, item.frac, item.location)
+            case PhysPt() | Entry():
                 terms, offset = normal(item.addr)
-                yield ("physical", None, terms), offset, item.frac, item.location
+                yield _Item(("physical", None, terms), offset, _CELL, item.frac, item.location)
+            case Block(count=Lit(value=count)):
+                terms, offset = normal(item.addr)
+                kind: _Key = ("translation", root, terms)
+                if not item.virtual:
+                    kind = ("physical", None, terms)
+                size = min(_CELL * count, WORD)
+                yield _Item(kind, offset, size, item.frac, item.location)
             case Code():
-                yield ("code", root, ()), 0, item.frac, item.location
+                yield _Item(("code", root, ()), 0, 1, item.frac, item.location)
             case At():
                 yield from _owned(item.items, item.root)
+            case _:
+                pass
+
+
+def _root(space: Expr) -> str | None:
+    return space.ident if isinstance(space, Var) else None
+
+
+def _check_pages(items: tuple[Assertion, ...], space: Expr) -> None:
+    """Check the claims of whole pages: 512 words, of which each claim inside takes a part."""
+    claims = list(_claims(items, space))
+    for item in claims:
+        if item.size != _PAGE:
+            continue
+        inside = [
+            one for one in claims if one.key == item.key and (one.start - item.start) % WORD < _PAGE
+        ]
+        if _exceed(((one.frac, one.size // _CELL) for one in inside), _WORDS):
+            raise _refuse(
+                inside,
+                "claim of the page",
+                "one claim of a page, which covers its 512 words, or shares that add up to it",
+            )
+
+
+def _claims(items: tuple[Assertion, ...], space: Expr) -> Iterator[_Item]:
+    """What the items own of translations."""
+    root = _root(space)
+    for item in items:
+        match item:
+            case Claim():
+                terms, offset = normal(item.va)
+                size = _PAGE if item.page else _CELL
+                key: _Key = ("translation", root, terms)
+                yield _Item(key, offset, size, item.frac, item.location)
+            case VirtPt():
+                terms, offset = normal(item.addr)
+                key = ("translation", root, terms)
+                yield _Item(key, offset, _CELL, item.frac, item.location)
+            case At():
+                yield from _claims(item.items, item.root)
             case _:
                 pass

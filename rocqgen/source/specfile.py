@@ -3,23 +3,28 @@
 
 It has one line `object "FILE"` that names the ELF file, and for each function a block that begins
 with `spec SYMBOL` and goes on like a block of `#@` lines.  Below a block stand its marks, each
-with the offset of an instruction from the symbol: `+0x1c: at p + 8`.
+with the offset of an instruction from the symbol: `+0x1c: at p + 8`.  Invariants stand there, too,
+and may have several lines: `+0x1c: invariant ...`.  Contracts of function pointers, which begin
+with `assume NAME`, are blocks of their own.
 """
 
 from __future__ import annotations
 
+import enum
 import hashlib
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rocqgen.source.annotations import Piece, refused
-from rocqgen.source.blocks import Block, LineMark
+from rocqgen.source.blocks import Assumed, Block, LineMark
 from rocqgen.source.location import Location
 from rocqgen.source.text import read_text
 
 _OBJECT = re.compile(r"\s*object\s+\"(?P<path>[^\"]+)\"\s*(?:#.*)?")
 _HEADER = re.compile(r"\s*spec(?P<symbol>\s+[A-Za-z_.$][A-Za-z0-9_.$]*)(?P<rest>.*)")
+_ASSUME = re.compile(r"\s*assume\b.*")
+_INVARIANT = re.compile(r"\s*invariant\b.*")
 _MARK = re.compile(r"\s*\+\s*(?P<offset>0[xX][0-9a-fA-F]{1,16}|[0-9]{1,16})\s*:(?P<rest>.*)")
 _SHAPE = (
     'a line `object "FILE"`, then blocks that begin with `spec SYMBOL`, each with its marks '
@@ -29,10 +34,12 @@ _SHAPE = (
 
 @dataclass(frozen=True, slots=True)
 class SpecBlock:
-    """The annotation of one function, and its marks with their offsets from its symbol."""
+    """The annotation of one function, its marks with their offsets from its symbol, and the text
+    of its invariants with theirs."""
 
     block: Block
-    marks: tuple[tuple[int, LineMark], ...]
+    marks: tuple[tuple[int, LineMark], ...] = ()
+    invariants: tuple[tuple[int, tuple[Piece, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,44 +51,94 @@ class SpecFile:
     object_path: str
     object_location: Location
     blocks: tuple[SpecBlock, ...]
+    assumed: tuple[Assumed, ...] = ()
 
 
 def read_spec_file(path: str | Path) -> SpecFile:
     """Read the `.spec` file at `path`; what does not belong there is a `UserError`."""
     name = str(path)
     data, text = read_text(path, expected="a .spec file: " + _SHAPE)
-    lines = text.split("\n")
-    named: tuple[str, Location] | None = None
-    blocks: list[SpecBlock] = []
-    open_block = False  # whether lines still go on with the last block
-    for number, line in enumerate((line.removesuffix("\r") for line in lines), start=1):
-        place = Location(name, number, len(line) - len(line.lstrip()) + 1)
-        if found := _HEADER.fullmatch(line):
-            blocks.append(_begin(lines, number, found, place))
-            open_block = True
-        elif found := _MARK.fullmatch(line):
-            if not blocks:
-                raise refused("a mark in front of any block", place, _SHAPE)
-            mark = LineMark(Piece(number, found.start("rest") + 1, found["rest"]), place)
-            marks = (*blocks[-1].marks, (int(found["offset"], 0), mark))
-            blocks[-1] = replace(blocks[-1], marks=marks)
-            open_block = False
-        elif not line.strip() or line.lstrip().startswith("#"):
-            continue
-        elif open_block:
-            last = blocks[-1]
-            pieces = (*last.block.pieces, Piece(number, 1, line))
-            blocks[-1] = replace(last, block=replace(last.block, pieces=pieces))
-        elif (found := _OBJECT.fullmatch(line)) and named is None:
-            named = (str(Path(path).parent / found["path"]), place)
-        else:
-            what = "a second `object` line" if found else f"unexpected `{line.strip()}`"
-            raise refused(what, place, _SHAPE)
-    if named is None:
+    reader = _Reader(name, text.split("\n"))
+    reader.read()
+    if reader.named is None:
         raise refused(
             "the file names no object", Location(name, 1), _SHAPE, f'object "{Path(name).stem}.o"'
         )
-    return SpecFile(name, hashlib.sha256(data).hexdigest(), *named, tuple(blocks))
+    digest = hashlib.sha256(data).hexdigest()
+    return SpecFile(name, digest, *reader.named, tuple(reader.blocks), tuple(reader.assumed))
+
+
+class _More(enum.Enum):
+    """What the lines that follow belong to."""
+
+    SPEC = enum.auto()
+    ASSUME = enum.auto()
+    INVARIANT = enum.auto()
+
+
+class _Reader:
+    """Sorts the lines of a file."""
+
+    def __init__(self, path: str, lines: list[str]) -> None:
+        self.path, self.lines = path, lines
+        self.named: tuple[str, Location] | None = None
+        self.blocks: list[SpecBlock] = []
+        self.assumed: list[Assumed] = []
+        self._going_on: _More | None = None
+
+    def read(self) -> None:
+        """Read all lines."""
+        for number, line in enumerate((one.removesuffix("\r") for one in self.lines), start=1):
+            self._line(number, line)
+
+    def _line(self, number: int, line: str) -> None:
+        place = Location(self.path, number, len(line) - len(line.lstrip()) + 1)
+        if found := _HEADER.fullmatch(line):
+            self.blocks.append(_begin(self.lines, number, found, place))
+            self._going_on = _More.SPEC
+        elif _ASSUME.fullmatch(line):
+            pieces = (Piece(number, 1, line),)
+            self.assumed.append(Assumed(pieces, place, _doc(self.lines, number)))
+            self._going_on = _More.ASSUME
+        elif found := _MARK.fullmatch(line):
+            self._mark(number, found, place)
+        elif not line.strip() or line.lstrip().startswith("#"):
+            pass
+        elif self._going_on is not None:
+            self._more(self._going_on, Piece(number, 1, line))
+        elif (found := _OBJECT.fullmatch(line)) and self.named is None:
+            self.named = (str(Path(self.path).parent / found["path"]), place)
+        else:
+            what = "a second `object` line" if found else f"unexpected `{line.strip()}`"
+            raise refused(what, place, _SHAPE)
+
+    def _mark(self, number: int, found: re.Match[str], place: Location) -> None:
+        if not self.blocks:
+            raise refused("a mark in front of any block", place, _SHAPE)
+        piece = Piece(number, found.start("rest") + 1, found["rest"])
+        last, offset = self.blocks[-1], int(found["offset"], 0)
+        if _INVARIANT.fullmatch(found["rest"]):
+            self.blocks[-1] = replace(last, invariants=(*last.invariants, (offset, (piece,))))
+            self._going_on = _More.INVARIANT
+        else:
+            mark = LineMark(piece, place)
+            self.blocks[-1] = replace(last, marks=(*last.marks, (offset, mark)))
+            self._going_on = None
+
+    def _more(self, kind: _More, piece: Piece) -> None:
+        """Add a line to what was begun last."""
+        if kind is _More.ASSUME:
+            contract = self.assumed[-1]
+            self.assumed[-1] = replace(contract, pieces=(*contract.pieces, piece))
+            return
+        last = self.blocks[-1]
+        if kind is _More.SPEC:
+            block = replace(last.block, pieces=(*last.block.pieces, piece))
+            self.blocks[-1] = replace(last, block=block)
+        else:
+            offset, pieces = last.invariants[-1]
+            invariants = (*last.invariants[:-1], (offset, (*pieces, piece)))
+            self.blocks[-1] = replace(last, invariants=invariants)
 
 
 def _begin(lines: list[str], number: int, found: re.Match[str], place: Location) -> SpecBlock:
@@ -93,7 +150,7 @@ def _begin(lines: list[str], number: int, found: re.Match[str], place: Location)
     entry_location = Location(place.file, number, column)
     doc = _doc(lines, number)
     block = Block((Piece(number, 1, text),), place, symbol.strip(), entry_location, doc)
-    return SpecBlock(block, ())
+    return SpecBlock(block)
 
 
 def _doc(lines: list[str], number: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from rocqgen.source.spec import Bin, BinOp, Expr, Label, Lit, Var
+from rocqgen.source.spec import Bin, BinOp, Expr, Label, Lit, Select, Var
 
 WORD = 1 << 64
 
@@ -38,3 +38,5 @@ def _sum(expr: Expr) -> tuple[Counter[object], int]:
             return total, constant + sign * more
         case Bin():
             return Counter({(expr.op.value, normal(expr.left), normal(expr.right)): 1}), 0
+        case Select():
+            return Counter({("select", expr.array, normal(expr.index)): 1}), 0
