@@ -117,22 +117,22 @@ class _Check:
         self.fragment, self.options = fragment, options
         self.began = time.monotonic()
         self.subject = Subject(fragment)
-        self.states = States(self.subject, options.seed, deadline=self.began + options.seconds)
         self.undecided: Counter[str] = Counter()
         self.failing: tuple[Machine, Run] | None = None
 
     def check(self) -> Result:
         try:
             refuse_features(self.fragment)
-            return self._check()
+            deadline = self.began + self.options.seconds
+            return self._check(States(self.subject, self.options.seed, deadline=deadline))
         except UnsupportedError as error:
             return self._plain(Verdict.UNKNOWN, 0, f"no states are made for {error}")
 
-    def _check(self) -> Result:
+    def _check(self, states: States) -> Result:
         done, reason = 0, ""
         while done < self.options.states and not reason:
             try:
-                machine = self.states.next(done)
+                machine = states.next(done)
             except NoStateError as error:
                 if not done:
                     return self._nothing(error)
@@ -145,15 +145,15 @@ class _Check:
                 return _result(machine, ended, done, self.options, self._seconds(), said)
             if self._settles(machine, ended) or self.undecided.total() >= UNDECIDED:
                 break
-            if time.monotonic() > self.states.deadline:
+            if time.monotonic() > states.deadline:
                 reason = "the time for the check was up"
-        return self._conclude(done, reason)
+        return self._conclude(done, reason, states)
 
-    def _conclude(self, done: int, reason: str) -> Result:
+    def _conclude(self, done: int, reason: str, states: States) -> Result:
         """The result behind the last run."""
         if self.failing:
             if self.options.simplify:
-                self.failing = shrink(self.states, *self.failing)
+                self.failing = shrink(states, *self.failing)
             return _result(*self.failing, done, self.options, self._seconds())
         if self.undecided:
             why, count = self.undecided.most_common(1)[0]

@@ -234,3 +234,13 @@ def test_what_one_space_maps_another_need_not(make) -> None:
     code = "mov %rax, %cr3\nmov (%rdi), %rsi\ndone:"
     result = check(make(pre, code, "emp", exit_="done space s"))
     assert (result.verdict, result.location.line) == (Verdict.FAULT, 9)
+
+
+@pytest.mark.parametrize(
+    ("item", "what"),
+    [("pa |->e 0", "`platform`"), ("p[4] |->v 0", "blocks"), ("page p ~> pa", "claims of pages")],
+)
+def test_what_no_states_are_made_for_is_said(make, item: str, what: str) -> None:
+    result = check(make(item, "nop\ndone:", "emp", "p pa : word", "done"))
+    assert result.verdict is Verdict.UNKNOWN
+    assert f"no states are made for {what}" in result.reason
