@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from rocqgen.check.parts import Subject
 from rocqgen.check.words import ENTRY, MASK, names
-from rocqgen.source.spec import Expr, Pure, Rel, Sort, Var
+from rocqgen.source.spec import Bin, BinOp, Expr, Pure, Rel, Sort, Var
 from rocqgen.source.terms import normal
 
 
@@ -38,6 +38,8 @@ class Roles:
     links: list[Link] = field(default_factory=list)
     indices: set[str] = field(default_factory=set)
     """Part of an address that is more than a base and an offset."""
+    entries: set[str] = field(default_factory=set)
+    """Words of which some bits are part of an address, as those of a table's entry are."""
     exits: set[str] = field(default_factory=set)
     values: list[str] = field(default_factory=list)
     defined: list[tuple[str, Expr]] = field(default_factory=list)
@@ -71,6 +73,7 @@ def roles_of(subject: Subject) -> Roles:
     known = {*roles.roots, *roles.pointers, *roles.physical, *roles.indices, *roles.fractions}
     roles.values = [one.ident for one in spec.params if one.ident not in known]
     roles.defined = list(_definitions(pre.facts, {one.ident for one in spec.params}))
+    roles.entries = _entries(roles)
     made = {id(expr) for _, expr in roles.defined}
     roles.facts = tuple(one for one in pre.facts if not {id(one.left), id(one.right)} & made)
     return roles
@@ -89,6 +92,25 @@ def _address(expr: Expr, into: dict[str, set[int]], roles: Roles) -> tuple[str, 
     into.setdefault(base, set()).add(offset if len(terms) == 1 else 0)
     roles.indices.discard(base)
     return (base, offset) if len(terms) == 1 else None
+
+
+def _entries(roles: Roles) -> set[str]:
+    addresses = {*roles.pointers, *roles.physical}
+    made = [expr for name, expr in roles.defined if name in addresses]
+    return {name for expr in made for name in _masked(expr)} - addresses - set(roles.roots)
+
+
+def _masked(expr: Expr) -> Iterator[str]:
+    """The names of which an address has bits: `x` of `(x & mask) + offset`."""
+    if not isinstance(expr, Bin):
+        return
+    if expr.op is BinOp.AND:
+        for side in (expr.left, expr.right):
+            if isinstance(side, Var):
+                yield side.ident
+    elif expr.op is BinOp.ADD:
+        yield from _masked(expr.left)
+        yield from _masked(expr.right)
 
 
 def _definitions(facts: tuple[Pure, ...], params: set[str]) -> Iterator[tuple[str, Expr]]:

@@ -145,8 +145,7 @@ class Sampler:
         for name, offsets in roles.physical.items():
             words.setdefault(name, self._physical(offsets, wild))
         for name in roles.values:
-            target = name in roles.exits
-            words.setdefault(name, self._target(mode) if target else self._value(words, name, wild))
+            words.setdefault(name, self._other(words, name, wild, mode))
         self.settle(words)
         facts, defined = roles.facts, {name for name, _ in roles.defined}
         for _ in range(MENDS):
@@ -252,6 +251,20 @@ class Sampler:
     def _target(self, mode: Mode) -> int:
         """An address to leave to: somewhere, hardly ever in the fragment itself."""
         return (self._page(mode) << 12) + self.random.randrange(PAGE)
+
+    def _other(self, words: dict[str, int], name: str, wild: float, mode: Mode) -> int:
+        """A word that is no address of what is owned."""
+        if name in self._roles.exits:
+            return self._target(mode)
+        if name in self._roles.entries and self.random.random() < 0.9:
+            return self._table_entry()
+        return self._value(words, name, wild)
+
+    def _table_entry(self) -> int:
+        """A page's physical address between bits that may be anything."""
+        random = self.random
+        frame = random.randrange(16, 1 << min(self.maxphyaddr - 12, self.frame_bits))
+        return random.getrandbits(12) << 52 | frame << 12 | random.getrandbits(12)
 
     def _value(self, words: dict[str, int], name: str, wild: float) -> int:
         random = self.random
