@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rocqgen.emit.items import content, place, place_names, same_kind, subst_item
 from rocqgen.emit.normal import Alu, EAdd, ECst, EOp, EVar, Term, mk_add, mk_op, subst, variables
 from rocqgen.emit.symbolic import (
     Fact,
-    IClaim,
-    IPhys,
     Item,
-    IVirt,
     Missing,
     SState,
     Tag,
@@ -28,7 +26,7 @@ from rocqgen.source.spec import Rel
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rocqgen.emit.step import Path
+    from rocqgen.emit.paths import Path
 
 Values = dict[int, Term]
 
@@ -55,12 +53,12 @@ def _from_values(run: Path, want: SState, values: Values, open_names: set[int]) 
         if reg in run.regs:
             solve(term, run.regs[reg], values, open_names)
     have: list[Item | None] = list(run.items)
-    for wanted in (_subst_item(item, values) for item in want.items):
-        if open_names.isdisjoint(_place_names(wanted)):
+    for wanted in (subst_item(item, values) for item in want.items):
+        if open_names.isdisjoint(place_names(wanted)):
             n = _take(wanted, have)
             if n is not None:
                 have[n] = None
-                solve(wanted.value, run.items[n].value, values, open_names)
+                _from_content(wanted, run.items[n], values, open_names)
     for fact in want.facts:
         if fact.rel is Rel.EQ:
             left, right = subst(fact.a, values), subst(fact.b, values)
@@ -70,34 +68,33 @@ def _from_values(run: Path, want: SState, values: Values, open_names: set[int]) 
                 solve(right, left, values, open_names)
 
 
+def _from_content(wanted: Item, found: Item, values: Values, open_names: set[int]) -> None:
+    for pattern, value in zip(content(wanted), content(found), strict=True):
+        solve(pattern, value, values, open_names)
+
+
 def _from_addresses(run: Path, want: SState, values: Values, open_names: set[int]) -> bool:
     """Read names off the address of the first item that could be meant."""
     have: list[Item | None] = list(run.items)
-    wanted = [_subst_item(item, values) for item in want.items]
+    wanted = [subst_item(item, values) for item in want.items]
     for item in wanted:
         n = _take(item, have)
         if n is not None:
             have[n] = None
     for item in wanted:
-        if open_names.isdisjoint(_place_names(item)):
+        if open_names.isdisjoint(place_names(item)):
             continue
         for candidate in have:
-            if candidate is None or not _same_kind(candidate, item):
+            if candidate is None or not same_kind(candidate, item):
                 continue
             before = len(open_names)
-            if _root(candidate) == _root(item):
-                solve(item.addr, candidate.addr, values, open_names)
+            *spaces, wanted_at = place(item)
+            *others, at = place(candidate)
+            if spaces == others:
+                solve(wanted_at, at, values, open_names)
             if len(open_names) < before:
                 return True
     return False
-
-
-def _place_names(item: Item) -> set[int]:
-    return variables(item.addr) | (set() if isinstance(item, IPhys) else variables(item.root))
-
-
-def _root(item: Item) -> Term | None:
-    return None if isinstance(item, IPhys) else item.root
 
 
 def solve(pattern: Term, value: Term, values: Values, open_names: set[int]) -> None:
@@ -158,7 +155,8 @@ def match_state(run: Path, post: SState, values: Mapping[int, Term]) -> tuple[Ma
             return Missing(TItem(k)), taken
         have[n] = None
         taken.append(n)
-        facts += ((TItem(k), fact) for fact in _equate(run.items[n].value, item.value))
+        for left, right in zip(content(run.items[n]), content(item), strict=True):
+            facts += ((TItem(k), fact) for fact in _equate(left, right))
     code = list(run.code)
     for k, one in enumerate(want.code):
         if one not in code:
@@ -176,28 +174,13 @@ def _equate(a: Term, b: Term) -> tuple[Fact, ...]:
 
 def _take(want: Item, have: Sequence[Item | None]) -> int | None:
     for n, item in enumerate(have):
-        if item is not None and _same_kind(item, want) and _same_place(item, want):
+        if item is not None and same_kind(item, want) and _same_place(item, want):
             return n
     return None
 
 
-def _same_kind(have: Item, want: Item) -> bool:
-    """Whether shares and rights suffice."""
-    if have.share != want.share:
-        return False
-    match have, want:
-        case IVirt(), IVirt():
-            return have.writable or not want.writable
-        case IClaim(), IClaim():
-            return have.writable == want.writable
-        case IPhys(), IPhys():
-            return True
-        case _:
-            return False
-
-
 def _same_place(have: Item, want: Item) -> bool:
-    return have.addr == want.addr and _root(have) == _root(want)
+    return place(have) == place(want)
 
 
 def similar_item(run: Path, want: Item) -> int | None:
@@ -213,18 +196,7 @@ def subst_state(s: SState, values: Mapping[int, Term]) -> SState:
     return SState(
         subst(s.root, values),
         tuple((reg, subst(term, values)) for reg, term in s.regs),
-        tuple(_subst_item(item, values) for item in s.items),
+        tuple(subst_item(item, values) for item in s.items),
         tuple((subst(root, values), share) for root, share in s.code),
         tuple(Fact(fact.rel, subst(fact.a, values), subst(fact.b, values)) for fact in s.facts),
     )
-
-
-def _subst_item(item: Item, values: Mapping[int, Term]) -> Item:
-    addr, value = subst(item.addr, values), subst(item.value, values)
-    match item:
-        case IPhys():
-            return IPhys(addr, item.share, value)
-        case IVirt():
-            return IVirt(item.writable, subst(item.root, values), addr, item.share, value)
-        case IClaim():
-            return IClaim(item.writable, subst(item.root, values), addr, item.share, value)

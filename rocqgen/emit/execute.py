@@ -3,7 +3,7 @@
 
 Branches are followed: first where the condition holds, then where it does not.
 
-Two things are added.  Where the engine would be stuck for want of a hint, `find_alias` may give
+Two things are added.  Where the engine would be stuck for want of a hint, `guide` may give
 one, and the run goes on as the engine's will with it.  And each part of the state remembers the
 instruction that wrote it last, for blame.
 """
@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 from rocqgen.emit.flags import refuted as is_refuted
 from rocqgen.emit.normal import EAdd, Term
-from rocqgen.emit.step import Fork, Machine, Path, Run, StuckError
+from rocqgen.emit.paths import Fork, Path, Run, StuckError
+from rocqgen.emit.step import Machine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rocqgen.emit.step import FindAlias
+    from rocqgen.emit.step import Guide
     from rocqgen.emit.symbolic import Fact, SState
     from rocqgen.source.machine import Instr
 
@@ -33,14 +34,14 @@ def run(
     exits: Sequence[Term],
     pre: SState,
     first_name: int,
-    find_alias: FindAlias,
+    guide: Guide,
     *,
     limit: int,
 ) -> Run:
     """Run from the entry to exits, until the engine is stuck, or for `limit` steps on a path."""
     path = Path(pre.root, dict(pre.regs), list(pre.items), pre.code)
     done = Run(first_name)
-    explorer = _Explorer(base, code, exits, pre.facts, Machine(base, path, done, find_alias), limit)
+    explorer = _Explorer(base, code, exits, pre.facts, Machine(base, path, done, guide), limit)
     try:
         explorer.follow(path, base, 0)
     except _LostError as lost:
@@ -103,8 +104,10 @@ class _Explorer:
                     return
             except StuckError as error:
                 raise _LostError(offset, str(error)) from None
+            self._after(path, instr)
             pc = went
-        path.exit = self.at[pc]
+        path.ends = (self.at[pc],)
+        self._leave(path, offset)
         if len(self.run.paths) == MAX_PATHS:
             raise _LostError(offset, f"the fragment has more than {MAX_PATHS} paths")
         self.run.paths.append(path)
@@ -119,7 +122,22 @@ class _Explorer:
             pc = way()
             self.machine.owe([*facts, *self.machine.new_facts])
             arm.assumed = (fact, *path.assumed)
+            self._after(arm, instr)
             self.follow(arm, pc, instr.offset)
+
+    def _after(self, path: Path, instr: Instr) -> None:
+        """The steps of the proof behind an instruction, at the beginning of a way."""
+        try:
+            self.machine.then(path, instr)
+        except StuckError as error:
+            raise _LostError(instr.offset, str(error)) from None
+
+    def _leave(self, path: Path, offset: int) -> None:
+        """Those where a path ends."""
+        try:
+            self.machine.leave(path)
+        except StuckError as error:
+            raise _LostError(offset, str(error)) from None
 
 
 def _offset_from(base: Term, pc: Term) -> int | None:

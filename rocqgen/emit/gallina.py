@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rocqgen.emit.cells import cell_of
 from rocqgen.emit.instruction import integer
 from rocqgen.emit.normal import Alu, EAdd, ECst, EOp, EVar, Term
 from rocqgen.emit.symbolic import (
@@ -17,8 +18,12 @@ from rocqgen.emit.symbolic import (
     FOne,
     FVar,
     IPhys,
+    IRes,
     Item,
     IVirt,
+    Kind,
+    Region,
+    Regions,
     Share,
     SState,
     Tag,
@@ -80,8 +85,11 @@ class Printer:
 
     def item_data(self, item: Item) -> str:
         """An item, without parentheses."""
-        addr, value = self.data(item.addr), self.data(item.value)
         share = self.share_data(item.share)
+        if isinstance(item, IRes):
+            words = "; ".join(map(self.data, item.terms))
+            return f"IRes ({kind_data(item.kind)}) {share} [{words}]"
+        addr, value = self.data(item.addr), self.data(item.value)
         if isinstance(item, IPhys):
             return f"IPhys {addr} {share} {value}"
         kind = "IVirt" if isinstance(item, IVirt) else "IClaim"
@@ -154,6 +162,8 @@ class Printer:
 
     def _item(self, item: Item, current: Term) -> str:
         fraction = "" if isinstance(item.share, FOne) else f"{{{self.share(item.share)}}}"
+        if isinstance(item, IRes):
+            return self._cell(item, fraction)
         if isinstance(item, IPhys):
             arrow = "↦ₚ"
         else:
@@ -161,6 +171,22 @@ class Printer:
             arrow += "" if item.writable else "ʳ"
         text = f"{self.word(item.addr)} {arrow}{fraction} {self.word(item.value)}"
         return text if isinstance(item, IPhys) else self._tagged(text, item.root, current)
+
+    def _cell(self, item: IRes, fraction: str) -> str:
+        cell = cell_of(item)
+        if cell is None:
+            raise TypeError(f"not a cell: {item}")
+        lists = " ".join(map(self._regions, (cell.reach, cell.claimed, cell.owed)))
+        return f"{self.word(cell.addr)} ↦ₑ{fraction} Cell {self.word(cell.entry)} {lists}"
+
+    def _regions(self, regions: Regions) -> str:
+        return f"[{'; '.join(map(self._region, regions))}]"
+
+    def _region(self, region: Region | None) -> str:
+        if region is None:
+            return "Everywhere"
+        number = f"(bv_unsigned {self.word(region.va)} ≫ {region.shift})"
+        return f"VPage {self.word(region.root)} {region.shift} {number}"
 
     def _tagged(self, text: str, root: Term, current: Term) -> str:
         return text if root == current else f"@[{self.word(root)}] ({text})"
@@ -173,6 +199,16 @@ _FUNCTIONS = {
     Alu.OR: "bv_or",
     Alu.XOR: "bv_xor",
 }
+
+
+def kind_data(kind: Kind) -> str:
+    """A kind of resources, without parentheses."""
+    lists = (kind.reach, kind.claimed, kind.owed)
+    return " ".join(["KCell", *(f"[{'; '.join(map(_shift, one))}]" for one in lists)])
+
+
+def _shift(shift: int | None) -> str:
+    return "None" if shift is None else f"Some {shift}"
 
 
 def tag(one: Tag) -> str:

@@ -10,16 +10,17 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rocqgen.emit.aliases import Aliases
 from rocqgen.emit.encode import BASE, Encoded, Numbering, encode
 from rocqgen.emit.entail import find_witnesses, match_state, similar_item, subst_state
 from rocqgen.emit.execute import run
+from rocqgen.emit.infer import Inference
 from rocqgen.emit.normal import ECst
-from rocqgen.emit.step import Path, Run
+from rocqgen.emit.paths import Path, Run
 from rocqgen.emit.support import refuse_features, refuse_unsupported
 from rocqgen.emit.symbolic import (
     Defs,
     Goal,
+    Hint,
     Missing,
     Owe,
     Post,
@@ -67,7 +68,7 @@ class Plan:
     pre: Encoded
     posts: tuple[Encoded, ...]
     fuel: int
-    hints: tuple[tuple[int, int], ...]
+    hints: tuple[tuple[int, Hint], ...]
     witnesses: tuple[Defs, ...]
     verdict: Verdict
     blames: tuple[Blame, ...]
@@ -86,8 +87,8 @@ def plan(fragment: Fragment) -> Plan:
     for hint in spec.hints:
         given[hint.offset].append(names.term(hint.address))
     limit = 64 + MAX_STEPS_PER_INSTR * len(instrs)
-    aliases = Aliases(pre.state, given)
-    done = run(BASE, instrs, exits, pre.state, names.next, aliases, limit=limit)
+    guide = Inference(pre.state.facts, given)
+    done = run(BASE, instrs, exits, pre.state, names.next, guide, limit=limit)
     # Names of the run come first, and there is at most one for each step.
     bound, first = [], names.next + max(1, done.steps)
     for item in spec.exits:
@@ -103,8 +104,7 @@ def plan(fragment: Fragment) -> Plan:
     ends = [
         _End(path, n, posts[n], find_witnesses(path, posts[n].state, bound[n]))
         for path in done.paths
-        for n in [path.exit]
-        if n is not None
+        for n in path.ends
     ]
     first_values: dict[int, dict[int, Term]] = {}
     for end in ends:

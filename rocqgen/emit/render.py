@@ -17,7 +17,7 @@ from rocqgen.emit.marks import CLOSE, Marks
 from rocqgen.emit.names import Scope, binders
 from rocqgen.emit.plan import Plan, plan
 from rocqgen.emit.regions import DEFAULT, refuse_unused
-from rocqgen.emit.symbolic import Defs, Owe, Residual
+from rocqgen.emit.symbolic import Defs, HAt, Hint, Owe, Residual
 from rocqgen.emit.templates import load_template
 from rocqgen.emit.theory import Role, Step, Theory
 from rocqgen.source.reserved import theory_name
@@ -111,7 +111,7 @@ def _context(
             for post in made.goal.posts
         ],
         "next": made.goal.next,
-        "hints": [f"({integer(offset)}, {n}%nat)" for offset, n in made.hints],
+        "hints": [f"({integer(offset)}, {_item(one)})" for offset, one in made.hints],
         "witnesses": [f"[{'; '.join(_witness(one, printer))}]" for one in made.witnesses],
         "fuel": str(made.fuel) if made.fuel <= _LARGEST_NAT else f"(Z.to_nat {made.fuel})",
         "residual": _residual(made, printer),
@@ -140,6 +140,11 @@ def _code(fragment: Fragment, marks: Marks) -> list[str]:
         line = f"{code:{width}} (* {comment(one.text)} *)"
         lines.append(marks.wrap(line, Role.CODE, one.location, one.text))
     return lines
+
+
+def _item(hint: Hint) -> str:
+    """What the engine takes as a hint so far."""
+    return f"{hint.item}%nat" if isinstance(hint, HAt) else "0%nat"
 
 
 def _trie(entries: enumerate[str]) -> str:

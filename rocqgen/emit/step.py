@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
+from rocqgen.emit.access import load, store
 from rocqgen.emit.flags import (
     Arms,
-    Flags,
     FlagsAny,
     FlagsBit,
     FlagsResult,
@@ -16,6 +15,8 @@ from rocqgen.emit.flags import (
     alu_flags,
     cond_arms,
 )
+from rocqgen.emit.ghost import apply as apply_ghost
+from rocqgen.emit.ghost import pay, pay_all
 from rocqgen.emit.normal import (
     Alu,
     ECst,
@@ -32,12 +33,15 @@ from rocqgen.emit.normal import (
     mk_written,
     size_within,
 )
-from rocqgen.emit.symbolic import Fact, FOne, IPhys, Item, IVirt, Share
+from rocqgen.emit.paths import FirstError, Fork, Path, Run, StuckError
+from rocqgen.emit.symbolic import HFirst, HThen
 from rocqgen.source.machine import Cond, Imm, Instr, Mem, Op, Operand, Reg, Width
-from rocqgen.source.spec import Rel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from rocqgen.emit.cells import Paging
+    from rocqgen.emit.symbolic import Fact, Ghost, HAt, Hint
 
 MAX_SIZE = 24
 """A result of more nodes gets a name (`max_size`)."""
@@ -57,73 +61,25 @@ _ALU = {
 _STEPPED = {Op.INC: Alu.ADD, Op.DEC: Alu.SUB}
 
 
-class StuckError(Exception):
-    """The engine cannot go on; the text says why."""
+class Guide(Protocol):
+    """Says what the engine is to be told: where accesses go, and which steps of the proof to do."""
 
+    paging: Paging | None
 
-class FindAlias(Protocol):
-    """Gives the item that an access goes to, or `None` where nothing is known.
+    def access(self, instr: Instr, path: Path, addr: Term, *, write: bool) -> HAt | None:
+        """What an access goes to, or `None` where the engine sees it; may raise `FirstError`."""
 
-    `found` is the item that matches syntactically, if any does.
-    """
+    def first(self, instr: Instr, path: Path, /) -> Ghost | None:
+        """A step of the proof to be done now, in front of `instr`; asked until there is none."""
 
-    def __call__(self, instr: Instr, root: Term, addr: Term, found: int | None) -> int | None:
-        """The item's index."""
+    def then(self, instr: Instr, path: Path, done: int, /) -> Ghost | None:
+        """The same behind `instr`, where so many have been done."""
 
+    def flush(self, instr: Instr, path: Path, va: Term, /) -> HAt | None:
+        """The cell whose debts `invlpg` pays, where the engine does not see it."""
 
-@dataclass(slots=True)
-class Path:
-    """The state on one path of a run: under way, or at an exit."""
-
-    root: Term
-    regs: dict[Reg, Term]
-    items: list[Item]
-    code: tuple[tuple[Term, Share], ...]
-    flags: Flags = FlagsAny()  # noqa: RUF009 -- immutable
-    assumed: tuple[Fact, ...] = ()
-    """The conditions of the branches taken, latest first."""
-    steps: int = 0
-    last: Instr | None = None
-    exit: int | None = None
-    reg_writer: dict[Reg, Instr] = field(default_factory=dict)
-    item_writer: dict[int, Instr] = field(default_factory=dict)
-    root_writer: Instr | None = None
-
-    def copy(self) -> Path:
-        """The same, to be changed apart."""
-        return replace(
-            self,
-            regs=dict(self.regs),
-            items=list(self.items),
-            reg_writer=dict(self.reg_writer),
-            item_writer=dict(self.item_writer),
-        )
-
-
-@dataclass(slots=True)
-class Run:
-    """All paths of a run in order, as far as none is stuck.
-
-    `facts` are owed under what was assumed before, by the instruction at an offset.  `depth` is
-    the length of the longest path, `steps` that of all together.
-    """
-
-    next_name: int
-    paths: list[Path] = field(default_factory=list)
-    defs: list[tuple[int, Term]] = field(default_factory=list)
-    facts: list[tuple[tuple[Fact, ...], int, Fact]] = field(default_factory=list)
-    hints: list[tuple[int, int]] = field(default_factory=list)
-    depth: int = 0
-    steps: int = 0
-    stuck: tuple[int, str] | None = None
-
-
-@dataclass(slots=True)
-class Fork:
-    """Two ways to go on; each changes the path's state, and gives where control goes."""
-
-    arms: Arms
-    ways: tuple[Callable[[], Term], Callable[[], Term]]
+    def leave(self, path: Path, /) -> Ghost | None:
+        """A step of the proof to be done where a path ends, so that what is wanted is there."""
 
 
 def _register(operand: Operand) -> Reg:
@@ -135,24 +91,16 @@ def _register(operand: Operand) -> Reg:
 class Machine:
     """One instruction after another, on the state of a path."""
 
-    def __init__(self, base: Term, path: Path, run: Run, find_alias: FindAlias) -> None:
+    def __init__(self, base: Term, path: Path, run: Run, guide: Guide) -> None:
         self.base = base
         self.path = path
         self.run = run
-        self.find_alias = find_alias
+        self.guide = guide
         self.instr: Instr
         self.next: Term = base
-        self.hint: int | None = None
+        self.hint: HAt | None = None
+        self.asked = False
         self.new_facts: list[Fact] = []
-        self.spaces = [root for root, _ in path.code]
-        # Where an item lies never changes in a run: the first match of an address is one look-up.
-        self.virtual: dict[tuple[Term, Term], int] = {}
-        self.physical: dict[Term, int] = {}
-        for n, item in enumerate(path.items):
-            if isinstance(item, IPhys):
-                self.physical.setdefault(item.addr, n)
-            else:
-                self.virtual.setdefault((item.root, item.addr), n)
 
     def start(self, path: Path, instr: Instr) -> None:
         """Go on with `path`; nothing is owed yet by `instr`."""
@@ -163,11 +111,46 @@ class Machine:
         self.run.facts += ((self.path.assumed, self.instr.offset, fact) for fact in facts)
 
     def step(self, instr: Instr) -> Term | Fork:
-        """Execute `instr`; gives where control goes."""
+        """Execute `instr`, after steps of the proof in front of it; gives where control goes."""
         self.start(self.path, instr)
-        self.hint = None
+        while (ghost := self.guide.first(instr, self.path)) is not None:
+            self.ghost(ghost, HFirst(ghost))
+        while True:
+            before = dict(self.path.regs), dict(self.path.reg_writer)
+            self.start(self.path, instr)
+            self.hint, self.asked = None, False
+            try:
+                return self._step(instr)
+            except FirstError as first:
+                self.path.regs, self.path.reg_writer = before
+                self.ghost(first.ghost, HFirst(first.ghost))
+
+    def then(self, path: Path, instr: Instr) -> None:
+        """Do the steps of the proof behind `instr`, at the beginning of a way."""
+        done = 0
+        self.start(path, instr)
+        while (ghost := self.guide.then(instr, path, done)) is not None:
+            self.ghost(ghost, HThen(ghost))
+            done += 1
+
+    def leave(self, path: Path) -> None:
+        """Do the steps of the proof at the end of a path, behind its last instruction."""
+        if path.last is None:
+            return
+        self.start(path, path.last)
+        while (ghost := self.guide.leave(path)) is not None:
+            self.ghost(ghost, HThen(ghost))
+
+    def ghost(self, ghost: Ghost, hint: Hint) -> None:
+        """Do a step of the proof."""
+        owed, learned = apply_ghost(ghost, self.path, self.guide.paging, self.instr)
+        self.run.hints.append((self.instr.offset, hint))
+        self.owe(owed)
+        self.path.assumed = (*learned, *self.path.assumed)
+
+    def _step(self, instr: Instr) -> Term | Fork:
         self.next = mk_add(self.base, instr.offset + instr.length)
-        if self.path.root not in self.spaces:
+        if not self.path.mapped(self.path.root):
             raise StuckError("the fragment's code is not mapped in the current space")
         if instr.op in {Op.SETCC, Op.CMOVCC, Op.JCC}:
             return self._conditional(instr)
@@ -235,17 +218,26 @@ class Machine:
                 self.put(_register(operands[0]), self._name(address), size)
             case Op.PUSH | Op.POP | Op.LEAVE:
                 self._stack(instr)
-            case Op.MOV_TO_CR3:
-                root = self.get(_register(operands[0]))
-                if root not in self.spaces:
-                    raise StuckError("the fragment's code is not mapped in the new space")
-                self.path.root, self.path.root_writer = root, instr
-            case Op.MOV_FROM_CR3:
-                self.put(_register(operands[0]), self.path.root)
+            case Op.MOV_TO_CR3 | Op.MOV_FROM_CR3 | Op.INVLPG:
+                self._system(instr)
             case Op.NOP:
                 pass
             case _:
                 self._compute(instr)
+
+    def _system(self, instr: Instr) -> None:
+        operands = instr.operands
+        match instr.op:
+            case Op.MOV_TO_CR3:
+                root = self.get(_register(operands[0]))
+                if not self.path.mapped(root):
+                    raise StuckError("the fragment's code is not mapped in the new space")
+                self.path.root, self.path.root_writer = root, instr
+                pay_all(self.path, instr)
+            case Op.INVLPG:
+                self._flush(_memory(operands[0]))
+            case _:
+                self.put(_register(operands[0]), self.path.root)
 
     def _stack(self, instr: Instr) -> None:
         operands = instr.operands
@@ -326,57 +318,38 @@ class Machine:
 
     # -- memory ------------------------------------------------------------------------------------
 
-    def _place(self, addr: Term, *, hinted: bool) -> tuple[int, bool, bool]:
-        """Where the data is; whether the mapping is writable, and the data owned whole."""
-        n = self._item(addr, hinted=hinted)
-        item = self.path.items[n]
-        if isinstance(item, IPhys):
-            raise StuckError("the hint names physical memory")
-        if isinstance(item, IVirt):
-            return n, item.writable, isinstance(item.share, FOne)
-        frame = self.physical.get(item.value)
-        if frame is None:
-            raise StuckError("the address is claimed, but the physical word behind it is not owned")
-        return frame, item.writable, isinstance(self.path.items[frame].share, FOne)
-
-    def _item(self, addr: Term, *, hinted: bool) -> int:
-        root = self.path.root
-        if hinted and self.hint is not None:
-            n = self.hint
-        else:
-            found = self.virtual.get((root, addr))
-            alias = self.find_alias(self.instr, root, addr, found) if hinted else None
-            if alias is None or alias == found:
-                if found is None:
-                    raise StuckError("nothing is known of this address in the current space")
-                return found
-            n = self.hint = alias
-            self.run.hints.append((self.instr.offset, n))
-        item = self.path.items[n]
-        if not isinstance(item, IPhys):
-            self.new_facts.append(Fact(Rel.EQ, addr, item.addr))
-            self.new_facts.append(Fact(Rel.EQ, root, item.root))
-        return n
+    def _hint(self, addr: Term, *, hinted: bool, write: bool) -> HAt | None:
+        """The instruction's hint, for its operand in memory or its only access."""
+        if not hinted:
+            return None
+        if not self.asked:
+            self.asked = True
+            self.hint = self.guide.access(self.instr, self.path, addr, write=write)
+            if self.hint is not None:
+                self.run.hints.append((self.instr.offset, self.hint))
+        return self.hint
 
     def _load(self, addr: Term, *, write: bool = False, hinted: bool = True) -> Term:
-        n, writable, _ = self._place(addr, hinted=hinted)
-        if write and not writable:
-            raise StuckError("a store through a mapping that is read-only")
-        return self.path.items[n].value
+        hint = self._hint(addr, hinted=hinted, write=write)
+        value, facts = load(self.path, addr, hint, write=write)
+        self.new_facts += facts
+        return value
 
     def _store(self, addr: Term, value: Term, *, hinted: bool = True) -> None:
-        n, writable, whole = self._place(addr, hinted=hinted)
-        if not writable:
-            raise StuckError("a store through a mapping that is read-only")
-        if not whole:
-            raise StuckError("a store into what is owned in part")
-        item = self.path.items[n]
-        if isinstance(item, IVirt):
-            item = IVirt(item.writable, item.root, item.addr, item.share, value)
-        elif isinstance(item, IPhys):
-            item = IPhys(item.addr, item.share, value)
-        self.path.items[n] = item
-        self.path.item_writer[n] = self.instr
+        hint = self._hint(addr, hinted=hinted, write=True)
+        self.new_facts += store(self.path, addr, value, hint, self.guide.paging, self.instr)
+
+    def _flush(self, mem: Mem) -> None:
+        """`invlpg`."""
+        va, paging = self._address(mem), self.guide.paging
+        if paging is None:
+            raise StuckError("a flush needs a `platform` in the annotation")
+        self.hint = self.guide.flush(self.instr, self.path, va)
+        if self.hint is not None:
+            self.run.hints.append((self.instr.offset, self.hint))
+        self.new_facts += paging.canonical(va)
+        chosen = None if self.hint is None else self.hint.item
+        self.new_facts += pay(self.path, va, chosen, self.instr)
 
     # -- operands ----------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ class FVar:
 
 @dataclass(frozen=True, slots=True)
 class FDiv:
-    """A rational below 1, in lowest terms."""
+    """A rational other than 1, in lowest terms; it may be above 1."""
 
     n: int
     d: int
@@ -64,7 +64,182 @@ class IClaim:
     value: Term
 
 
-Item = IVirt | IPhys | IClaim
+@dataclass(frozen=True, slots=True)
+class KCell:
+    """An entry of a page table.
+
+    Each list has a page for each element, by the shift of its size; `None` is everywhere.
+    """
+
+    reach: tuple[int | None, ...]
+    claimed: tuple[int | None, ...]
+    owed: tuple[int | None, ...]
+
+
+Kind = KCell
+
+
+@dataclass(frozen=True, slots=True)
+class IRes:
+    """A resource of a kind, over words: those that say where it is, then the rest.
+
+    A cell has the physical address of its slot, the entry, and then the root and an address of
+    each page in its lists that is not everywhere.
+    """
+
+    kind: Kind
+    share: Share
+    terms: tuple[Term, ...]
+
+
+Item = IVirt | IPhys | IClaim | IRes
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """The page of `2 ** shift` bytes around the address `va` of the space `root`."""
+
+    shift: int
+    root: Term
+    va: Term
+
+
+Regions = tuple[Region | None, ...]
+"""Pages; `None` is everywhere."""
+
+# -- hints -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class HAt:
+    """What an access goes to: an item of translation, the item of its data, a place in that.
+
+    With a cell as data, `index` says that the entry is absent, and has no other meaning.
+    """
+
+    item: int
+    data: int | None = None
+    index: Term | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GUnclaim:
+    """The claim on a page is given back to a cell."""
+
+    cell: int
+    claim: int
+
+
+@dataclass(frozen=True, slots=True)
+class GClaim:
+    """A page of 4 KiB is claimed.
+
+    `path` has the cells on its way from the root; the claim is noted in that at `place`.
+    """
+
+    path: tuple[int, ...]
+    place: int
+    writable: bool
+    root: Term
+    va: Term
+    pa: Term
+
+
+@dataclass(frozen=True, slots=True)
+class GOpen:
+    """More may be claimed through a cell."""
+
+    cell: int
+    regions: Regions
+
+
+@dataclass(frozen=True, slots=True)
+class GReach:
+    """A cell answers for a page of the current space, whose walk ends at the cells `path`."""
+
+    path: tuple[int, ...]
+    cell: int
+    shift: int
+    va: Term
+
+
+@dataclass(frozen=True, slots=True)
+class GReachElsewhere:
+    """A cell answers for a page of another space."""
+
+    cell: int
+    shift: int
+    root: Term
+    va: Term
+
+
+@dataclass(frozen=True, slots=True)
+class GPayElsewhere:
+    """What a cell owes in other spaces is paid."""
+
+    cell: int
+
+
+@dataclass(frozen=True, slots=True)
+class GNew:
+    """A word of memory becomes a cell."""
+
+    item: int
+
+
+@dataclass(frozen=True, slots=True)
+class GDrop:
+    """An item is forgotten."""
+
+    item: int
+
+
+@dataclass(frozen=True, slots=True)
+class GSplit:
+    """A share becomes two: the first stays."""
+
+    item: int
+    first: Share
+    second: Share
+
+
+@dataclass(frozen=True, slots=True)
+class GJoin:
+    """Two shares become one, which is the first item."""
+
+    item: int
+    other: int
+
+
+Ghost = (
+    GUnclaim
+    | GClaim
+    | GOpen
+    | GReach
+    | GReachElsewhere
+    | GPayElsewhere
+    | GNew
+    | GDrop
+    | GSplit
+    | GJoin
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HFirst:
+    """A step of the proof alone, in front of the instruction."""
+
+    ghost: Ghost
+
+
+@dataclass(frozen=True, slots=True)
+class HThen:
+    """A step of the proof alone, behind the instruction."""
+
+    ghost: Ghost
+
+
+Hint = HAt | HFirst | HThen
 
 
 @dataclass(frozen=True, slots=True)

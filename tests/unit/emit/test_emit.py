@@ -10,7 +10,7 @@ import pytest
 
 from rocqgen.emit import Role, Theory, emit_theory
 from rocqgen.emit.plan import Plan, plan
-from rocqgen.emit.symbolic import Missing, Residual, Stuck, TFact, TInstr, TItem, TReg
+from rocqgen.emit.symbolic import HAt, Missing, Residual, Stuck, TFact, TInstr, TItem, TReg
 from rocqgen.source.fragment import load_fragments
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def test_hints_that_are_written(tmp_path: Path) -> None:
         exit e ensures rax |->r x
     """
     result = made(tmp_path, spec, "movq (%rdi,%rsi,8), %rax  #@ at p + 8\njmp *%rcx")
-    assert result.hints == ((0, 0),)
+    assert result.hints == ((0, HAt(0)),)
     assert isinstance(result.verdict, Residual)
     assert [one.tag for one in result.verdict.facts] == [TInstr(0), TInstr(0)]
     text = emit_theory(
@@ -167,7 +167,7 @@ def test_hints_that_are_found(tmp_path: Path, fact: str, address: str) -> None:
         exit e ensures rax |->r x
     """
     result = made(tmp_path, spec, "movq (%rdi), %rax\njmp *%rcx")
-    assert result.hints == ((0, 0),)
+    assert result.hints == ((0, HAt(0)),)
     assert isinstance(result.verdict, Residual)
 
 

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Memory of a path: where an access goes, what it reads and leaves; mirrors `auto/access.v`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from rocqgen.emit.cells import (
+    LARGE,
+    PAGE_SHIFT,
+    PRESENT,
+    Cell,
+    cell_of,
+    high_mask,
+    owe,
+)
+from rocqgen.emit.normal import Alu, ECst, Term, mk_and, mk_op
+from rocqgen.emit.paths import StuckError
+from rocqgen.emit.symbolic import Fact, FDiv, FOne, IClaim, IPhys, IRes, IVirt
+from rocqgen.source.spec import Rel
+
+if TYPE_CHECKING:
+    from rocqgen.emit.cells import Paging
+    from rocqgen.emit.paths import Path
+    from rocqgen.emit.symbolic import HAt, Item, Share
+    from rocqgen.source.machine import Instr
+
+_OFFSET = ECst((1 << PAGE_SHIFT) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the data of an access is: an item; and what is owed for it."""
+
+    item: int
+    writable: bool
+    facts: tuple[Fact, ...] = ()
+
+
+def is_page_share(share: Share) -> bool:
+    """Whether a claim with this share is that of a page: more than a word has."""
+    return isinstance(share, FDiv) and share.n > share.d
+
+
+def physical_address(item: Item) -> Term | None:
+    """Where an item of physical memory is."""
+    match item:
+        case IPhys():
+            return item.addr
+        case IRes():
+            return item.terms[0]
+        case _:
+            return None
+
+
+def find_place(path: Path, addr: Term, hint: HAt | None) -> Place:
+    """The item that an access goes to (`find_place`)."""
+    if hint is None:
+        found = path.index().virtual.get((path.root, addr))
+        if found is None:
+            raise StuckError("nothing is known of this address in the current space")
+        return _framed(path, found, ())
+    item = path.items[hint.item]
+    if isinstance(item, IPhys | IRes):
+        raise StuckError("the hint names physical memory")
+    if hint.data is None:
+        named = Fact(Rel.EQ, addr, item.addr), Fact(Rel.EQ, path.root, item.root)
+        return _framed(path, hint.item, named)
+    where = physical_address(path.items[hint.data])
+    if not isinstance(item, IClaim) or where is None:
+        raise StuckError("the hint names no claim, or no physical memory")
+    if is_page_share(item.share):
+        inside = mk_and(addr, _OFFSET)
+        facts: tuple[Fact, ...] = (
+            *owe(Rel.EQ, mk_and(addr, high_mask(PAGE_SHIFT)), item.addr),
+            *owe(Rel.EQ, mk_and(addr, ECst(7)), ECst(0)),
+            *owe(Rel.EQ, mk_and(item.value, _OFFSET), ECst(0)),
+            *owe(Rel.EQ, mk_op(Alu.ADD, item.value, inside), where),
+            *owe(Rel.EQ, path.root, item.root),
+        )
+    else:
+        facts = (
+            *owe(Rel.EQ, addr, item.addr),
+            *owe(Rel.EQ, item.value, where),
+            *owe(Rel.EQ, path.root, item.root),
+        )
+    return Place(hint.data, item.writable, facts)
+
+
+def _framed(path: Path, n: int, facts: tuple[Fact, ...]) -> Place:
+    item = path.items[n]
+    if isinstance(item, IVirt):
+        return Place(n, item.writable, facts)
+    if not isinstance(item, IClaim):
+        raise TypeError(f"not translated: {item}")
+    frame = path.index().physical.get(item.value)
+    if frame is None:
+        raise StuckError("the address is claimed, but the physical word behind it is not owned")
+    return Place(frame, item.writable, facts)
+
+
+def load(path: Path, addr: Term, hint: HAt | None, *, write: bool) -> tuple[Term, list[Fact]]:
+    """The word at an address, and what is owed; `write` where it will be written."""
+    place = find_place(path, addr, hint)
+    if write and not place.writable:
+        raise StuckError("a store through a mapping that is read-only")
+    return word_of(path.items[place.item]), list(place.facts)
+
+
+def word_of(item: Item) -> Term:
+    """The word that lies there."""
+    return item.terms[1] if isinstance(item, IRes) else item.value
+
+
+def store(
+    path: Path,
+    addr: Term,
+    value: Term,
+    hint: HAt | None,
+    paging: Paging | None,
+    writer: Instr,
+) -> list[Fact]:
+    """Write a word; gives what is owed."""
+    place = find_place(path, addr, hint)
+    if not place.writable:
+        raise StuckError("a store through a mapping that is read-only")
+    item, facts = path.items[place.item], list(place.facts)
+    if not isinstance(item.share, FOne):
+        raise StuckError("a store into what is owned in part")
+    cell = cell_of(item)
+    if cell is not None:
+        if paging is None:
+            raise StuckError("an entry is written, but the annotation has no `platform`")
+        absent = hint is not None and hint.index is not None
+        new, more = store_entry(cell, value, absent=absent)
+        item, facts = new.item(item.share), facts + more
+    elif isinstance(item, IVirt | IPhys):
+        item = replace(item, value=value)
+    path.put(place.item, item, writer)
+    return facts
+
+
+def store_entry(cell: Cell, value: Term, *, absent: bool) -> tuple[Cell, list[Fact]]:
+    """An entry is written: it was absent, or that of a leaf through which nothing is claimed."""
+    entry = cell.entry
+    if absent or cell.claimed or (isinstance(entry, ECst) and entry.z % 2 == 0):
+        facts = owe(Rel.EQ, mk_and(entry, ECst(PRESENT)), ECst(0))
+        owed = cell.owed
+    else:
+        small = all(one is not None and one.shift == PAGE_SHIFT for one in cell.reach)
+        leaf = mk_and(entry, ECst(PRESENT | LARGE))
+        facts = [] if small else owe(Rel.NE, leaf, ECst(PRESENT))
+        owed = cell.reach + cell.owed
+    return replace(cell, entry=value, claimed=(), owed=owed), facts

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prints what the engine is told as Gallina: hints, and steps of the proof."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rocqgen.emit.symbolic import (
+    GClaim,
+    GDrop,
+    GJoin,
+    GNew,
+    GOpen,
+    GPayElsewhere,
+    GReach,
+    GReachElsewhere,
+    GSplit,
+    GUnclaim,
+    HAt,
+    HFirst,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rocqgen.emit.gallina import Printer
+    from rocqgen.emit.symbolic import Ghost, Hint, Region
+
+
+def hint_data(hint: Hint, printer: Printer) -> str:
+    """A hint, without parentheses."""
+    match hint:
+        case HAt(item, data, index):
+            where = "None" if data is None else f"(Some {_nat(data)})"
+            inside = "None" if index is None else f"(Some {printer.data(index)})"
+            return f"HAt {_nat(item)} {where} {inside}"
+        case HFirst(ghost):
+            return f"HFirst ({ghost_data(ghost, printer)})"
+        case _:
+            return f"HThen ({ghost_data(hint.ghost, printer)})"
+
+
+def ghost_data(ghost: Ghost, printer: Printer) -> str:
+    """A step of the proof, without parentheses."""
+    data = printer.data
+    match ghost:
+        case GUnclaim(cell, claim):
+            return f"GUnclaim {_nat(cell)} {_nat(claim)}"
+        case GClaim(path, place, writable, root, va, pa):
+            words = " ".join(map(data, (root, va, pa)))
+            return f"GClaim {_nats(path)} {_nat(place)} {str(writable).lower()} {words}"
+        case GOpen(cell, regions):
+            pages = "; ".join(_region(one, printer) for one in regions)
+            return f"GOpen {_nat(cell)} [{pages}]"
+        case GReach(path, cell, shift, va):
+            return f"GReach {_nats(path)} {_nat(cell)} {shift} {data(va)}"
+        case GReachElsewhere(cell, shift, root, va):
+            return f"GReachElsewhere {_nat(cell)} {shift} {data(root)} {data(va)}"
+        case GSplit(item, first, second):
+            shares = f"{printer.share_data(first)} {printer.share_data(second)}"
+            return f"GSplit {_nat(item)} {shares}"
+        case GJoin(item, other):
+            return f"GJoin {_nat(item)} {_nat(other)}"
+        case GPayElsewhere(item) | GNew(item) | GDrop(item):
+            return f"{type(ghost).__name__} {_nat(item)}"
+
+
+def _nat(number: int) -> str:
+    return f"{number}%nat"
+
+
+def _nats(numbers: Iterable[int]) -> str:
+    return f"[{'; '.join(map(_nat, numbers))}]"
+
+
+def _region(region: Region | None, printer: Printer) -> str:
+    if region is None:
+        return "None"
+    return f"Some ({region.shift}, {printer.data(region.root)}, {printer.data(region.va)})"

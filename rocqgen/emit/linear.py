@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Words compared as sums, modulo 2**64, up to equations.
+
+Sums are of atoms with coefficients; masks, shifts and `|` make fields of words, which are atoms,
+too.  What is found equal here is equal; what is not may be equal all the same.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rocqgen.emit.fields import FIELD, Fields, Key, Known, Linear, Slice, fields
+from rocqgen.emit.normal import WORD, WORD_BITS, Alu, EAdd, ECst, EOp, EVar, Term, mk_and
+from rocqgen.source.spec import Rel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rocqgen.emit.symbolic import Fact
+
+_COMMUTATIVE = {Alu.AND, Alu.OR, Alu.XOR}
+_PASSES = 3
+"""Equations are used for each other; later ones for earlier ones in the next pass."""
+
+
+class Rewriting:
+    """Linear forms up to equations."""
+
+    def __init__(self, facts: Iterable[Fact] = ()) -> None:
+        self.rules: dict[Key, Linear] = {}
+        self.known: dict[Key, Known] = {}
+        equations = [fact for fact in facts if fact.rel is Rel.EQ]
+        for _ in range(_PASSES):
+            before = dict(self.rules), dict(self.known)
+            for fact in equations:
+                self.equate(fact.a, fact.b)
+            if before == (self.rules, self.known):
+                break
+            self.rules = {key: self._rewritten(form) for key, form in self.rules.items()}
+
+    def equal(self, a: Term, b: Term) -> bool:
+        """Whether the two are seen to be equal."""
+        return a == b or self.linear(a) == self.linear(b)
+
+    def bits(self, term: Term, mask: int) -> int | None:
+        """The bits of `term` in `mask`, if they are seen to be constant."""
+        form = self.linear(mk_and(term, ECst(mask)))
+        return form.get((), 0) if set(form) <= {()} else None
+
+    def same_above(self, shift: int, a: Term, b: Term) -> bool:
+        """Whether the bits from `shift` on are seen to be the same."""
+        high = ECst(WORD - (1 << shift))
+        return self.equal(mk_and(a, high), mk_and(b, high))
+
+    def canonical(self, form: Linear) -> Linear:
+        """The form with neighbouring fields as one."""
+        parts = fields(form, self.known)
+        return form if parts is None else parts.linear()
+
+    def offset(self, term: Term, base: Term) -> int | None:
+        """The bits that may be set in `term - base`, where both are seen to be apart by fields."""
+        form = add(self.linear(term), self.linear(base), -1)
+        parts = fields(form, self.known)
+        return None if parts is None else parts.mask
+
+    def equate(self, a: Term, b: Term) -> None:
+        """Use `a = b`: bits that it tells, or else solved for its largest atom."""
+        left, right = self.linear(a), self.linear(b)
+        if self._learn(left, right) or self._learn(right, left):
+            return
+        difference = add(left, right, -1)
+        atoms = [key for key, count in difference.items() if key and count in {1, WORD - 1}]
+        atoms.sort(key=lambda key: (_size(key), repr(key)), reverse=True)
+        for atom in atoms:
+            rest = {key: count for key, count in difference.items() if key != atom}
+            if any(_occurs(atom, key) for key in rest):
+                continue
+            solution = scale(rest, -1 if difference[atom] == 1 else 1)
+            for key, form in self.rules.items():
+                if atom in form:
+                    factor = form[atom]
+                    kept = {one: count for one, count in form.items() if one != atom}
+                    self.rules[key] = add(kept, solution, factor)
+            self.rules[atom] = solution
+            return
+
+    def _learn(self, left: Linear, right: Linear) -> bool:
+        """Learn the bits of words of which fields are constant, or which are their own fields."""
+        parts = fields(left, self.known)
+        if parts is None:
+            return False
+        if set(right) <= {()}:
+            value = right.get((), 0)
+            for one in parts.slices:
+                field = (value & one.mask) >> one.to << one.low
+                self._note(one.key, ((1 << one.width) - 1) << one.low, field)
+            return True
+        for key, count in right.items():
+            if count == 1 and len(right) == 1 and _own(parts, key):
+                self._note(key, WORD - 1 - parts.mask, 0)
+                self._note(key, parts.constant, parts.constant)
+                return True
+        return False
+
+    def _note(self, key: Key, mask: int, value: int) -> None:
+        old = self.known.get(key, Known())
+        self.known[key] = Known(old.mask | mask, old.value | value)
+
+    def linear(self, term: Term) -> Linear:
+        """The linear form of `term`."""
+        return self.canonical(self._sum(term))
+
+    def _sum(self, term: Term) -> Linear:
+        match term:
+            case ECst(z):
+                return trim({(): z})
+            case EVar(x):
+                return self._atom(("var", x))
+            case EAdd(inner, z):
+                return add(self._sum(inner), {(): z % WORD}, 1)
+            case EOp(Alu.ADD | Alu.SUB as op, a, b):
+                return add(self._sum(a), self._sum(b), 1 if op is Alu.ADD else -1)
+            case EOp(Alu.SHL, a, ECst(count)):
+                return scale(self._sum(a), 1 << count % 64)
+            case EOp(op, a, b):
+                parts = self._operation(op, a, b)
+                if parts is not None:
+                    return self._rewritten(parts.linear())
+                left, right = _key(self.linear(a)), _key(self.linear(b))
+                if op in _COMMUTATIVE and repr(right) < repr(left):
+                    left, right = right, left
+                return self._atom((op.value, left, right))
+            case _:
+                return self._atom(("term", repr(term)))
+
+    def _operation(self, op: Alu, a: Term, b: Term) -> Fields | None:
+        """The fields that an operation gives, if it gives such."""
+        match op, a, b:
+            case Alu.SHR, _, ECst(count):
+                return self._fields(a).shifted(-(count % 64))
+            case Alu.AND, _, ECst(mask):
+                return self._fields(a).masked(mask)
+            case Alu.AND, ECst(mask), _:
+                return self._fields(b).masked(mask)
+            case Alu.OR, _, ECst(value):
+                # Places that are set to 1 no longer show what was there.
+                rest = self._fields(a).masked(WORD - 1 - value)
+                return Fields(rest.constant | value, rest.slices)
+            case Alu.OR | Alu.XOR, _, _:
+                left, right = (fields(self.linear(one), self.known) for one in (a, b))
+                return None if left is None or right is None else left.joined(right)
+            case _:
+                return None
+
+    def _fields(self, term: Term) -> Fields:
+        form = self.linear(term)
+        parts = fields(form, self.known)
+        return parts or Fields(0, (Slice(0, WORD_BITS, _key(form), 0),))
+
+    def _atom(self, key: Key) -> Linear:
+        if key in self.rules:
+            return self.rules[key]
+        match key:
+            case (str(kind), tuple(source), int(low), int(width)) if (
+                kind == FIELD and source in self.rules
+            ):
+                parts = fields(self.rules[source], self.known)
+                if parts is not None:
+                    return parts.shifted(-low).masked((1 << width) - 1).linear()
+        return {key: 1}
+
+    def _rewritten(self, form: Linear) -> Linear:
+        total: Linear = {}
+        for key, count in form.items():
+            total = add(total, self._atom(key) if key else {(): 1}, count)
+        return total
+
+
+def trim(form: Linear) -> Linear:
+    """The form without zeros, and with coefficients in [0, 2**64)."""
+    return {key: count % WORD for key, count in form.items() if count % WORD}
+
+
+def add(a: Linear, b: Linear, factor: int) -> Linear:
+    """`a + factor * b`."""
+    total = dict(a)
+    for key, count in b.items():
+        total[key] = total.get(key, 0) + factor * count
+    return trim(total)
+
+
+def scale(form: Linear, factor: int) -> Linear:
+    """`factor * form`."""
+    return trim({key: count * factor for key, count in form.items()})
+
+
+def _own(parts: Fields, key: Key) -> bool:
+    """Whether the parts are those of `key`, where they are."""
+    return all(one.key == key and one.to == one.low for one in parts.slices)
+
+
+def _key(form: Linear) -> Key:
+    if len(form) == 1:
+        ((key, count),) = form.items()
+        if key and count == 1:
+            return key
+    return tuple(sorted(form.items(), key=repr))
+
+
+def _size(key: object) -> int:
+    return 1 + sum(map(_size, key)) if isinstance(key, tuple) else 1
+
+
+def _occurs(atom: Key, key: object) -> bool:
+    return key == atom or (isinstance(key, tuple) and any(_occurs(atom, one) for one in key))
