@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Assertions: what is owned, and facts about words."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from rocqgen.source.location import Location
+from rocqgen.source.machine import Reg
+from rocqgen.source.words import Expr, Frac
+
+
+class Rel(enum.Enum):
+    """Pure relations between words; the order is unsigned."""
+
+    EQ = "="
+    NE = "!="
+    LT = "<"
+    LE = "<="
+
+
+@dataclass(frozen=True, slots=True)
+class RegPt:
+    """`reg |->r value`."""
+
+    reg: Reg
+    value: Expr
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class VirtPt:
+    """`addr |->v{frac} value`: 8 bytes; `writable` is false for the read-only form `|->vr`."""
+
+    addr: Expr
+    value: Expr
+    frac: Frac
+    writable: bool
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class PhysPt:
+    """`addr |->p{frac} value`: 8 bytes of physical memory."""
+
+    addr: Expr
+    value: Expr
+    frac: Frac
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """`va ~>{frac} pa`: the space translates the 8 bytes at `va` to those at `pa`.
+
+    With `page` it is `page va ~>{frac} pa`: the claim of the 4 KiB page at `va`, which has 512
+    words: `frac` is a share of all of it, 512 times that of a word.
+    """
+
+    va: Expr
+    pa: Expr
+    frac: Frac
+    writable: bool
+    location: Location
+    page: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """`code{frac}`: the fragment's own code is mapped executable at its addresses."""
+
+    frac: Frac
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Pure:
+    """A pure fact `left rel right`."""
+
+    rel: Rel
+    left: Expr
+    right: Expr
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """`[root] { items }`: the items hold in the space rooted at `root` (an `Expr` of sort root)."""
+
+    root: Expr
+    items: tuple[Assertion, ...]
+    location: Location
+
+
+class Level(enum.IntEnum):
+    """The size of a page, as the number of address bits inside it (SDM vol. 3, 5.5.4)."""
+
+    K4 = 12
+    M2 = 21
+    G1 = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Everywhere:
+    """`all`: every page of every space."""
+
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`va in root level L`: the page of that size around `va` in the space rooted at `root`."""
+
+    va: Expr
+    root: Expr
+    level: Level
+    location: Location
+
+
+Pages = tuple[Everywhere | Page, ...]
+"""Which translations something is said of; `none` is the empty one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`addr |->e{frac} value`: 8 bytes of physical memory that are an entry of a page table.
+
+    The translations that may go through the entry are among those that it `answers`; of these,
+    `claims` are claimed, and `owes` wait for the TLB to be flushed.
+    """
+
+    addr: Expr
+    value: Expr
+    frac: Frac
+    answers: Pages
+    claims: Pages
+    owes: Pages
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class AnyWords:
+    """`_` as the content of a block: words that nobody knows."""
+
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """An expression as the content of a block: every word of it is `value`."""
+
+    value: Expr
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Elements:
+    """`array from start` as the content of a block: word i of it is `array[start + i]`."""
+
+    array: str
+    start: Expr
+    location: Location
+
+
+Content = AnyWords | Fill | Elements
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """`addr[count] |->v{frac} content`: `count` words from `addr` on.
+
+    Addresses are those of the space if `virtual` (and then `writable` is false for `|->vr`), else
+    physical ones (`|->p`; `writable` is true).
+    """
+
+    virtual: bool
+    addr: Expr
+    count: Expr
+    content: Content
+    frac: Frac
+    writable: bool
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """`walk va in root level depth from table`: the slots that a walk to `va` goes through.
+
+    `table` is the physical address of the table that the walk reads at `depth` (4 is the PML4, 1
+    the page table); below it, tables are there as far as entries are present.
+    """
+
+    va: Expr
+    root: Expr
+    depth: int
+    table: Expr
+    location: Location
+
+
+Assertion = RegPt | VirtPt | PhysPt | Claim | Code | Pure | At | Entry | Block | Walk
