@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rocqgen.errors import UserError
-from rocqgen.source.blocks import find_blocks, find_marks
+from rocqgen.source.blocks import Blocks, find_blocks, find_marks
 from rocqgen.source.text import read_source, split_text
 
 
@@ -61,7 +61,7 @@ def test_blocks_and_marks_are_told_apart() -> None:
         "# What it does.\n\n#@ spec\n#@   space r\n  .globl f\n\nf:\n nop #@ at p\n//@ spec\ng: nop"
     )
     source = split_text("f.s", text)
-    blocks = find_blocks(source)
+    blocks = find_blocks(source).specs
     assert [(block.entry, block.entry_location.line) for block in blocks] == [("f", 7), ("g", 10)]
     assert [piece.line for piece in blocks[0].pieces] == [3, 4]
     assert blocks[0].doc == "What it does."
@@ -70,4 +70,15 @@ def test_blocks_and_marks_are_told_apart() -> None:
 
 
 def test_text_in_strings_is_no_annotation() -> None:
-    assert find_blocks(split_text("f.s", '.ascii "#@ spec"\n.ascii "\n')) == ()
+    assert find_blocks(split_text("f.s", '.ascii "#@ spec"\n.ascii "\n')) == Blocks((), (), ())
+
+
+def test_blocks_are_told_apart_by_their_first_word() -> None:
+    text = (
+        "# What it gives.\n#@ assume alloc\n#@   space r\n#@ spec\n#@   space r\n"
+        "f: nop\n#@ invariant\n#@   holds emp\n.Lagain:\n nop\n"
+    )
+    blocks = find_blocks(split_text("f.s", text))
+    assert [(block.location.line, block.doc) for block in blocks.assumed] == [(2, "What it gives.")]
+    assert [(block.entry, block.location.line) for block in blocks.specs] == [("f", 4)]
+    assert [(block.entry, block.location.line) for block in blocks.invariants] == [(".Lagain", 7)]
