@@ -25,15 +25,20 @@ Proof.
   destruct f; simpl; [apply bool_decide_eq_true..|apply Z.ltb_lt|apply Z.leb_le].
 Qed.
 
-Definition item_resource (ρ : env) (i : item) : resource :=
+Definition item_resources (ρ : env) (i : item) : list resource :=
   match i with
-  | IVirt w r a q v => RVirt w (eval ρ r) (eval ρ a) (feval ρ q) (eval ρ v)
-  | IPhys a q v => RPhys (eval ρ a) (feval ρ q) (eval ρ v)
-  | IClaim w r a q pa => RClaim w (eval ρ r) (eval ρ a) (feval ρ q) (eval ρ pa)
+  | IVirt w r a q v => [RVirt w (eval ρ r) (eval ρ a) (feval ρ q) (eval ρ v)]
+  | IPhys a q v => [RPhys (eval ρ a) (feval ρ q) (eval ρ v)]
+  | IClaim w r a q pa => [RClaim w (eval ρ r) (eval ρ a) (feval ρ q) (eval ρ pa)]
+  | IRes k q es =>
+    match open_cell k (map (eval ρ) es) with
+    | Some c => [RCell (sc_addr c) (feval ρ q) (word_cell c)]
+    | None => []
+    end
   end.
 Definition body_resources (base : expr) (code : code_list) (ρ : env) (s : sstate) : list resource :=
   map (λ x, RReg x.1 (eval ρ x.2)) (s_regs s) ++
-  map (item_resource ρ) (s_items s) ++
+  concat (map (item_resources ρ) (s_items s)) ++
   map (λ x, RCode (eval ρ x.1) (eval ρ base) code (feval ρ x.2)) (s_code s).
 (** The root register among them. *)
 Definition state_resources (base : expr) (code : code_list) (ρ : env) (s : sstate) : list resource :=
@@ -49,7 +54,10 @@ Section engine.
   Proof using Type.
     rewrite /dbody /dparts /body_resources !big_sepL_app. f_equiv. f_equiv; [|f_equiv].
     - induction (s_regs s) as [|[r e] l IH]; [done|]. by rewrite /= IH.
-    - induction (s_items s) as [|i l IH]; [done|]. rewrite /= IH. by destruct i.
+    - induction (s_items s) as [|i l IH]; [done|].
+      rewrite map_cons concat_cons big_sepL_app /= IH. f_equiv.
+      destruct i as [| | |k q es]; [by rewrite /= right_id..|]. rewrite /= /dres.
+      case_match; by rewrite /= ?right_id.
     - induction (s_code s) as [|[r q] l IH]; [done|]. by rewrite /= IH.
   Qed.
 End engine.

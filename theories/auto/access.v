@@ -35,12 +35,20 @@ Definition match_virt (root addr : expr) (i : item) : option target_item :=
     if expr_eqb a addr then if expr_eqb r root then Some (ToVirt w q v) else None else None
   | IClaim w r a q pa =>
     if expr_eqb a addr then if expr_eqb r root then Some (ToClaim w pa) else None else None
-  | IPhys _ _ _ => None
+  | _ => None
+  end.
+(** The address, the share and the value of a physical word or an entry. *)
+Definition item_word (i : item) : option (expr * fexpr * expr) :=
+  match i with
+  | IPhys a q v => Some (a, q, v)
+  | IRes k q es =>
+    match open_cell k es with Some c => Some (sc_addr c, q, sc_entry c) | None => None end
+  | _ => None
   end.
 Definition match_phys (pa : expr) (i : item) : option (fexpr * expr) :=
-  match i with
-  | IPhys a q v => if expr_eqb a pa then Some (q, v) else None
-  | _ => None
+  match item_word i with
+  | Some (a, q, v) => if expr_eqb a pa then Some (q, v) else None
+  | None => None
   end.
 
 Definition to_place (n : nat) (t : target_item) (items : list item) : res place :=
@@ -56,8 +64,18 @@ Definition hinted (root addr : expr) (i : item) : option (target_item * list fac
   match i with
   | IVirt w r a q v => Some (ToVirt w q v, [PEq addr a; PEq root r])
   | IClaim w r a q pa => Some (ToClaim w pa, [PEq addr a; PEq root r])
-  | IPhys _ _ _ => None
+  | _ => None
   end.
+(** More than all of a word is had of its page only: the item claims the page. *)
+Definition is_page (q : fexpr) : bool := match q with FDiv n d => Pos.ltb d n | _ => false end.
+Definition mask (k : Z) : expr := ECst (2 ^ 64 - 2 ^ k).
+(** What makes the word at [addr] that at [pm], by a claim on [a], or on its page. *)
+Definition claim_facts (root addr r a : expr) (q : fexpr) (pa pm : expr) : list fact :=
+  if is_page q then
+    owe (PEq (mk_and addr (mask 12)) a) ++ owe (PEq (mk_and addr (ECst 7)) (ECst 0)) ++
+    owe (PEq (mk_and pa (ECst 4095)) (ECst 0)) ++
+    owe (PEq (mk_op AluAdd pa (mk_and addr (ECst 4095))) pm) ++ owe (PEq root r)
+  else owe (PEq addr a) ++ owe (PEq pa pm) ++ owe (PEq root r).
 Definition find_place (hint : option at_hint) (addr : expr) (s : sstate) : res (place * list fact) :=
   match hint with
   | None =>
@@ -65,7 +83,17 @@ Definition find_place (hint : option at_hint) (addr : expr) (s : sstate) : res (
     | Some (n, t) => let* k := to_place n t (s_items s) in Done (k, [])
     | None => Fail (NoItem (s_root s) addr)
     end
-  | Some (At n None None) =>
+  | Some (At n (Some m) _) =>
+    match nth_error (s_items s) n, nth_error (s_items s) m with
+    | Some (IClaim w r a q pa), Some j =>
+      match item_word j with
+      | Some (pm, q', v) =>
+        Done (Place m w (is_full q') v, claim_facts (s_root s) addr r a q pa pm)
+      | None => Fail BadHint
+      end
+    | _, _ => Fail BadHint
+    end
+  | Some (At n None _) =>
     match nth_error (s_items s) n with
     | Some i =>
       match hinted (s_root s) addr i with
@@ -74,24 +102,56 @@ Definition find_place (hint : option at_hint) (addr : expr) (s : sstate) : res (
       end
     | None => Fail BadHint
     end
-  | Some _ => Fail BadHint
   end.
-Definition item_set_value (v : expr) (i : item) : item :=
+
+(** * Stores *)
+(** An entry is written where it is absent, and nothing is owed; or where nothing is claimed through it and it
+    is no table at the levels for which it answers, and its pages are owed. *)
+Definition is_4k {A} (g : sregion A) : bool := 
+  match g with Some (k, _, _) => k =? 12 | None => false end.
+Definition seen_absent (c : scell expr) : bool :=
+  match sc_claimed c with
+  | [] => match sc_entry c with ECst z => Z.even z | _ => false end
+  | _ => true
+  end.
+Definition cell_put (absent : bool) (v : expr) (c : scell expr) : scell expr * list fact :=
+  if absent || seen_absent c then
+    (CellData (sc_addr c) v (sc_reach c) [] (sc_owed c),
+     owe (PEq (mk_and (sc_entry c) (ECst 1)) (ECst 0)))
+  else
+    (CellData (sc_addr c) v (sc_reach c) [] (sc_reach c ++ sc_owed c),
+     if forallb is_4k (sc_reach c) then [] else owe (PNe (mk_and (sc_entry c) (ECst 129)) (ECst 1))).
+
+Section access.
+  Context {Π : the_platform}.
+
+Definition item_put_value (absent : bool) (v : expr) (i : item) : res (item * list fact) :=
   match i with
-  | IVirt w r a q _ => IVirt w r a q v
-  | IPhys a q _ => IPhys a q v
-  | IClaim _ _ _ _ _ => i
+  | IVirt w r a q _ => Done (IVirt w r a q v, [])
+  | IPhys a q _ => Done (IPhys a q v, [])
+  | IClaim _ _ _ _ _ => Fail BadHint
+  | IRes k q es =>
+    match open_cell k es, platform_is with
+    | Some c, Some _ => let '(c, facts) := cell_put absent v c in Done (ICell q c, facts)
+    | Some _, None => Fail NoPlatform
+    | None, _ => Fail BadHint
+    end
   end.
 
 Definition sload (hint : option at_hint) (write : bool) (addr : expr) (s : sstate)
     : res (expr * list fact) :=
   let* (k, facts) := find_place hint addr s in
   if negb write || k_write k then Done (k_value k, facts) else Fail (ReadOnly (s_root s) addr).
+Definition says_absent (hint : option at_hint) : bool :=
+  match hint with Some (At _ _ (Some _)) => true | _ => false end.
 Definition sstore (hint : option at_hint) (addr v : expr) (s : sstate) : res (sstate * list fact) :=
   let* (k, facts) := find_place hint addr s in
   if k_write k && k_full k then
     match nth_error (s_items s) (k_item k) with
-    | Some i => Done (set_items (item_put (k_item k) (item_set_value v i) (s_items s)) s, facts)
+    | Some i =>
+      let* (i, more) := item_put_value (says_absent hint) v i in
+      Done (set_items (item_put (k_item k) i (s_items s)) s, facts ++ more)
     | None => Fail BadHint
     end
   else Fail (ReadOnly (s_root s) addr).
+End access.

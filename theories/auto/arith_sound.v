@@ -54,6 +54,7 @@ Lemma salu_Done w op a b v : salu w op a b = Done v → mk_alu w op a b = Some v
 Proof. rewrite /salu. by case_match; intros [= <-]. Qed.
 
 Section arith_sound.
+  Context {Π : the_platform}.
   Context {M : machine} `{!machGS M Σ}.
   Context (base : expr) (code : code_list) (ρ : env).
   Context (Hkernel : cfg_user (m_config M) = false).

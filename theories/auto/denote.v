@@ -1,5 +1,6 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
 From iris.proofmode Require Import proofmode.
+From rocqgen.machine Require Export x86_64.
 From rocqgen.logic Require Export wp.
 From rocqgen.auto Require Export run.
 From iris.prelude Require Import options.
@@ -9,15 +10,64 @@ Local Open Scope Z_scope.
 
 Definition named (ρ : env) (d : positive * expr) : Prop := env_word ρ d.1 = eval ρ d.2.
 
+(** The kernel's setting of the platform; where nothing is known of it, that the code is the kernel's. *)
+Definition platform_config (pf : platform) : config :=
+  let mode := if pf_la57 pf then x86_5level else x86_4level in
+  Config (mode true (pf_maxphyaddr pf)) false true true true true.
+Definition on_platform {Π : the_platform} (M : machine) : Prop :=
+  match platform_is with
+  | Some pf => m_config M = platform_config pf
+  | None => cfg_user (m_config M) = false
+  end.
+
+(** What a cell says, of words. *)
+Definition word_region (g : sregion word) : region :=
+  match g with None => Everywhere | Some (k, root, va) => VPage root k (bv_unsigned va ≫ k) end.
+Definition word_cell (c : scell word) : cell :=
+  Cell (sc_entry c) (map word_region (sc_reach c)) (map word_region (sc_claimed c))
+    (map word_region (sc_owed c)).
+
+Definition region_map {A B} (f : A → B) (g : sregion A) : sregion B :=
+  match g with None => None | Some (k, root, va) => Some (k, f root, f va) end.
+Definition scell_map {A B} (f : A → B) (c : scell A) : scell B :=
+  CellData (f (sc_addr c)) (f (sc_entry c)) (map (region_map f) (sc_reach c))
+    (map (region_map f) (sc_claimed c)) (map (region_map f) (sc_owed c)).
+Lemma take_regions_map {A B} (f : A → B) l es :
+  take_regions l (map f es) =
+  match take_regions l es with
+  | Some (gs, es) => Some (map (region_map f) gs, map f es)
+  | None => None
+  end.
+Proof.
+  revert es. induction l as [|[k|] l IH]; intros es; simpl; [done| |].
+  - destruct es as [|r [|a es]]; simpl; [done..|]. rewrite IH. by destruct (take_regions l es) as [[??]|].
+  - rewrite IH. by destruct (take_regions l es) as [[??]|].
+Qed.
+Lemma open_cell_map {A B} (f : A → B) k es :
+  open_cell k (map f es) = match open_cell k es with Some c => Some (scell_map f c) | None => None end.
+Proof.
+  destruct k as [l1 l2 l3], es as [|pa [|e es]]; simpl; [done..|]. rewrite take_regions_map.
+  destruct (take_regions l1 es) as [[g1 es1]|]; [|done]. rewrite take_regions_map.
+  destruct (take_regions l2 es1) as [[g2 es2]|]; [|done]. rewrite take_regions_map.
+  destruct (take_regions l3 es2) as [[g3 [|e3 es3]]|]; done.
+Qed.
+
 Section denote.
+  Context {Π : the_platform}.
   Context {M : machine} `{!machGS M Σ}.
   Context (base : expr) (code : code_list) (ρ : env).
 
+  Definition dres (k : kind) (q : Qp) (ws : list word) : iProp Σ :=
+    match open_cell k ws with
+    | Some c => cell_pt (bv_unsigned (sc_addr c)) q (word_cell c)
+    | None => emp
+    end.
   Definition ditem (i : item) : iProp Σ :=
     match i with
     | IVirt w r a q v => virt_word w (eval ρ r) (eval ρ a) (feval ρ q) (eval ρ v)
     | IPhys a q v => phys_word (eval ρ a) (feval ρ q) (eval ρ v)
     | IClaim w r a q pa => claim_word w (eval ρ r) (eval ρ a) (feval ρ q) (eval ρ pa)
+    | IRes k q es => dres k (feval ρ q) (map (eval ρ) es)
     end.
   Fixpoint dregs (l : list (reg * expr)) : iProp Σ :=
     match l with [] => emp | (r, e) :: l => r ↦ᵣ eval ρ e ∗ dregs l end.
@@ -33,8 +83,16 @@ Section denote.
     dregs (s_regs s) ∗ ditems (s_items s) ∗ dcode (s_code s).
   Definition dbody (s : sstate) : iProp Σ := (∃ f, flags_pt f) ∗ dparts s.
   (** In a run, the flags are apart: what is known of them changes with every instruction. *)
-  Definition denote (s : sstate) : iProp Σ := CR3 ↦ᵣ eval ρ (s_root s) ∗ dparts s.
+  Definition droot (e : expr) : iProp Σ := CR3 ↦ᵣ eval ρ e ∗ ⌜on_platform M⌝.
+  Definition denote (s : sstate) : iProp Σ := droot (s_root s) ∗ dparts s.
   Definition dflags (φ : sflags) : iProp Σ := ∃ f, flags_pt f ∗ ⌜flags_are ρ φ f⌝.
+
+  Lemma ditem_cell q c :
+    ditem (ICell q c) ⊣⊢ cell_pt (bv_unsigned (eval ρ (sc_addr c))) (feval ρ q) (word_cell (scell_map (eval ρ) c)).
+  Proof using Type. by rewrite /ditem /ICell /dres open_cell_map open_cell_exprs. Qed.
+  Lemma ditem_open k q es c : open_cell k es = Some c →
+    ditem (IRes k q es) ⊣⊢ cell_pt (bv_unsigned (eval ρ (sc_addr c))) (feval ρ q) (word_cell (scell_map (eval ρ) c)).
+  Proof using Type. intros Hc. by rewrite /ditem /dres open_cell_map Hc. Qed.
 
   Lemma ditems_acc l n i : nth_error l n = Some i →
     ditems l ⊢ ditem i ∗ (∀ j, ditem j -∗ ditems (item_put n j l)).

@@ -58,18 +58,18 @@ Section fragment_sound.
     { apply andb_true_iff in Hpre as [_ Hscoped]. rewrite forallb_forall in Hscoped.
       rewrite List.Forall_forall in Hprefacts. apply List.Forall_forall. intros f Hf.
       rewrite -(holds_agree _ ρ ρ2 Hag); [by apply Hprefacts|by apply Hscoped]. }
-    iAssert (denote (sp_base sp) (sp_code sp) ρ2 (sp_pre sp) ∗ dflags ρ2 FlagsAny)%I
+    iAssert (denote (Π:=None) (sp_base sp) (sp_code sp) ρ2 (sp_pre sp) ∗ dflags ρ2 FlagsAny)%I
       with "[Hc Hbody]" as "[Hden Hfl]".
     { iAssert (vdenote (sp_base sp) (sp_code sp) ρ (sp_pre sp) (eval ρ (s_root (sp_pre sp))))
         with "[Hbody]" as "Hv".
       { rewrite vdenote_at. by iFrame. }
       rewrite /vdenote (vlist_agree _ _ _ ρ ρ2 (sp_pre sp) Hag Hbase Hpre).
-      iDestruct (vdenote_at with "Hv") as "(%Hr & [(%f & Hf) Hbody] & _)". rewrite /denote Hr.
-      iFrame. }
+      iDestruct (vdenote_at with "Hv") as "(%Hr & [(%f & Hf) Hbody] & _)". rewrite /denote /droot Hr.
+      iFrame. done. }
     rewrite (eval_agree _ ρ ρ2 Hag (sp_base sp) Hbase).
     iApply (srun_sound (sp_base sp) (sp_code sp) ρ2 Hkernel _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ eq_refl
       Hrun Hdues Hnamed Hgiven with "Hden Hfl"); [done|].
-    iIntros (lf Hin e He Hpath) "[Hc Hbody] Hf".
+    iIntros (lf Hin e He Hpath) "[[Hc _] Hbody] Hf".
     destruct (match_leaves_In _ _ _ _ _ _ Hleaves Hin) as (p & w & l' & Hp & Hw & Hmatch & Hin').
     rewrite nth_error_map Hp in He. injection He as <-.
     apply andb_true_iff in Hw as [Hfresh Hnames%bool_decide_eq_true].

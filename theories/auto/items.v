@@ -10,16 +10,43 @@ Definition item_exprs (i : item) : list expr :=
   | IVirt _ r a _ v => [r; a; v]
   | IPhys a _ v => [a; v]
   | IClaim _ r a _ pa => [r; a; pa]
+  | IRes _ _ es => es
   end.
 Definition item_map (f : expr → expr) (g : fexpr → fexpr) (i : item) : item :=
   match i with
   | IVirt w r a q v => IVirt w (f r) (f a) (g q) (f v)
   | IPhys a q v => IPhys (f a) (g q) (f v)
   | IClaim w r a q pa => IClaim w (f r) (f a) (g q) (f pa)
+  | IRes k q es => IRes k (g q) (map f es)
   end.
 
 (** Where two expressions differ, it is a fact that they are equal. *)
 Definition equate (a b : expr) : list fact := if expr_eqb a b then [] else [PEq a b].
+
+(** Resources are of the same kind; of their expressions the first [n] say where they are. *)
+Definition level_eqb (a b : option Z) : bool :=
+  match a, b with Some a, Some b => Z.eqb a b | None, None => true | _, _ => false end.
+Fixpoint levels_eqb (l l' : list (option Z)) : bool :=
+  match l, l' with
+  | [], [] => true
+  | a :: l, b :: l' => level_eqb a b && levels_eqb l l'
+  | _, _ => false
+  end.
+Definition kind_eqb (k k' : kind) : bool :=
+  match k, k' with
+  | KCell r c o, KCell r' c' o' => levels_eqb r r' && levels_eqb c c' && levels_eqb o o'
+  end.
+Definition kind_keys (k : kind) : nat := match k with KCell _ _ _ => 1 end.
+Fixpoint exprs_match (n : nat) (es es' : list expr) : option (list fact) :=
+  match es, es' with
+  | [], [] => Some []
+  | e :: es, e' :: es' =>
+    match n with
+    | O => match exprs_match O es es' with Some l => Some (equate e e' ++ l) | None => None end
+    | S n => if expr_eqb e e' then exprs_match n es es' else None
+    end
+  | _, _ => None
+  end.
 
 (** Where things are, and how much of them, is compared; what is there is equated. *)
 Definition item_match (have want : item) : option (list fact) :=
@@ -32,5 +59,7 @@ Definition item_match (have want : item) : option (list fact) :=
   | IClaim w r a q pa, IClaim w' r' a' q' pa' =>
     if eqb w w' && expr_eqb a a' && expr_eqb r r' && fexpr_eqb q q' then Some (equate pa pa')
     else None
+  | IRes k q es, IRes k' q' es' =>
+    if kind_eqb k k' && fexpr_eqb q q' then exprs_match (kind_keys k) es es' else None
   | _, _ => None
   end.

@@ -13,16 +13,20 @@ Section items.
   Lemma ditem_map ρ ρ' f g i :
     (∀ e, eval ρ (f e) = eval ρ' e) → (∀ q, feval ρ (g q) = feval ρ' q) →
     ditem ρ (item_map f g i) = ditem ρ' i.
-  Proof using Type. intros Hf Hg. destruct i; by rewrite /= !Hf Hg. Qed.
+  Proof using Type.
+    intros Hf Hg. destruct i as [| | |k q es]; [by rewrite /= !Hf Hg..|].
+    rewrite /= Hg map_map. f_equal. apply map_ext. exact Hf.
+  Qed.
 
   (** An item depends on its expressions and its fraction. *)
   Lemma ditem_same ρ ρ' i :
     Forall (λ e, eval ρ e = eval ρ' e) (item_exprs i) → (∀ q, feval ρ q = feval ρ' q) →
     ditem ρ i = ditem ρ' i.
   Proof using Type.
-    intros He Hq. destruct i; simpl in He |- *;
-      repeat match goal with H : Forall _ (_ :: _) |- _ => apply Forall_cons_iff in H as [-> H] end;
-      by rewrite Hq.
+    intros He Hq. destruct i as [| | |k q es]; simpl in He |- *;
+      [repeat match goal with H : Forall _ (_ :: _) |- _ => apply Forall_cons_iff in H as [-> H] end;
+       by rewrite Hq..|].
+    rewrite Hq. f_equal. apply map_ext_in. intros e. rewrite List.Forall_forall in He. apply He.
   Qed.
 
   Lemma equate_hold ρ a b : hold ρ (equate a b) → eval ρ a = eval ρ b.
@@ -30,10 +34,32 @@ Section items.
     rewrite /equate. destruct (expr_eqb a b) eqn:He; [by apply expr_eqb_true in He as ->|].
     by intros [H _]%Forall_cons_iff.
   Qed.
+  Lemma levels_eqb_true l l' : levels_eqb l l' = true → l = l'.
+  Proof using Type.
+    revert l'. induction l as [|a l IH]; intros [|b l']; simpl; try done.
+    intros [Hab ->%IH]%andb_true_iff. f_equal. destruct a, b; try done. simpl in Hab.
+    by apply Z.eqb_eq in Hab as ->.
+  Qed.
+  Lemma kind_eqb_true k k' : kind_eqb k k' = true → k = k'.
+  Proof using Type.
+    destruct k, k'. simpl.
+    by intros [[->%levels_eqb_true ->%levels_eqb_true]%andb_true_iff ->%levels_eqb_true]%andb_true_iff.
+  Qed.
+  Lemma exprs_match_sound ρ n es es' facts :
+    exprs_match n es es' = Some facts → hold ρ facts → map (eval ρ) es = map (eval ρ) es'.
+  Proof using Type.
+    revert n es' facts. induction es as [|e es IH]; intros n [|e' es'] facts; simpl; try done.
+    destruct n as [|n].
+    - destruct (exprs_match 0 es es') as [l|] eqn:Hl; [|done]. intros [= <-] [He Hf]%Forall_app.
+      apply equate_hold in He as ->. by rewrite (IH _ _ _ Hl Hf).
+    - destruct (expr_eqb e e') eqn:He; [|done]. apply expr_eqb_true in He as ->. intros Hl Hf.
+      by rewrite (IH _ _ _ Hl Hf).
+  Qed.
   Lemma item_match_sound ρ i j facts :
     item_match i j = Some facts → hold ρ facts → ditem ρ i ⊢ ditem ρ j.
   Proof using Type.
-    destruct i as [w r a q v|a q v|w r a q pa], j as [w' r' a' q' v'|a' q' v'|w' r' a' q' pa'];
+    destruct i as [w r a q v|a q v|w r a q pa|k q es],
+      j as [w' r' a' q' v'|a' q' v'|w' r' a' q' pa'|k' q' es'];
       simpl; try done.
     - destruct ((w || negb w') && _ && _ && _) eqn:H; [|done]. intros [= <-] Hv%equate_hold.
       apply andb_true_iff in H as [[[Hw Ha]%andb_true_iff Hr]%andb_true_iff Hq].
@@ -47,5 +73,8 @@ Section items.
       apply andb_true_iff in H as [[[Hw Ha]%andb_true_iff Hr]%andb_true_iff Hq].
       apply eqb_prop in Hw as ->. apply expr_eqb_true in Ha as ->.
       apply expr_eqb_true in Hr as ->. apply fexpr_eqb_true in Hq as ->. by rewrite Hv.
+    - destruct (kind_eqb k k' && _) eqn:H; [|done]. intros Hm Hf.
+      apply andb_true_iff in H as [->%kind_eqb_true ->%fexpr_eqb_true].
+      by rewrite (exprs_match_sound _ _ _ _ _ Hm Hf).
   Qed.
 End items.

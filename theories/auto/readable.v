@@ -1,6 +1,7 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
 From iris.proofmode Require Import proofmode monpred.
 From rocqgen.logic Require Export assertions.
+From rocqgen.spaces Require Export update.
 From rocqgen.auto Require Export scope_sound.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
@@ -18,11 +19,17 @@ Section readable.
   (** Facts about the current space carry no root. *)
   Definition vat (ρ : env) (cur root : expr) (P : vProp Σ) : vProp Σ :=
     if expr_eqb root cur then P else (@[eval ρ root] P)%I.
+  Definition vres (k : kind) (q : Qp) (ws : list word) : vProp Σ :=
+    match open_cell k ws with
+    | Some c => vcell (sc_addr c) q (word_cell c)
+    | None => emp
+    end%I.
   Definition vitem (ρ : env) (cur : expr) (i : item) : vProp Σ :=
     match i with
     | IVirt w r a q v => vat ρ cur r (vpt w (eval ρ a) (feval ρ q) (eval ρ v))
     | IPhys a q v => vphys (eval ρ a) (feval ρ q) (eval ρ v)
     | IClaim w r a q pa => vat ρ cur r (vclaim w (eval ρ a) (feval ρ q) (eval ρ pa))
+    | IRes k q es => vres k (feval ρ q) (map (eval ρ) es)
     end.
   Definition vlist (ρ : env) (s : sstate) : list (vProp Σ) :=
     in_space (eval ρ (s_root s)) :: flags_any ::
@@ -67,8 +74,9 @@ Section readable.
   Proof using Type.
     induction l as [|i l IH]; [by rewrite /= monPred_at_emp|].
     rewrite map_cons vsep_cons monPred_at_sep IH /=. f_equiv.
-    destruct i; simpl; [by rewrite vat_at| |by rewrite vat_at].
-    by rewrite /vphys monPred_at_embed.
+    destruct i; simpl; [by rewrite vat_at| |by rewrite vat_at|].
+    - by rewrite /vphys monPred_at_embed.
+    - rewrite /vres /dres. case_match; [by rewrite /vcell monPred_at_embed|by rewrite monPred_at_emp].
   Qed.
   Lemma vcode_at ρ cur l :
     vsep (map (λ x, vat ρ cur x.1 (code (eval ρ base) code_l (feval ρ x.2))) l) (eval ρ cur) ⊣⊢
@@ -106,9 +114,11 @@ Section readable.
     env_agree ok ρ ρ' → item_scoped ok i = true → vitem ρ cur i = vitem ρ' cur i.
   Proof using Type.
     intros Hag Hi. rewrite /item_scoped in Hi.
-    destruct i as [w r a q v|a q v|w r a q pa]; simpl in Hi |- *;
-      repeat match goal with H : _ && _ = true |- _ => apply andb_true_iff in H as [? H] end;
-      by rewrite ?(vat_agree ok ρ ρ') // !(eval_agree ok ρ ρ' Hag) // (feval_agree ok ρ ρ' Hag).
+    destruct i as [w r a q v|a q v|w r a q pa|k q es]; simpl in Hi |- *;
+      [repeat match goal with H : _ && _ = true |- _ => apply andb_true_iff in H as [? H] end;
+       by rewrite ?(vat_agree ok ρ ρ') // !(eval_agree ok ρ ρ' Hag) // (feval_agree ok ρ ρ' Hag)..|].
+    rewrite (feval_agree ok ρ ρ' Hag). f_equal. apply map_ext_in. intros e He.
+    rewrite forallb_forall in Hi. by apply (eval_agree ok ρ ρ' Hag), Hi.
   Qed.
   Lemma vlist_agree ok ρ ρ' s :
     env_agree ok ρ ρ' → expr_scoped ok base = true → state_scoped ok s = true →

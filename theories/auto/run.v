@@ -86,6 +86,7 @@ Definition then_run (first : run_result) (rest : list due → hints → names �
   end.
 
 Section run.
+  Context {Π : the_platform}.
   (** [given] is the precondition's facts. *)
   Context (base : expr) (code : code_trie) (exits : list expr) (given : list fact).
 

@@ -28,6 +28,7 @@ Proof.
 Qed.
 
 Section run_sound.
+  Context {Π : the_platform}.
   Context {M : machine} `{!machGS M Σ}.
   Context (base : expr) (code : code_list) (ρ : env).
   Context (Hkernel : cfg_user (m_config M) = false).

@@ -1,6 +1,7 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
 From iris.proofmode Require Import proofmode.
-From rocqgen.auto Require Export narrow denote.
+From rocqgen.spaces Require Export cells.
+From rocqgen.auto Require Export narrow entries denote.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
 
@@ -16,7 +17,19 @@ Lemma translator_ok_set_reg M σ r v τ :
   r ≠ CR3 → translator_ok M σ τ → translator_ok M (set_reg r v σ) τ.
 Proof. intros Hr Hτ a va. rewrite (root_of_set_reg _ _ _ Hr). exact (Hτ a va). Qed.
 
+(** A claim on a word is one on any other word of its page. *)
+Lemma claim_word_page {M : machine} `{!machGS M Σ} w root va va' q pa pa' :
+  page va' = page va → page_offset va + 8 ≤ 4096 → page_offset va' + 8 ≤ 4096 →
+  bv_unsigned pa' - page_offset va' = bv_unsigned pa - page_offset va →
+  claim_word w root va q pa ⊢ claim_word w root va' q pa'.
+Proof.
+  intros Hp Ho Ho' Hpa. rewrite page_claim_word_2 //. iIntros "(%R & %HR & H)".
+  iApply (page_claim_word_1 _ _ _ _ (bv_unsigned pa - page_offset va) R); [done|lia|done|].
+  by rewrite Hp.
+Qed.
+
 Section sound.
+  Context {Π : the_platform}.
   Context {M : machine} `{!machGS M Σ}.
   Context (base : expr) (code : code_list) (ρ : env).
   Local Notation den := (denote base code ρ).
@@ -57,33 +70,76 @@ Section sound.
     iMod (dregs_write with "HS H") as "[$ H]"; [done..|]. iModIntro. by iFrame.
   Qed.
   Lemma root_sound σ s : SI σ -∗ den s -∗ ⌜root_of σ = eval ρ (s_root s)⌝.
-  Proof using Type. iIntros "HS [Hc _]". iApply (state_interp_root with "HS Hc"). Qed.
+  Proof using Type. iIntros "HS [[Hc _] _]". iApply (state_interp_root with "HS Hc"). Qed.
 
   (** * Memory *)
-  Lemma find_place_shape hint addr s k facts :
-    find_place hint addr s = Done (k, facts) →
-    ∃ n t root a, to_place n t (s_items s) = Done k ∧
-      (∃ i, nth_error (s_items s) n = Some i ∧
-        match t with
-        | ToVirt w q v => i = IVirt w root a q v
-        | ToClaim w pa => ∃ q, i = IClaim w root a q pa
-        end) ∧
-      (hold facts → eval ρ addr = eval ρ a ∧ eval ρ (s_root s) = eval ρ root).
+  (** What a claim of the executor says of the word that it leads to. *)
+  Lemma claim_facts_sound w root addr r a q pa pm :
+    hold (claim_facts root addr r a q pa pm) →
+    eval ρ root = eval ρ r ∧
+    (claim_word w (eval ρ r) (eval ρ a) (feval ρ q) (eval ρ pa) ⊢
+     claim_word w (eval ρ r) (eval ρ addr) (feval ρ q) (eval ρ pm)).
   Proof using Type.
-    rewrite /find_place. destruct hint as [[n [m|] [x|]]|]; try done.
+    rewrite /claim_facts. destruct (is_page q).
+    - intros (Ha & H8 & Hpa & Hpm & Hr)%(page_facts _ _ _ _ _ _ _). split; [done|].
+      by apply claim_word_page.
+    - intros [Ha [Hpa Hr%owe_hold]%holds_owe]%holds_owe. simpl in *. split; [done|]. by rewrite Ha Hpa.
+  Qed.
+
+  (** Where a place is: a virtual word, or a claim that leads to a physical word or an entry. *)
+  Lemma find_place_shape hint addr s k facts :
+    find_place hint addr s = Done (k, facts) → hold facts →
+    ∃ i, nth_error (s_items s) (k_item k) = Some i ∧
+      ((∃ root a q, i = IVirt (k_write k) root a q (k_value k) ∧ k_full k = is_full q ∧
+          eval ρ addr = eval ρ a ∧ eval ρ (s_root s) = eval ρ root) ∨
+       (∃ n root a q pa pm q', nth_error (s_items s) n = Some (IClaim (k_write k) root a q pa) ∧
+          item_word i = Some (pm, q', k_value k) ∧ k_full k = is_full q' ∧
+          eval ρ (s_root s) = eval ρ root ∧
+          (claim_word (k_write k) (eval ρ root) (eval ρ a) (feval ρ q) (eval ρ pa) ⊢
+           claim_word (k_write k) (eval ρ root) (eval ρ addr) (feval ρ q) (eval ρ pm)))).
+  Proof using Type.
+    assert (∀ n i t, nth_error (s_items s) n = Some i → to_place n t (s_items s) = Done k →
+      match t with
+      | ToVirt w q v => ∃ root a, i = IVirt w root a q v ∧ eval ρ addr = eval ρ a ∧
+          eval ρ (s_root s) = eval ρ root
+      | ToClaim w pa => ∃ root a q, i = IClaim w root a q pa ∧ eval ρ addr = eval ρ a ∧
+          eval ρ (s_root s) = eval ρ root
+      end →
+      ∃ i, nth_error (s_items s) (k_item k) = Some i ∧
+      ((∃ root a q, i = IVirt (k_write k) root a q (k_value k) ∧ k_full k = is_full q ∧
+          eval ρ addr = eval ρ a ∧ eval ρ (s_root s) = eval ρ root) ∨
+       (∃ n root a q pa pm q', nth_error (s_items s) n = Some (IClaim (k_write k) root a q pa) ∧
+          item_word i = Some (pm, q', k_value k) ∧ k_full k = is_full q' ∧
+          eval ρ (s_root s) = eval ρ root ∧
+          (claim_word (k_write k) (eval ρ root) (eval ρ a) (feval ρ q) (eval ρ pa) ⊢
+           claim_word (k_write k) (eval ρ root) (eval ρ addr) (feval ρ q) (eval ρ pm))))) as Hto.
+    { intros n i [w q v|w pa] Hi; simpl.
+      - intros [= <-] (root & a & -> & Ha & Hr). exists (IVirt w root a q v). simpl.
+        split; [done|]. left. by exists root, a, q.
+      - destruct (item_find _ _) as [[m [q' v]]|] eqn:Hm; [|done].
+        intros [= <-] (root & a & q & -> & Ha & Hr). simpl.
+        apply item_find_Some in Hm as (j & Hj & Hmatch). exists j. split; [done|]. right.
+        rewrite /match_phys in Hmatch. destruct (item_word j) as [[[pm q0] v0]|] eqn:Hw; [|done].
+        destruct (expr_eqb pm pa) eqn:He; [|done]. apply expr_eqb_true in He as ->.
+        injection Hmatch as -> ->. exists n, root, a, q, pa, pa, q'. rewrite Ha. by repeat split. }
+    rewrite /find_place. destruct hint as [[n [m|] idx]|].
+    - destruct (nth_error _ n) as [[| |w r a q pa|]|] eqn:Hi; try done.
+      destruct (nth_error _ m) as [j|] eqn:Hj; [|done].
+      destruct (item_word j) as [[[pm q'] v]|] eqn:Hw; [|done]. intros [= <- <-] Hfacts.
+      destruct (claim_facts_sound w _ _ _ _ _ _ _ Hfacts) as [Hr Hc]. exists j. split; [done|].
+      right. by exists n, r, a, q, pa, pm, q'.
     - destruct (nth_error _ n) as [i|] eqn:Hi; [|done].
-      destruct i as [w r a q v|a q v|w r a q pa]; cbn [hinted]; [|done|];
-        intros (k' & Hk & [= -> <-])%res_bind_Done; do 4 eexists; (split; [exact Hk|]);
-        (split; [eexists; split; [exact Hi|eauto]|]);
-        intros [Ha [Hr _]%Forall_cons_iff]%Forall_cons_iff; done.
+      destruct i as [w r a q v|a q v|w r a q pa|]; cbn [hinted]; [|done| |done];
+        intros (k' & Hk & [= -> <-])%res_bind_Done [Ha [Hr _]%Forall_cons_iff]%Forall_cons_iff;
+        apply (Hto n _ _ Hi Hk); [by exists r, a|by exists r, a, q].
     - destruct (item_find _ _) as [[n t]|] eqn:Hf; [|done].
-      intros (k' & Hk & [= -> <-])%res_bind_Done.
+      intros (k' & Hk & [= -> <-])%res_bind_Done _.
       apply item_find_Some in Hf as (i & Hi & Hm). rewrite /match_virt in Hm.
-      destruct i as [w r a q v|a q v|w r a q pa]; [|done|];
+      destruct i as [w r a q v|a q v|w r a q pa|]; [|done| |done];
         (destruct (expr_eqb a addr) eqn:Ha; [|done]);
         (destruct (expr_eqb r (s_root s)) eqn:Hr; [|done]);
         apply expr_eqb_true in Ha as ->; apply expr_eqb_true in Hr as ->; simplify_eq;
-        do 4 eexists; (split; [exact Hk|]); (split; [eexists; split; [exact Hi|eauto]|done]).
+        apply (Hto n _ _ Hi Hk); [by do 2 eexists|by do 3 eexists].
   Qed.
 
   Lemma claims_translated σ w root va q pas :
@@ -97,43 +153,45 @@ Section sound.
 
   Lemma is_full_feval q : is_full q = true → feval ρ q = 1%Qp.
   Proof using Type. by destruct q. Qed.
+  Lemma ditems_in l n i : nth_error l n = Some i → ditems ρ l ⊢ ditem ρ i.
+  Proof using Type. intros Hi. rewrite (ditems_acc _ _ _ _ Hi). iIntros "[$ _]". Qed.
 
-  (** What a place gives: how its address is translated, and its bytes. *)
-  Lemma place_acc σ hint addr s k facts :
+  (** What a place holds: a virtual word, or what the address is translated to. *)
+  Definition holds_at (σ : state) (addr : expr) (k : place) (i : item) : Prop :=
+    (∃ root a q, i = IVirt (k_write k) root a q (k_value k) ∧ k_full k = is_full q ∧
+       eval ρ addr = eval ρ a ∧ root_of σ = eval ρ root) ∨
+    (∃ pm q, item_word i = Some (pm, q, k_value k) ∧ k_full k = is_full q ∧
+       ∀ τ a, translator_ok M σ τ → data_access (k_write k) a →
+         translated τ a (eval ρ addr) (word_pas (eval ρ pm))).
+  Lemma place_holds σ hint addr s k facts :
     find_place hint addr s = Done (k, facts) → hold facts →
-    SI σ -∗ den s -∗
-    ∃ i pas q,
-      ⌜nth_error (s_items s) (k_item k) = Some i⌝ ∗ ⌜k_full k = true → q = 1%Qp⌝ ∗
-      ⌜∀ τ a, translator_ok M σ τ → data_access (k_write k) a → translated τ a (eval ρ addr) pas⌝ ∗
-      SI σ ∗ phys_bytes pas q (word_bytes (eval ρ (k_value k))) ∗
-      (∀ v, phys_bytes pas q (word_bytes (eval ρ v)) -∗
-        den (set_items (item_put (k_item k) (item_set_value v i) (s_items s)) s)).
+    SI σ -∗ den s -∗ ⌜∃ i, nth_error (s_items s) (k_item k) = Some i ∧ holds_at σ addr k i⌝.
   Proof using Type.
-    intros (n & t & root & a & Hk & (i & Hi & Ht) & Heq)%find_place_shape Hfacts.
-    destruct (Heq Hfacts) as [-> Hroot]. iIntros "HS Hden".
-    iDestruct (root_sound with "HS Hden") as %Hr. rewrite Hroot in Hr.
-    iDestruct "Hden" as "(Hc & Hregs & Hitems & Hcode)".
-    iDestruct (ditems_acc _ _ _ _ Hi with "Hitems") as "[Hi Hitems]".
-    destruct t as [w q v|w pa]; simpl in Hk.
-    - injection Hk as <-. subst i. simpl.
-      rewrite {1}/virt_word /virt_bytes. iDestruct "Hi" as (pas) "[Hclaims Hbytes]".
-      iDestruct (claims_translated with "HS Hclaims") as %Hτ; [done|].
-      iExists (IVirt w root a q v), pas, (feval ρ q). iFrame "HS Hbytes".
-      do 3 (iSplit; [iPureIntro; by auto using is_full_feval|]).
-      iIntros (v') "Hbytes". iFrame "Hc Hregs Hcode". iApply "Hitems". simpl.
-      rewrite /virt_word /virt_bytes. iExists pas. iFrame.
-    - destruct Ht as [q ->]. simpl.
-      iDestruct (claims_translated with "HS Hi") as %Hτ; [done|].
-      iDestruct ("Hitems" $! (IClaim w root a q pa) with "Hi") as "Hitems". rewrite (item_put_same _ _ _ Hi).
-      destruct (item_find _ _) as [[m [q' v]]|] eqn:Hm; [|done]. injection Hk as <-. simpl.
-      apply item_find_Some in Hm as (j & Hj & Hmatch).
-      destruct j as [|a' q0 v0|]; [done| |done]. simpl in Hmatch.
-      destruct (expr_eqb a' pa) eqn:Ha; [|done]. apply expr_eqb_true in Ha as ->.
-      injection Hmatch as -> ->.
-      iDestruct (ditems_acc _ _ _ _ Hj with "Hitems") as "[Hj Hitems]".
-      iExists (IPhys pa q' v), (word_pas (eval ρ pa)), (feval ρ q'). iFrame "HS".
-      do 3 (iSplit; [iPureIntro; by auto using is_full_feval|]). iSplitL "Hj"; [iExact "Hj"|].
-      iIntros (v') "Hbytes". iFrame "Hc Hregs Hcode". by iApply "Hitems".
+    intros Hk Hfacts. destruct (find_place_shape _ _ _ _ _ Hk Hfacts) as (i & Hi & Hplace).
+    iIntros "HS Hden". iDestruct (root_sound with "HS Hden") as %Hroot. iExists i. iSplit; [done|].
+    destruct Hplace as [(root & a & q & -> & Hq & Ha & Hr)|
+      (n & root & a & q & pa & pm & q' & Hn & Hw & Hq & Hr & Hc)].
+    - iPureIntro. left. exists root, a, q. by rewrite Hroot.
+    - iDestruct "Hden" as "(_ & _ & Hitems & _)". iDestruct (ditems_in _ _ _ Hn with "Hitems") as "H".
+      simpl. iDestruct (Hc with "H") as "H".
+      iDestruct (claims_translated with "HS H") as %Hτ; [by rewrite Hroot|]. iPureIntro.
+      right. by exists pm, q'.
+  Qed.
+
+  (** A physical word or an entry is in memory. *)
+  Lemma item_word_read σ i pm q v va :
+    item_word i = Some (pm, q, v) → SI σ -∗ ditem ρ i -∗
+    ⌜∀ τ a, translated τ a va (word_pas (eval ρ pm)) →
+       load_word τ a (st_mem σ) va = Ok (eval ρ v)⌝.
+  Proof using Type.
+    destruct i as [|a q0 v0| |k q0 es]; try done.
+    - intros [= -> -> ->]. simpl. iIntros "HS H". iDestruct (load_translated with "HS H") as %Hl.
+      iPureIntro. intros τ a. apply Hl.
+    - rewrite /item_word. destruct (open_cell k es) as [c|] eqn:Hc; [|done]. intros [= <- -> <-].
+      iIntros "HS H". rewrite (ditem_open _ _ _ _ _ Hc). iDestruct (cell_read with "HS H") as %[Hr _].
+      iPureIntro. intros τ a Hτ. apply read_word_lookup in Hr.
+      pose proof (load_bytes_ok τ a (st_mem σ) va _ _ Hτ Hr) as Hl. rewrite word_bytes_length in Hl.
+      by rewrite /load_value Hl /= bytes_word_bytes.
   Qed.
 
   Lemma sload_sound σ hint write addr s v facts :
@@ -144,10 +202,59 @@ Section sound.
   Proof using Type.
     intros ([k f] & Hk & Hv)%res_bind_Done Hfacts.
     destruct (negb write || k_write k) eqn:Hw; [|done]. injection Hv as <- ->.
-    iIntros "HS Hden". iDestruct (place_acc with "HS Hden") as (i pas q) "(_ & _ & %Hτ & HS & Hb & _)".
-    { done. } { done. }
-    iDestruct (load_translated with "HS Hb") as %Hl. iPureIntro. intros τ Hok.
-    apply Hl, Hτ; [done|]. destruct write; [right|by left]. by split.
+    iIntros "HS Hden". iDestruct (place_holds with "HS Hden") as %(i & Hi & Hplace); [done..|].
+    assert (data_access (k_write k) (if write then Write else Read)) as Ha.
+    { destruct write; [right|by left]. by split. }
+    iDestruct "Hden" as "(_ & _ & Hitems & _)". iDestruct (ditems_in _ _ _ Hi with "Hitems") as "H".
+    destruct Hplace as [(root & a & q & -> & _ & -> & Hr)|(pm & q & Hword & _ & Hτ)].
+    - rewrite /= /virt_word /virt_bytes. iDestruct "H" as (pas) "[Hc Hb]".
+      iDestruct (claims_translated with "HS Hc") as %Hτ; [done|].
+      iDestruct (load_translated with "HS Hb") as %Hl. iPureIntro. intros τ Hok. by apply Hl, Hτ.
+    - iDestruct (item_word_read with "HS H") as %Hl; [done|]. iPureIntro. intros τ Hok.
+      by apply Hl, Hτ.
+  Qed.
+
+  (** An entry is written. *)
+  Lemma cell_put_sound σ absent v c c' facts va :
+    on_platform M → platform_is ≠ None → cell_put absent v c = (c', facts) → hold facts →
+    (∀ τ, translator_ok M σ τ → translated τ Write va (word_pas (eval ρ (sc_addr c)))) →
+    SI σ -∗ ditem ρ (ICell FOne c) ==∗
+    ∃ m, ⌜∀ τ, translator_ok M σ τ → store_word τ (st_mem σ) va (eval ρ v) = Ok m⌝ ∗
+      SI (set_mem m σ) ∗ ditem ρ (ICell FOne c').
+  Proof using Type.
+    intros HM Hpf Hput Hfacts Hτ. iIntros "HS H". rewrite (ditem_cell _ _ c).
+    setoid_rewrite (ditem_cell _ _ c').
+    destruct (platform_regular HM Hpf) as [Hreg Hx86].
+    iDestruct (cell_read with "HS H") as %[Hr _].
+    assert (cell_editable (cfg_mode (m_config M)) (word_cell (scell_map (eval ρ) c)) = true ∧
+      sc_addr c' = sc_addr c ∧ sc_claimed c' = [] ∧ sc_entry c' = v ∧ sc_reach c' = sc_reach c ∧
+      ∀ g, g ∈ c_owed (cell_store (cfg_mode (m_config M)) (word_cell (scell_map (eval ρ) c)) (eval ρ v) []) →
+        g ∈ c_owed (word_cell (scell_map (eval ρ) c'))) as (Hedit & Haddr & Hcl & He & Hre & Howed).
+    { rewrite /cell_put in Hput. destruct (absent || seen_absent c) eqn:Hform.
+      - injection Hput as <- <-. apply owe_hold in Hfacts.
+        assert (cell_absent (cfg_mode (m_config M)) (word_cell (scell_map (eval ρ) c)) = true) as Habs.
+        { apply (x86_cell_absent Hx86). by apply holds_absent. }
+        rewrite /cell_editable /cell_store Habs. by repeat split.
+      - injection Hput as <- <-. apply orb_false_iff in Hform as [_ Hseen].
+        destruct (sc_claimed c) eqn:Hclaimed; [|by rewrite /seen_absent Hclaimed in Hseen].
+        split; [|repeat split].
+        + rewrite /cell_editable. apply orb_true_iff. right. apply andb_true_iff. split.
+          { apply bool_decide_eq_true. by rewrite /= Hclaimed. }
+          apply (x86_cell_leaf Hx86). destruct (forallb is_4k (sc_reach c)) eqn:H4k.
+          * left. rewrite /= map_map. rewrite forallb_forall in H4k. apply List.Forall_map, List.Forall_forall.
+            intros g Hg%H4k. destruct g as [[[k r] a]|]; simpl in Hg |- *; [by apply Z.eqb_eq in Hg|done].
+          * right. apply owe_hold in Hfacts. by apply holds_no_table.
+        + intros g. rewrite /cell_store. destruct (cell_absent _ _); rewrite /= !map_app; [|done].
+          intros Hg. apply elem_of_app. by right. }
+    iMod (write_tables σ _ _ (eval ρ v) [] with "HS H") as "[HS H]"; [done|].
+    iMod (cell_owe_more _ _ _ (c_owed (word_cell (scell_map (eval ρ) c'))) with "HS H") as "[HS H]"; [done|].
+    iModIntro. iExists _. iFrame "HS". iSplit.
+    - iPureIntro. intros τ Hok. rewrite /store_value.
+      pose proof (store_targets_ok τ (st_mem σ) va (word_pas (eval ρ (sc_addr c))) (Hτ τ Hok)) as Hst.
+      rewrite Hst; [done|].
+      apply read_word_lookup in Hr. apply Forall_lookup. intros j a Hj.
+      destruct (Forall2_lookup_l _ _ _ _ _ Hr Hj) as (b & _ & Hb). by exists b.
+    - rewrite Haddr. destruct c' as [pa' e' g1 g2 g3]. simpl in Hcl, He, Hre. subst. iExact "H".
   Qed.
 
   Lemma sstore_sound σ hint addr v s s' facts :
@@ -159,14 +266,39 @@ Section sound.
   Proof using Type.
     intros ([k f] & Hk & Hv)%res_bind_Done Hfacts.
     destruct (k_write k && k_full k) eqn:Hw; [|done]. apply andb_true_iff in Hw as [Hw Hfull].
-    iIntros "HS Hden". destruct (nth_error (s_items s) (k_item k)) as [i|] eqn:Hi; [|done].
-    injection Hv as <- ->.
-    iDestruct (place_acc with "HS Hden") as (i' pas q) "(%Hi' & %Hq & %Hτ & HS & Hb & Hden)";
-      [done..|].
-    rewrite Hi in Hi'. injection Hi' as <-. rewrite Hq //.
-    iMod (store_translated _ (eval ρ addr) _ _ (eval ρ v) with "HS Hb") as (m Hm) "[HS Hb]".
-    iModIntro. iExists m. iFrame "HS". iSplit; [|by iApply "Hden"]. iPureIntro. intros τ Hok.
-    apply Hm, Hτ; [done|]. by right.
+    destruct (nth_error (s_items s) (k_item k)) as [i|] eqn:Hi; [|done].
+    apply res_bind_Done in Hv as ([i' more] & Hput & [= <- <-]). apply Forall_app in Hfacts as [Hf Hmore].
+    iIntros "HS Hden".
+    iDestruct (place_holds with "HS Hden") as %(i0 & Hi0 & Hplace); [done..|].
+    rewrite Hi in Hi0. injection Hi0 as <-.
+    iDestruct "Hden" as "([Hc %HM] & Hregs & Hitems & Hcode)".
+    iDestruct (ditems_acc _ _ _ _ Hi with "Hitems") as "[Hi Hitems]".
+    iAssert (|==> ∃ m, ⌜∀ τ, translator_ok M σ τ →
+        store_word τ (st_mem σ) (eval ρ addr) (eval ρ v) = Ok m⌝ ∗
+      SI (set_mem m σ) ∗ ditem ρ i')%I with "[HS Hi]" as ">(%m & %Hm & HS & Hi)"; last first.
+    { iModIntro. iExists m. iFrame "HS Hc Hregs Hcode". iSplit; [done|]. iSplit; [done|].
+      by iApply "Hitems". }
+    destruct Hplace as [(root & a & q & -> & Hq & -> & Hr)|(pm & q & Hword & Hq & Hτ)].
+    - injection Hput as <- <-. rewrite /= /virt_word /virt_bytes.
+      iDestruct "Hi" as (pas) "[Hclaims Hbytes]".
+      iDestruct (claims_translated with "HS Hclaims") as %Hτ; [done|].
+      rewrite (is_full_feval q) -?Hq //.
+      iMod (store_translated _ (eval ρ a) _ _ (eval ρ v) with "HS Hbytes") as (m Hm) "[HS Hb]".
+      iModIntro. iExists m. iFrame "HS". iSplit; [|iExists pas; iFrame]. iPureIntro.
+      intros τ Hok. apply Hm, Hτ; [done|]. by right.
+    - destruct i as [|a q0 v0| |kd q0 es]; try done.
+      + simpl in Hword. simplify_eq. injection Hput as <- <-. rewrite /= /phys_word.
+        rewrite (is_full_feval q) -?Hq //.
+        iMod (store_translated _ (eval ρ addr) _ _ (eval ρ v) with "HS Hi") as (m Hm) "[HS Hb]".
+        iModIntro. iExists m. iFrame "HS Hb". iPureIntro.
+        intros τ Hok. apply Hm, Hτ; [done|]. by right.
+      + simpl in Hword, Hput. destruct (open_cell kd es) as [c|] eqn:Hopen; [|done].
+        injection Hword as <- -> Hval. destruct platform_is as [pf|] eqn:Hpf; [|done].
+        destruct (cell_put _ v c) as [c' fs] eqn:Hcell. injection Hput as <- <-.
+        destruct q as [| |]; try (by rewrite Hfull in Hq).
+        rewrite (ditem_open _ _ _ _ _ Hopen) -ditem_cell.
+        iApply (cell_put_sound with "HS Hi"); [done|by rewrite Hpf|done..|].
+        intros τ Hok. apply Hτ; [done|]. by right.
   Qed.
 
   (** * Operands *)

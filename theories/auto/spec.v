@@ -73,6 +73,7 @@ Fixpoint match_leaves (n : positive) (posts : list post) (ws : list defs) (ls : 
 
 Definition check (fuel : nat) (hs : hints) (ws : list defs) (sp : spec) : verdict :=
   if spec_scoped sp then
+    let Π : the_platform := None in
     match srun (sp_base sp) (code_index (sp_code sp)) (map p_exit (sp_posts sp))
             (s_facts (sp_pre sp)) fuel 0 (sp_base sp) (sp_pre sp) FlagsAny [] [] hs
             (Names (sp_next sp) []) with

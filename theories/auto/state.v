@@ -7,11 +7,115 @@ Local Open Scope Z_scope.
     computation.  It never guesses: what matches nothing syntactically takes a hint, which costs residual
     equations; what cannot be done is a value that says where and why. *)
 
+(** * The platform *)
+(** What of the paging mode a specification asks: four levels or five, and the width of physical addresses.
+    The functions of the executor have it as an implicit argument; [None] where nothing is asked. *)
+Record platform := Platform { pf_la57 : bool; pf_maxphyaddr : Z }.
+Class the_platform := platform_is : option platform.
+
+(** * Facts that are owed: those that can be seen to hold are not *)
+Definition evident (f : fact) : bool :=
+  match f with
+  | PEq a b => expr_eqb a b
+  | PNe (ECst x) (ECst y) => negb (bv_unsigned (Z_to_bv 64 x) =? bv_unsigned (Z_to_bv 64 y))
+  | PLt (ECst x) (ECst y) => bv_unsigned (Z_to_bv 64 x) <? bv_unsigned (Z_to_bv 64 y)
+  | PLe (ECst x) (ECst y) => bv_unsigned (Z_to_bv 64 x) <=? bv_unsigned (Z_to_bv 64 y)
+  | _ => false
+  end.
+Definition owe (f : fact) : list fact := if evident f then [] else [f].
+
+Lemma evident_sound ρ f : evident f = true → holds ρ f.
+Proof.
+  destruct f as [a b|a b|a b|a b]; simpl; [by intros ->%expr_eqb_true|..];
+    destruct a, b; try done; simpl.
+  - intros Hne Heq. by rewrite Heq Z.eqb_refl in Hne.
+  - by intros ?%Z.ltb_lt.
+  - by intros ?%Z.leb_le.
+Qed.
+Lemma owe_hold ρ f : Forall (holds ρ) (owe f) → holds ρ f.
+Proof.
+  rewrite /owe. destruct (evident f) eqn:Hf; [by intros _; apply evident_sound|].
+  by intros [? _]%Forall_cons_iff.
+Qed.
+Lemma holds_owe ρ f l : Forall (holds ρ) (owe f ++ l) → holds ρ f ∧ Forall (holds ρ) l.
+Proof. intros [?%owe_hold ?]%Forall_app. done. Qed.
+
+(** * Resources *)
+(** A resource is a kind, which is known, a share, and expressions.
+
+    [KCell reach claimed owed]: a cell of a page table.  The expressions are its address and its entry, and
+    then, for each [Some k] of the three lists in turn, a root and an address: the page of [2 ^ k] bytes
+    around it in that space.  [None] is [Everywhere]. *)
+Inductive kind :=
+  | KCell (reach claimed owed : list (option Z)).
+
+(** The pages that a cell speaks of. *)
+Notation sregion A := (option (Z * A * A)).
+Record scell (A : Type) := CellData {
+  sc_addr : A; sc_entry : A;
+  sc_reach : list (sregion A); sc_claimed : list (sregion A); sc_owed : list (sregion A) }.
+Global Arguments CellData {A} _ _ _ _ _.
+Global Arguments sc_addr {A} _.
+Global Arguments sc_entry {A} _.
+Global Arguments sc_reach {A} _.
+Global Arguments sc_claimed {A} _.
+Global Arguments sc_owed {A} _.
+
+Fixpoint take_regions {A} (l : list (option Z)) (es : list A) : option (list (sregion A) * list A) :=
+  match l with
+  | [] => Some ([], es)
+  | None :: l =>
+    match take_regions l es with Some (gs, es) => Some (None :: gs, es) | None => None end
+  | Some k :: l =>
+    match es with
+    | r :: a :: es =>
+      match take_regions l es with Some (gs, es) => Some (Some (k, r, a) :: gs, es) | None => None end
+    | _ => None
+    end
+  end.
+Definition open_cell {A} (k : kind) (es : list A) : option (scell A) :=
+  match k, es with
+  | KCell reach claimed owed, pa :: e :: es =>
+    match take_regions reach es with
+    | Some (gs1, es) =>
+      match take_regions claimed es with
+      | Some (gs2, es) =>
+        match take_regions owed es with
+        | Some (gs3, []) => Some (CellData pa e gs1 gs2 gs3)
+        | _ => None
+        end
+      | None => None
+      end
+    | None => None
+    end
+  | _, _ => None
+  end.
+Definition region_level {A} (g : sregion A) : option Z :=
+  match g with Some (k, _, _) => Some k | None => None end.
+Definition region_exprs {A} (g : sregion A) : list A :=
+  match g with Some (_, r, a) => [r; a] | None => [] end.
+Definition cell_kind {A} (c : scell A) : kind :=
+  KCell (map region_level (sc_reach c)) (map region_level (sc_claimed c)) (map region_level (sc_owed c)).
+Definition cell_exprs {A} (c : scell A) : list A :=
+  sc_addr c :: sc_entry c :: concat (map region_exprs (sc_reach c ++ sc_claimed c ++ sc_owed c)).
+
+Lemma take_regions_exprs {A} (gs : list (sregion A)) es :
+  take_regions (map region_level gs) (concat (map region_exprs gs) ++ es) = Some (gs, es).
+Proof. induction gs as [|[[[k r] a]|] gs IH]; simpl; [done|by rewrite IH..]. Qed.
+Lemma open_cell_exprs {A} (c : scell A) : open_cell (cell_kind c) (cell_exprs c) = Some c.
+Proof.
+  destruct c as [pa e g1 g2 g3]. rewrite /= !map_app !concat_app.
+  rewrite take_regions_exprs take_regions_exprs.
+  by rewrite -(app_nil_r (concat (map region_exprs g3))) take_regions_exprs.
+Qed.
+
 (** * Symbolic states *)
 Inductive item :=
   | IVirt (w : bool) (root addr : expr) (q : fexpr) (v : expr)
   | IPhys (addr : expr) (q : fexpr) (v : expr)
-  | IClaim (w : bool) (root addr : expr) (q : fexpr) (pa : expr).
+  | IClaim (w : bool) (root addr : expr) (q : fexpr) (pa : expr)
+  | IRes (k : kind) (q : fexpr) (es : list expr).
+Definition ICell (q : fexpr) (c : scell expr) : item := IRes (cell_kind c) q (cell_exprs c).
 
 Record sstate := SState {
   s_root : expr;
@@ -28,14 +132,27 @@ Definition set_items (l : list item) (s : sstate) : sstate :=
 Definition set_root (r : expr) (s : sstate) : sstate :=
   SState r (s_regs s) (s_items s) (s_code s) (s_facts s).
 
-(** How the processor pages: with four or five levels, and the width of physical addresses.  [None] where
-    nothing is known but that the mode is the kernel's; what looks into tables needs to know. *)
-Record platform := Platform { pf_la57 : bool; pf_maxphyaddr : Z }.
-Class the_platform := platform_is : option platform.
-
-(** The items that an access goes through, where they are not found by themselves: the one that translates
-    the address, the one that holds the data, and an index in it. *)
+(** * What the run cannot find by itself *)
+(** An access: the item that translates its address, the item that holds the data where that is not the same
+    or not found by its address, and the index in a block.  In a store to a cell, an index says that the
+    entry was absent. *)
 Record at_hint := At { at_item : nat; at_data : option nat; at_index : option expr }.
+
+(** Steps without an instruction.  Items are given by their numbers, from 0 on; a path by the items of its
+    cells from the root on.  New items come last; where one is gone, those behind it move up. *)
+Inductive ghost :=
+  | GUnclaim (cell claim : nat)            (* a page of 4 KiB is given back *)
+  | GClaim (path : list nat) (i : nat) (w : bool) (root va pa : expr)
+                                           (* ... is claimed; the [i]th cell of the path is marked *)
+  | GOpen (cell : nat) (gs : list (sregion expr))       (* more may be claimed through the cell *)
+  | GReach (path : list nat) (cell : nat) (k : Z) (va : expr)
+                                           (* a cell comes to answer for a page of this space *)
+  | GReachElsewhere (cell : nat) (k : Z) (root va : expr)
+  | GPayElsewhere (cell : nat)             (* nothing is owed to other spaces *)
+  | GNew (n : nat)                         (* a physical word becomes a cell *)
+  | GDrop (n : nat)                        (* an item is forgotten *)
+  | GSplit (n : nat) (q1 q2 : fexpr)       (* its share in two *)
+  | GJoin (n m : nat).                     (* two shares in one *)
 
 (** * Failure is a value *)
 Inductive why :=
@@ -46,6 +163,11 @@ Inductive why :=
   | CodeUnmapped (root : expr)            (* the fragment's code is not mapped in the current space *)
   | LeftCode (pc : expr)                  (* control is neither in the fragment nor at an exit *)
   | BadHint
+  | NoPlatform                            (* page tables are edited, but the platform is not known *)
+  | NotWhole (n : nat)                    (* a ghost step needs all of the item *)
+  | NotAnswering (pa : expr)              (* the cell does not answer for the page *)
+  | Owes (pa : expr)                      (* the cell owes a flush *)
+  | NotClaimable (pa : expr)              (* the page may not be claimed through the cell *)
   | BadScale
   | UnsupportedForm
   | UnknownFlags                          (* what a condition reads has not been computed here *)

@@ -7,6 +7,7 @@ Local Open Scope Z_scope.
 (** One step of the executor against one step of the machine. *)
 
 Section step_sound.
+  Context {Π : the_platform}.
   Context {M : machine} `{!machGS M Σ}.
   Context (base : expr) (code : code_list) (ρ : env).
   Context (Hkernel : cfg_user (m_config M) = false).
@@ -169,9 +170,9 @@ Section step_sound.
       SI σ -∗ den s -∗ dflags ρ φ ==∗ reaches σ (MovToCr3 r) o.
     Proof using Hnext Hkernel.
       intros (v & Hv & [= <-])%res_bind_Done Hroot. iIntros "HS Hden Hf".
-      iDestruct (sget_sound with "HS Hden") as %Hr; [done|]. iDestruct "Hden" as "[Hc Hden]".
+      iDestruct (sget_sound with "HS Hden") as %Hr; [done|]. iDestruct "Hden" as "[[Hc #HM] Hden]".
       iMod (state_interp_set_cr3 _ _ (eval ρ v) with "HS Hc") as "[HS Hc]".
-      iApply (reaches_same with "HS [Hc Hden] Hf"); [|done|by iFrame].
+      iApply (reaches_same with "HS [Hc Hden] Hf"); [|done|by iFrame "∗ HM"].
       intros τ _. by rewrite /= Hr /= Hkernel (Hroot _ Hv).
     Qed.
     Lemma from_cr3_sound hint d s φ ν o :
@@ -180,7 +181,7 @@ Section step_sound.
     Proof using Hnext Hkernel.
       intros (s' & Hp & [= <-])%res_bind_Done. iIntros "HS Hden Hf".
       iAssert ⌜get_reg σ CR3 = Ok (eval ρ (s_root s))⌝%I as %Hcr3.
-      { iDestruct "Hden" as "[Hc _]". iDestruct (state_interp_reg with "HS Hc") as %Hc.
+      { iDestruct "Hden" as "[[Hc _] _]". iDestruct (state_interp_reg with "HS Hc") as %Hc.
         by rewrite /get_reg Hc. }
       iMod (sput_sound with "HS Hden") as "(HS & Hden & _)"; [done|].
       iApply (reaches_same with "HS Hden Hf"); [|done].

@@ -5,6 +5,11 @@ Local Open Scope Z_scope.
 
 (** One instruction on a symbolic state. *)
 
+Notation defs := (list (positive * expr)).
+
+Section symbolic.
+  Context {Π : the_platform}.
+
 (** * Operands.  [next] is the address of the next instruction *)
 Definition saddress (next : expr) (a : addr) (s : sstate) : res expr :=
   let* base := if a_rip a then Done next
@@ -76,7 +81,6 @@ Fixpoint size_within (n : nat) (e : expr) : option nat :=
     end
   end.
 Definition max_size : nat := 24.
-Notation defs := (list (positive * expr)).
 (** The next free name, and the definitions so far, latest first. *)
 Record names := Names { n_next : positive; n_defs : defs }.
 Definition name (v : expr) (ν : names) : expr * names :=
@@ -222,3 +226,4 @@ Definition sstep (hint : option at_hint) (next : expr) (i : instr) (s : sstate) 
   | Nop => go s []
   | _ => Fail UnsupportedForm
   end.
+End symbolic.

@@ -143,6 +143,14 @@ Section cells.
     intros Hmono. apply cell_set. intros T Θ E Hok Hs. eapply tables_ok_cell; [done..| |done].
     intros r va u lv _ _. apply Hmono.
   Qed.
+  (** More may be owed than is. *)
+  Lemma cell_owe_more σ s x owed :
+    (∀ g, g ∈ c_owed x → g ∈ owed) →
+    state_interp σ -∗ cell_pt s 1 x ==∗ state_interp σ ∗ cell_pt s 1 (set_owed owed x).
+  Proof using Type.
+    intros Hmono. apply cell_set. intros T Θ E Hok Hs. eapply tables_ok_cell; [done..|].
+    intros e va lv _ _ _ Hexc Hans. by eapply owes_mono; [|apply Hexc].
+  Qed.
   (** It answers for a page of another space. *)
   Lemma cell_reach_elsewhere σ s x r k n :
     r ≠ root_of σ →
