@@ -6,7 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rocqgen.emit.cells import PAGE_SHIFT, PAGE_WORDS, Cell
 from rocqgen.emit.normal import Alu, ECst, EVar, Term, mk_add, mk_op
+from rocqgen.emit.shares import rational, share_of
 from rocqgen.emit.symbolic import (
     Fact,
     FDiv,
@@ -16,9 +18,13 @@ from rocqgen.emit.symbolic import (
     IPhys,
     Item,
     IVirt,
+    Region,
+    Regions,
     Share,
     SState,
 )
+from rocqgen.emit.wording import Wording
+from rocqgen.errors import UserError
 from rocqgen.source.spec import (
     Assertion,
     At,
@@ -26,15 +32,19 @@ from rocqgen.source.spec import (
     BinOp,
     Claim,
     Code,
+    Entry,
     Expr,
     Frac,
     FracLit,
     Label,
     Lit,
     Name,
+    Page,
+    Pages,
     PhysPt,
     Pure,
     RegPt,
+    Rel,
     Select,
     Sort,
     Var,
@@ -102,6 +112,20 @@ class Numbering:
             case Select():
                 raise TypeError("elements of arrays are no terms yet")
 
+    def pages(self, pages: Pages) -> Regions:
+        """A list of pages."""
+        return tuple(
+            Region(int(one.level), self.term(one.root), self.term(one.va))
+            if isinstance(one, Page)
+            else None
+            for one in pages
+        )
+
+    @property
+    def wording(self) -> Wording:
+        """Names for messages."""
+        return Wording({BASE.x: "entry", **{n: ident for ident, n in self.words.items()}})
+
     def share(self, frac: Frac) -> Share:
         """A fraction."""
         if not isinstance(frac, FracLit):
@@ -122,8 +146,13 @@ class Encoded:
     facts: tuple[Pure, ...]
 
 
-def encode(assertion: tuple[Assertion, ...], space: Expr, names: Numbering) -> Encoded:
-    """The state that `assertion` describes where `space` is the current space."""
+def encode(
+    assertion: tuple[Assertion, ...], space: Expr, names: Numbering, *, needed: bool = False
+) -> Encoded:
+    """The state that `assertion` describes where `space` is the current space.
+
+    Where it is `needed`, as on entry, addresses of pages are those of pages.
+    """
     root = names.term(space)
     regs: list[tuple[RegPt, tuple[Reg, Term]]] = []
     items: list[tuple[Assertion, Item]] = []
@@ -136,9 +165,12 @@ def encode(assertion: tuple[Assertion, ...], space: Expr, names: Numbering) -> E
             case Code():
                 code.append((one, (at, names.share(one.frac))))
             case Pure():
-                facts.append((one, Fact(one.rel, names.term(one.left), names.term(one.right))))
+                facts.append((one, _fact(one, names)))
             case _:
                 items.append((one, _item(one, at, names)))
+                if needed:
+                    aligned = _aligned(one)
+                    facts += ((fact, _fact(fact, names)) for fact in aligned)
     return Encoded(
         SState(
             root,
@@ -164,6 +196,20 @@ def _flat(
             yield root, one
 
 
+def _fact(one: Pure, names: Numbering) -> Fact:
+    return Fact(one.rel, names.term(one.left), names.term(one.right))
+
+
+def _aligned(one: Assertion) -> list[Pure]:
+    """That the addresses in the claim of a page are those of pages."""
+    if not isinstance(one, Claim) or not one.page:
+        return []
+    at = one.location
+    inside, zero = Lit((1 << PAGE_SHIFT) - 1, at), Lit(0, at)
+    parts = [Bin(BinOp.AND, addr, inside, at) for addr in (one.va, one.pa)]
+    return [Pure(Rel.EQ, part, zero, at) for part in parts]
+
+
 def _item(one: Assertion, root: Term, names: Numbering) -> Item:
     match one:
         case VirtPt():
@@ -173,6 +219,26 @@ def _item(one: Assertion, root: Term, names: Numbering) -> Item:
             return IPhys(names.term(one.addr), names.share(one.frac), names.term(one.value))
         case Claim():
             addr, value = names.term(one.va), names.term(one.pa)
-            return IClaim(one.writable, root, addr, names.share(one.frac), value)
+            share = _page_share(one, names) if one.page else names.share(one.frac)
+            return IClaim(one.writable, root, addr, share, value)
+        case Entry():
+            lists = (names.pages(pages) for pages in (one.answers, one.claims, one.owes))
+            cell = Cell(names.term(one.addr), names.term(one.value), *lists)
+            return cell.item(names.share(one.frac))
         case _:
             raise TypeError(f"not an item: {one}")
+
+
+def _page_share(one: Claim, names: Numbering) -> Share:
+    """The share of a word that a share of all words of a page is."""
+    share = rational(names.share(one.frac))
+    if share is None:
+        where = one.location
+        raise UserError(
+            "the share of a page is a name",
+            file=where.file,
+            line=where.line,
+            column=where.column,
+            expected="a number, as in `page va ~>{1/2} pa`, or nothing for all of it",
+        )
+    return share_of(share * PAGE_WORDS)

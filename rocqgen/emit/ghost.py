@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from rocqgen.emit.cells import (
@@ -26,6 +25,7 @@ from rocqgen.emit.cells import (
 from rocqgen.emit.items import content, place, same_kind
 from rocqgen.emit.normal import WORD, ECst, Term, mk_and
 from rocqgen.emit.paths import StuckError
+from rocqgen.emit.shares import rational, share_of
 from rocqgen.emit.symbolic import (
     Fact,
     FDiv,
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rocqgen.emit.paths import Path
-    from rocqgen.emit.symbolic import Ghost, Regions, Share
+    from rocqgen.emit.symbolic import Ghost, Regions
     from rocqgen.source.machine import Instr
 
 _INSIDE = ECst((1 << PAGE_SHIFT) - 1)
@@ -105,22 +105,6 @@ def _tables(ghost: _Tables, path: Path, paging: Paging, writer: Instr | None) ->
 
 
 # -- shares ----------------------------------------------------------------------------------------
-
-
-def rational(share: Share) -> Fraction | None:
-    """A share that is a number."""
-    match share:
-        case FOne():
-            return Fraction(1)
-        case FDiv(n, d):
-            return Fraction(n, d)
-        case _:
-            return None
-
-
-def share_of(value: Fraction) -> Share:
-    """A number as a share."""
-    return FOne() if value == 1 else FDiv(value.numerator, value.denominator)
 
 
 def _split(ghost: GSplit, path: Path, writer: Instr | None) -> None:

@@ -7,69 +7,112 @@ engine leaves facts to prove for it, or is stuck.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rocqgen.emit.access import is_page_share
+from rocqgen.emit.actions import Steps
 from rocqgen.emit.aliases import Aliases
-from rocqgen.emit.cells import PAGE_SHIFT, PAGE_WORDS, PRESENT, cell_of
-from rocqgen.emit.ghost import rational
+from rocqgen.emit.cells import PAGE_SHIFT, PAGE_WORDS, PRESENT, Paging, cell_of
+from rocqgen.emit.entail import find_witnesses, subst_state
 from rocqgen.emit.items import place, same_kind
-from rocqgen.emit.normal import ECst
+from rocqgen.emit.normal import ECst, EVar
 from rocqgen.emit.paths import FirstError, StuckError
+from rocqgen.emit.shares import rational
+from rocqgen.emit.support import KNOWN
 from rocqgen.emit.symbolic import FOne, GJoin, GUnclaim, HAt, IClaim
-from rocqgen.emit.wording import Wording
+from rocqgen.emit.wanted import Wanted
+from rocqgen.source.features import Feature
 from rocqgen.source.machine import Mem, Op
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from rocqgen.emit.cells import Cell, Paging
+    from rocqgen.emit.cells import Cell
+    from rocqgen.emit.encode import Numbering
     from rocqgen.emit.normal import Term
     from rocqgen.emit.paths import Path
-    from rocqgen.emit.symbolic import Fact, Ghost, Item, Region
+    from rocqgen.emit.symbolic import Fact, Ghost, Item, Region, SState
+    from rocqgen.source import spec as source
     from rocqgen.source.machine import Instr
+    from rocqgen.source.spec import Expr, Hint
+
+_APART = 1 << 32
+"""Added to the names of an end while values for them are sought: a run has numbers of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What the user wrote at instructions, by their offsets; its names have `names`.
+
+    Marks with other names are for other parts of the fragment.
+    """
+
+    names: Numbering
+    hints: tuple[Hint, ...] = ()
+    ghosts: tuple[source.Ghost, ...] = ()
+
+    def at(self, offset: int) -> list[tuple[Term, Term | None]]:
+        """Where the accesses of an instruction go, each with the page that translates it."""
+        found = []
+        for one in self.hints:
+            if one.offset == offset:
+                address = self._term(one.address)
+                if address is not None:
+                    found.append((address, None if one.via is None else self._term(one.via)))
+        return found
+
+    def _term(self, expr: Expr) -> Term | None:
+        try:
+            return self.names.term(expr)
+        except KeyError:
+            return None
 
 
 class Inference:
     """What the engine is told on the paths of a run; implements `Guide`.
 
-    `given` are the facts that hold on all paths.  `at` has the addresses that the user wrote, by
-    the offset of the instruction, in the order of its accesses; `wording` is for messages.
+    `given` are the facts that hold on all paths; `ends` has for each end of the run what is wanted
+    there, and the numbers of the names that it binds.
     """
 
     def __init__(
         self,
         given: Iterable[Fact],
-        at: Mapping[int, Sequence[Term]],
+        marks: Marks,
         paging: Paging | None = None,
-        wording: Wording | None = None,
+        ends: Sequence[tuple[SState, Sequence[int]]] = (),
     ) -> None:
         self.paging = paging
         self.aliases = Aliases(given)
-        self.at = at
-        self.wording = wording or Wording()
+        self.marks = marks
+        self.ends = ends
+        self.wording = marks.names.wording
+        self.steps = Steps(self.aliases, paging, self.wording)
+
+    @staticmethod
+    def of(
+        spec: source.Spec,
+        names: Numbering,
+        given: Iterable[Fact],
+        ends: Sequence[tuple[SState, Sequence[int]]],
+    ) -> Inference:
+        """For a segment of the run of a fragment, where `names` hold."""
+        marks = Marks(names, spec.hints, spec.ghosts)
+        platform = spec.platform
+        paging = None if platform is None else Paging(platform.la57, platform.maxphyaddr)
+        return Inference(given, marks, paging, ends)
 
     def access(self, instr: Instr, path: Path, addr: Term, *, write: bool) -> HAt | None:
         """What an access goes to, or `None` where the engine sees it."""
         found = path.index().virtual.get((path.root, addr))
-        given = self.at.get(instr.offset)
-        if given:
-            # The engine's hint is for the memory operand, and `pop m` accesses that one second.
-            second = instr.op is Op.POP and isinstance(instr.operands[0], Mem)
-            where = given[-1 if second else 0]
-            n = self.aliases.translated(path, path.root, where, exact=False)
-        elif found is not None:
-            n = found
-        else:
-            n = self.aliases.translated(path, path.root, addr, exact=True)
+        n, data = self._translated(instr, path, addr, found)
         if n is None:
             return None
         item = path.items[n]
-        if not isinstance(item, IClaim):
-            return None if n == found else HAt(n)
-        data = self.aliases.frame(path, item, addr)
-        if data is None:
+        if isinstance(item, IClaim) and data is None:
+            data = self.aliases.frame(path, item, addr)
+        if not isinstance(item, IClaim) or data is None:
             return None if n == found else HAt(n)
         absent = write and self._writable(path, data)
         if path.index().physical.get(item.value) == data and not absent:
@@ -79,17 +122,72 @@ class Inference:
                 return HAt(n)
         return HAt(n, data, ECst(0) if absent else None)
 
-    def first(self, _instr: Instr, _path: Path) -> Ghost | None:
-        """A step of the proof to be done now, in front of the instruction."""
-        return None
+    def _translated(
+        self, instr: Instr, path: Path, addr: Term, found: int | None
+    ) -> tuple[int | None, int | None]:
+        """The item of translation of an access, and that of its data where it is given."""
+        given = self.marks.at(instr.offset)
+        if given:
+            # The engine's hint is for the memory operand, and `pop m` accesses that one second.
+            second = instr.op is Op.POP and isinstance(instr.operands[0], Mem)
+            where, page = given[-1 if second else 0]
+            if page is not None:
+                return self._by_page(path, where, page)
+            return self.aliases.translated(path, path.root, where, exact=False), None
+        if found is not None:
+            return found, None
+        return self.aliases.translated(path, path.root, addr, exact=True), None
 
-    def then(self, _instr: Instr, _path: Path, _done: int) -> Ghost | None:
-        """The same behind the instruction, where so many have been done."""
-        return None
+    def _by_page(self, path: Path, where: Term, page: Term) -> tuple[int, int]:
+        """The claim of the page at `page`, and what lies at the physical address `where`."""
+        n = self.aliases.page_claim(path, path.root, page)
+        data = self.aliases.physical(path, where)
+        say = self.wording.term
+        if n is None:
+            raise StuckError(f"there is no `page {say(page)} ~> ..` in the current space")
+        if data is None:
+            raise StuckError(f"there is no `{say(where)} |->p ..` and no `{say(where)} |->e ..`")
+        return n, data
 
-    def leave(self, _path: Path) -> Ghost | None:
+    # -- steps of the proof ------------------------------------------------------------------------
+
+    def first(self, instr: Instr, path: Path, done: int) -> Ghost | None:
+        """The step that the annotation has in front of the instruction, behind `done` others."""
+        return self._written(instr, path, done, after=False)
+
+    def then(self, instr: Instr, path: Path, done: int) -> Ghost | None:
+        """The same behind the instruction."""
+        return self._written(instr, path, done, after=True)
+
+    def _written(self, instr: Instr, path: Path, done: int, *, after: bool) -> Ghost | None:
+        own = [
+            one.action
+            for one in self.marks.ghosts
+            if one.offset == instr.offset and one.after == after
+        ]
+        if done >= len(own):
+            return None
+        return self.steps.of_action(own[done], self.marks.names, path)
+
+    def leave(self, path: Path) -> Ghost | None:
         """A step of the proof to be done where a path ends."""
+        if Feature.GHOST not in KNOWN:
+            return None
+        for n in path.ends:
+            state, bound = self.ends[n]
+            ghost = self.provide(path, state, bound)
+            if ghost is not None:
+                return ghost
         return None
+
+    def provide(self, path: Path, state: SState, bound: Sequence[int]) -> Ghost | None:
+        """A step towards what is wanted, whose open names are `bound`."""
+        apart: dict[int, Term] = {x: EVar(x + _APART) for x in bound}
+        want = subst_state(state, apart)
+        names = [x + _APART for x in bound]
+        values = find_witnesses(path, want, names)
+        want = subst_state(want, {x: values[x] for x in names})
+        return Wanted.of(self.steps, path, want.items).ghost()
 
     def flush(self, _instr: Instr, path: Path, va: Term) -> HAt | None:
         """The cell whose debts `invlpg` pays, where the engine does not see it."""

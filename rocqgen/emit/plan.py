@@ -6,7 +6,6 @@ The plan does not decide anything: where it errs, the theory does not compile.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -81,13 +80,15 @@ def plan(fragment: Fragment) -> Plan:
     refuse_features(fragment)
     refuse_unsupported(instrs)
     names = Numbering.of(spec.params)
-    pre = encode(spec.pre, spec.space, names)
+    pre = encode(spec.pre, spec.space, names, needed=True)
     exits = [names.term(item.address) for item in spec.exits]
-    given: dict[int, list[Term]] = defaultdict(list)
-    for hint in spec.hints:
-        given[hint.offset].append(names.term(hint.address))
+    wanted = []
+    for item in spec.exits:
+        numbers = range(names.next, names.next + len(item.exists))
+        scope = names.extended(item.exists, names.next)
+        wanted.append((encode(item.post, item.space, scope).state, numbers))
     limit = 64 + MAX_STEPS_PER_INSTR * len(instrs)
-    guide = Inference(pre.state.facts, given)
+    guide = Inference.of(spec, names, pre.state.facts, wanted)
     done = run(BASE, instrs, exits, pre.state, names.next, guide, limit=limit)
     # Names of the run come first, and there is at most one for each step.
     bound, first = [], names.next + max(1, done.steps)

@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 MAX_SIZE = 24
 """A result of more nodes gets a name (`max_size`)."""
 
+MAX_STEPS = 256
+"""Steps of the proof at the end of a path."""
+
 _ALU = {
     Op.ADD: Alu.ADD,
     Op.SUB: Alu.SUB,
@@ -69,8 +72,8 @@ class Guide(Protocol):
     def access(self, instr: Instr, path: Path, addr: Term, *, write: bool) -> HAt | None:
         """What an access goes to, or `None` where the engine sees it; may raise `FirstError`."""
 
-    def first(self, instr: Instr, path: Path, /) -> Ghost | None:
-        """A step of the proof to be done now, in front of `instr`; asked until there is none."""
+    def first(self, instr: Instr, path: Path, done: int, /) -> Ghost | None:
+        """A step of the proof in front of `instr`, where so many have been done."""
 
     def then(self, instr: Instr, path: Path, done: int, /) -> Ghost | None:
         """The same behind `instr`, where so many have been done."""
@@ -113,8 +116,10 @@ class Machine:
     def step(self, instr: Instr) -> Term | Fork:
         """Execute `instr`, after steps of the proof in front of it; gives where control goes."""
         self.start(self.path, instr)
-        while (ghost := self.guide.first(instr, self.path)) is not None:
+        done = 0
+        while (ghost := self.guide.first(instr, self.path, done)) is not None:
             self.ghost(ghost, HFirst(ghost))
+            done += 1
         while True:
             before = dict(self.path.regs), dict(self.path.reg_writer)
             self.start(self.path, instr)
@@ -138,7 +143,10 @@ class Machine:
         if path.last is None:
             return
         self.start(path, path.last)
-        while (ghost := self.guide.leave(path)) is not None:
+        for _ in range(MAX_STEPS):
+            ghost = self.guide.leave(path)
+            if ghost is None:
+                return
             self.ghost(ghost, HThen(ghost))
 
     def ghost(self, ghost: Ghost, hint: Hint) -> None:

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Steps of the proof that the annotation names, as steps on the items of a path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rocqgen.emit.access import physical_address
+from rocqgen.emit.cells import FRAME, PAGE_SHIFT, WRITABLE, cell_of
+from rocqgen.emit.normal import ECst, EVar, mk_and
+from rocqgen.emit.paths import StuckError
+from rocqgen.emit.symbolic import (
+    FOne,
+    GClaim,
+    GDrop,
+    GNew,
+    GOpen,
+    GReach,
+    GReachElsewhere,
+    GUnclaim,
+    IPhys,
+    IRes,
+)
+from rocqgen.source.spec import (
+    AnswerPage,
+    ClaimPage,
+    Drop,
+    NewEntry,
+    OpenEntry,
+    UnclaimPage,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rocqgen.emit.aliases import Aliases
+    from rocqgen.emit.cells import Paging
+    from rocqgen.emit.encode import Numbering
+    from rocqgen.emit.normal import Term
+    from rocqgen.emit.paths import Path
+    from rocqgen.emit.symbolic import Ghost
+    from rocqgen.emit.wording import Wording
+    from rocqgen.source.spec import Action
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Makes steps of the proof for what is wanted; where something lacks, says what."""
+
+    aliases: Aliases
+    paging: Paging | None
+    wording: Wording
+
+    def of_action(self, action: Action, names: Numbering, path: Path) -> Ghost:
+        """The step that an annotation names."""
+        term = names.term
+        match action:
+            case ClaimPage():
+                through = tuple(map(term, action.through))
+                return self.claim(path, term(action.root), term(action.va), through=through)
+            case UnclaimPage():
+                return self.unclaim(path, term(action.root), term(action.va))
+            case OpenEntry():
+                return GOpen(self.entry(path, term(action.addr)), names.pages(action.pages))
+            case AnswerPage():
+                page = action.page
+                root, va = term(page.root), term(page.va)
+                return self.answer(path, term(action.addr), root, va, int(page.level))
+            case NewEntry():
+                return self.new(path, term(action.addr))
+            case Drop():
+                return GDrop(self.anything(path, term(action.addr)))
+            case _:
+                raise StuckError("the engine does not know this step yet")
+
+    # -- claims ------------------------------------------------------------------------------------
+
+    def claim(
+        self,
+        path: Path,
+        root: Term,
+        va: Term,
+        *,
+        through: Sequence[Term] = (),
+        writable: bool | None = None,
+        pa: Term | None = None,
+    ) -> GClaim:
+        """The claim of a page, through the entries on its way."""
+        shifts = () if self.paging is None else self.paging.shifts
+        page = f"`page {self.wording.term(va)} ~> ..` in {self.wording.term(root)}"
+        if through:
+            cells = [self.entry(path, one) for one in through]
+        else:
+            cells, lacking = self.aliases.walk(path, root, va, shifts)
+            if lacking is not None:
+                where = self.wording.term(lacking)
+                raise StuckError(f"{page} cannot be claimed: there is no `{where} |->e ..`")
+        if len(cells) < len(shifts):
+            last = cell_of(path.items[cells[-1]]) if cells else None
+            where = "" if last is None else f" at {self.wording.term(last.addr)}"
+            raise StuckError(f"{page} cannot be claimed: the entry{where} is absent")
+        whole = [k for k, n in enumerate(cells) if isinstance(path.items[n].share, FOne)]
+        if not whole:
+            raise StuckError(f"{page} cannot be claimed: no entry on its way is owned whole")
+        entries = [cell.entry for n in cells if (cell := cell_of(path.items[n])) is not None]
+        if writable is None:
+            bits = [self.aliases.rewriting(path).bits(entry, WRITABLE) for entry in entries]
+            writable = 0 not in bits
+        frame = mk_and(entries[-1], ECst(FRAME))
+        if pa is None:
+            pa = self._known(path, frame)
+        return GClaim(tuple(cells), whole[-1], writable, root, va, pa)
+
+    def _known(self, path: Path, term: Term) -> Term:
+        """A word that the state names for the same, else the word itself."""
+        rewriting = self.aliases.rewriting(path)
+        form = rewriting.linear(term)
+        names = [one for item in path.items if (one := physical_address(item)) is not None]
+        for one in names:
+            if rewriting.linear(one) == form:
+                return one
+        if len(form) == 1:
+            ((key, count),) = form.items()
+            match key:
+                case ("var", int(x)) if count == 1:
+                    return EVar(x)
+        return term
+
+    def unclaim(self, path: Path, root: Term, va: Term) -> GUnclaim:
+        """The claim of a page is given back to the entry that has it noted."""
+        page = f"page {self.wording.term(va)} ~> ..` in {self.wording.term(root)}"
+        claim = self.aliases.page_claim(path, root, va)
+        if claim is None:
+            raise StuckError(f"there is no `{page} to give back")
+        for n, item in enumerate(path.items):
+            cell = cell_of(item)
+            for region in () if cell is None else cell.claimed:
+                if (
+                    region is not None
+                    and region.shift == PAGE_SHIFT
+                    and self.aliases.same_page(path, region, root, va)
+                ):
+                    return GUnclaim(n, claim)
+        raise StuckError(f"no entry `claims` the page of `{page}, to give it back to")
+
+    # -- entries -----------------------------------------------------------------------------------
+
+    def entry(self, path: Path, pa: Term) -> int:
+        """The entry at a physical address."""
+        found = self.aliases.cell(path, pa)
+        if found is None:
+            raise StuckError(f"there is no `{self.wording.term(pa)} |->e ..`")
+        return found[0]
+
+    def answer(
+        self, path: Path, pa: Term, root: Term, va: Term, shift: int
+    ) -> GReach | GReachElsewhere:
+        """An entry comes to answer for a page: below the end of its walk, or in another space."""
+        n = self.entry(path, pa)
+        if not self.aliases.rewriting(path).equal(root, path.root):
+            return GReachElsewhere(n, shift, root, va)
+        shifts = () if self.paging is None else self.paging.shifts
+        cells, lacking = self.aliases.walk(path, path.root, va, shifts)
+        if lacking is not None or not cells:
+            where = (
+                "" if lacking is None else f": there is no `{self.wording.term(lacking)} |->e ..`"
+            )
+            raise StuckError(
+                f"it is not known where the walk of {self.wording.term(va)} ends{where}"
+            )
+        return GReach(tuple(cells), n, shift, va)
+
+    def new(self, path: Path, pa: Term) -> GNew:
+        """A word of memory becomes an entry."""
+        n = self.aliases.physical(path, pa)
+        if n is None or not isinstance(path.items[n], IPhys):
+            raise StuckError(f"there is no `{self.wording.term(pa)} |->p ..`")
+        return GNew(n)
+
+    def anything(self, path: Path, addr: Term) -> int:
+        """What lies at an address, virtual here or physical."""
+        rewriting = self.aliases.rewriting(path)
+        for n, item in enumerate(path.items):
+            where = item.terms[0] if isinstance(item, IRes) else item.addr
+            if rewriting.equal(where, addr) and (
+                isinstance(item, IPhys | IRes) or item.root == path.root
+            ):
+                return n
+        raise StuckError(f"nothing is known of {self.wording.term(addr)}")

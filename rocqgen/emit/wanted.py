@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What has to be done to the items of a path before they are what is wanted.
+
+That is at an exit, at an invariant and where a function is called: shares are split and joined,
+pages are claimed and given back, entries answer for pages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from rocqgen.emit.access import is_page_share
+from rocqgen.emit.cells import PAGE_SHIFT, Cell, cell_of
+from rocqgen.emit.items import place, same_kind
+from rocqgen.emit.shares import rational, share_of
+from rocqgen.emit.symbolic import (
+    FOne,
+    GJoin,
+    GNew,
+    GOpen,
+    GPayElsewhere,
+    GSplit,
+    GUnclaim,
+    IClaim,
+    IPhys,
+    Region,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rocqgen.emit.actions import Steps
+    from rocqgen.emit.paths import Path
+    from rocqgen.emit.symbolic import Ghost, Item, Regions
+
+
+@dataclass(slots=True)
+class Wanted:
+    """The items of a path against those that are wanted, as far as they are not there."""
+
+    steps: Steps
+    path: Path
+    left: list[int]
+    """Items that are there and not yet taken."""
+    missing: list[Item]
+
+    @staticmethod
+    def of(steps: Steps, path: Path, items: Sequence[Item]) -> Wanted:
+        """Take what is there word for word."""
+        left, missing = list(range(len(path.items))), []
+        for item in items:
+            for n in left:
+                have = path.items[n]
+                if same_kind(have, item) and place(have) == place(item):
+                    left.remove(n)
+                    break
+            else:
+                missing.append(item)
+        return Wanted(steps, path, left, missing)
+
+    def ghost(self) -> Ghost | None:
+        """The next step, if there is one that helps."""
+        for item in self.missing:
+            ghost = self._share(item)
+            if ghost is None and isinstance(item, IClaim) and is_page_share(item.share):
+                ghost = self._claim(item)
+            if ghost is not None:
+                return ghost
+        for item in self.missing:
+            want = cell_of(item)
+            ghost = None if want is None else self._cell(want, item)
+            if ghost is not None:
+                return ghost
+        return None
+
+    # -- shares ------------------------------------------------------------------------------------
+
+    def _share(self, want: Item) -> Ghost | None:
+        """A share split off a larger one, or joined from two."""
+        wanted = rational(want.share)
+        if wanted is None:
+            return None
+        found: list[int] = []
+        for n in self.left:
+            have = self.path.items[n]
+            share = rational(have.share)
+            alike = same_kind(replace(have, share=want.share), want) and place(have) == place(want)
+            if not alike or share is None:
+                continue
+            if share > wanted:
+                return GSplit(n, want.share, share_of(share - wanted))
+            found.append(n)
+        return GJoin(found[0], found[1]) if len(found) > 1 else None
+
+    # -- pages -------------------------------------------------------------------------------------
+
+    def _claim(self, want: IClaim) -> Ghost:
+        """The claim of a page that is wanted and not there."""
+        return self.steps.claim(
+            self.path, want.root, want.addr, writable=want.writable, pa=want.value
+        )
+
+    # -- entries -----------------------------------------------------------------------------------
+
+    def _cell(self, want: Cell, item: Item) -> Ghost | None:
+        """A step that brings an entry nearer to what is wanted."""
+        for n in self.left:
+            have = self.path.items[n]
+            cell = cell_of(have)
+            if isinstance(have, IPhys) and have.addr == want.addr:
+                return GNew(n) if have.share == item.share == FOne() else None
+            if cell is not None and cell.addr == want.addr:
+                return self._lists(n, cell, want)
+        return None
+
+    def _lists(self, n: int, have: Cell, want: Cell) -> Ghost | None:
+        if not isinstance(self.path.items[n].share, FOne):
+            return None
+        owed = self._beyond(have.owed, want.owed)
+        if any(isinstance(one, Region) and one.root != self.path.root for one in owed):
+            return GPayElsewhere(n)
+        for one in self._beyond(want.reach, have.reach):
+            if one is not None:
+                return self.steps.answer(self.path, have.addr, one.root, one.va, one.shift)
+        for one in self._beyond(have.claimed, want.claimed):
+            claim = None if one is None or one.shift != PAGE_SHIFT else self._left_claim(one)
+            if claim is not None:
+                return GUnclaim(n, claim)
+        more = self._beyond(want.claimed, have.claimed)
+        return (
+            GOpen(n, more) if more and len(more) == len(want.claimed) - len(have.claimed) else None
+        )
+
+    def _left_claim(self, region: Region) -> int | None:
+        """The claim of a page that is not wanted."""
+        found = self.steps.aliases.page_claim(self.path, region.root, region.va)
+        return found if found in self.left else None
+
+    def _beyond(self, some: Regions, others: Regions) -> Regions:
+        """Those of `some` that are not among `others`."""
+        return tuple(one for one in some if not any(self._same(one, two) for two in others))
+
+    def _same(self, one: Region | None, two: Region | None) -> bool:
+        if one is None or two is None:
+            return one is two
+        if one.shift != two.shift:
+            return False
+        return self.steps.aliases.same_page(self.path, one, two.root, two.va)
