@@ -14,41 +14,83 @@ from hypothesis import strategies as st
 
 from rocqgen.errors import UserError
 from rocqgen.source import raw
-from rocqgen.source.annotations import WORD, Piece, parse_marks, parse_spec
+from rocqgen.source.annotations import (
+    WORD,
+    Piece,
+    parse_assume,
+    parse_invariant,
+    parse_marks,
+    parse_spec,
+)
 from rocqgen.source.location import Location
 from rocqgen.source.machine import Reg
-from rocqgen.source.print import ASCII, UNICODE, Spelling, print_hints, print_spec
+from rocqgen.source.print import (
+    ASCII,
+    UNICODE,
+    Spelling,
+    print_contract,
+    print_ghost,
+    print_hints,
+    print_invariant,
+    print_spec,
+)
 from rocqgen.source.reserved import why_refused
-from rocqgen.source.scope import Labels, check_hint, check_spec
+from rocqgen.source.resolve import Labels
+from rocqgen.source.scope import Place, check_assume, check_ghost, check_hint, check_spec
 from rocqgen.source.spec import (
+    Action,
+    AnswerPage,
+    AnyWords,
     Assertion,
     At,
     Bin,
     BinOp,
+    Block,
     Claim,
+    ClaimPage,
     Code,
+    Content,
+    Contract,
+    Drop,
+    Elements,
+    Entry,
+    Everywhere,
     Exit,
     Expr,
+    Fill,
     Frac,
     FracLit,
     FracVar,
+    Ghost,
     Hint,
+    Invariant,
+    JoinBlocks,
     Label,
+    Level,
     Lit,
     Name,
+    NewEntry,
+    OpenEntry,
+    Page,
+    Pages,
     PhysPt,
+    Platform,
     Pure,
     RegPt,
     Rel,
+    Select,
     Sort,
     Spec,
+    SplitBlock,
+    UnclaimPage,
     Var,
     VirtPt,
+    Walk,
 )
 
 # Parsing hundreds of specifications takes a while on a busy machine; nothing here is timed.
-few = settings(max_examples=40, deadline=None)
-many = settings(max_examples=150, deadline=None)
+few = settings(max_examples=80, deadline=None)
+many = settings(max_examples=300, deadline=None)
 
 HERE = Location("f.s", 1)
 LABELS = Labels({"entry0": 0, "done": 24}, frozenset({"elsewhere"}))
@@ -75,6 +117,17 @@ idents = st.from_regex(r"\A[a-z][a-zA-Z0-9_']{0,6}\Z").filter(
 )
 
 
+UPTO = {most: st.integers(0, most) for most in (1, 2, 3, 4, 7)}
+NUMBERS = st.one_of(st.integers(0, WORD - 1), st.integers(-9, 9))
+BOOLEANS = st.booleans()
+OPERATIONS = st.sampled_from(BinOp)
+RELATIONS = st.sampled_from(Rel)
+LEVELS = st.sampled_from(Level)
+REGS = st.lists(st.sampled_from(Reg), max_size=3, unique=True)
+PLACED = st.sampled_from(["word", "claim", "page", "block"])
+PHYSICAL = st.sampled_from(["word", "entry", "block"])
+
+
 @dataclasses.dataclass
 class Writer:
     """Draws the parts of one specification; no two of its addresses overlap."""
@@ -83,86 +136,232 @@ class Writer:
     words: list[str]
     roots: list[str]
     fraction: str
+    array: str = ""
+    labels: tuple[Expr, ...] = (Label("done", 24, HERE),)
     counter: Iterator[int] = dataclasses.field(default_factory=lambda: itertools.count(1))
 
     def upto(self, most: int) -> range:
-        return range(self.draw(st.integers(0, most)))
+        return range(self.draw(UPTO[most]))
 
-    def expr(self, bound: list[str]) -> Expr:
-        leaves = st.one_of(
-            st.sampled_from([*self.words, *self.roots, *bound]).map(lambda name: Var(name, HERE)),
-            st.integers(0, WORD - 1).map(lambda value: Lit(value, HERE)),
-            st.integers(-9, 9).map(lambda value: Lit(value % WORD, HERE)),
-            st.just(Label("done", 24, HERE)),
-        )
-        return self.draw(
-            st.recursive(
-                leaves,
-                lambda inner: st.builds(Bin, st.sampled_from(BinOp), inner, inner, st.just(HERE)),
-                max_leaves=6,
-            )
-        )
+    def expr(self, bound: list[str], depth: int = 2) -> Expr:
+        """Written by hand: strategies that depend on names are slow to build."""
+        kind = self.draw(UPTO[7]) if depth else self.draw(UPTO[4])
+        if kind <= 1:
+            names = [*self.words, *self.roots, *bound]
+            return Var(names[self.draw(UPTO[7]) % len(names)], HERE)
+        if kind <= 3 or (kind == 4 and not self.labels):
+            return Lit(self.draw(NUMBERS) % WORD, HERE)
+        if kind == 4:
+            return self.labels[0]
+        inner = self.expr(bound, depth - 1)
+        if kind == 7 and self.array:
+            return Select(self.array, inner, HERE)
+        return Bin(self.draw(OPERATIONS), inner, self.expr(bound, depth - 1), HERE)
+
+    def root(self) -> Expr:
+        return Var(self.roots[self.draw(UPTO[1])], HERE)
 
     def frac(self) -> Frac:
-        lower = self.draw(st.integers(1, 1 << 20)) << 20
-        upper = self.draw(st.integers(1, lower >> 19))
+        if self.draw(BOOLEANS):
+            return FracVar(self.fraction, HERE)
+        lower = 1 << 30
+        upper = self.draw(NUMBERS) % (lower >> 10) + 1
         common = gcd(upper, lower)
-        literal = FracLit(upper // common, lower // common, HERE)
-        return FracVar(self.fraction, HERE) if self.draw(st.booleans()) else literal
+        return FracLit(upper // common, lower // common, HERE)
 
     def address(self, bound: list[str]) -> Expr:
         where = Lit(next(self.counter) * 4096, HERE)
         return Bin(BinOp.ADD, Var(bound[0], HERE), where, HERE) if bound else where
 
-    def in_a_space(self, bound: list[str]) -> VirtPt | Claim:
-        kind = VirtPt if self.draw(st.booleans()) else Claim
-        writable = self.draw(st.booleans())
-        return kind(self.address(bound), self.expr(bound), self.frac(), writable, HERE)
+    def in_a_space(self, bound: list[str]) -> VirtPt | Claim | Block:
+        writable = self.draw(BOOLEANS)
+        address, value, frac = self.address(bound), self.expr(bound), self.frac()
+        match self.draw(PLACED):
+            case "word":
+                return VirtPt(address, value, frac, writable, HERE)
+            case "block":
+                return Block(True, address, value, self.content(bound), frac, writable, HERE)
+            case kind:
+                return Claim(address, value, frac, writable, HERE, kind == "page")
+
+    def content(self, bound: list[str]) -> Content:
+        kinds: list[Content] = [AnyWords(HERE), Fill(self.expr(bound), HERE)]
+        if self.array:
+            kinds.append(Elements(self.array, self.expr(bound), HERE))
+        return kinds[self.draw(UPTO[7]) % len(kinds)]
+
+    def physical(self, bound: list[str]) -> PhysPt | Entry | Block:
+        address, value, frac = self.address(bound), self.expr(bound), self.frac()
+        match self.draw(PHYSICAL):
+            case "word":
+                return PhysPt(address, value, frac, HERE)
+            case "block":
+                return Block(False, address, value, self.content(bound), frac, True, HERE)
+            case _:
+                lists = [self.pages(bound) for _ in range(3)]
+                return Entry(address, value, frac, lists[0], lists[1], lists[2], HERE)
+
+    def page(self, bound: list[str]) -> Page:
+        return Page(self.expr(bound), self.root(), self.draw(LEVELS), HERE)
+
+    def pages(self, bound: list[str]) -> Pages:
+        everywhere = self.draw(BOOLEANS)
+        return tuple(Everywhere(HERE) if everywhere else self.page(bound) for _ in self.upto(2))
 
     def assertion(self, bound: list[str]) -> tuple[Assertion, ...]:
-        regs = self.draw(st.lists(st.sampled_from(Reg), max_size=3, unique=True))
+        regs = self.draw(REGS)
         items: list[Assertion] = [RegPt(reg, self.expr(bound), HERE) for reg in regs]
         items += [self.in_a_space(bound) for _ in self.upto(3)]
+        items += [self.physical(bound) for _ in self.upto(2)]
         items += [
-            PhysPt(self.address(bound), self.expr(bound), self.frac(), HERE) for _ in self.upto(2)
-        ]
-        items += [
-            Pure(self.draw(st.sampled_from(Rel)), self.expr(bound), self.expr(bound), HERE)
+            Pure(self.draw(RELATIONS), self.expr(bound), self.expr(bound), HERE)
             for _ in self.upto(2)
         ]
         items += [Code(self.frac(), HERE) for _ in self.upto(1)]
         items += [
-            At(Var(self.roots[1], HERE), tuple(self.in_a_space(bound) for _ in self.upto(8)), HERE)
+            Walk(self.expr(bound), self.root(), 1 + k, self.expr(bound), HERE) for k in self.upto(1)
+        ]
+        items += [
+            At(Var(self.roots[1], HERE), tuple(self.in_a_space(bound) for _ in self.upto(4)), HERE)
             for _ in self.upto(1)
         ]
         return tuple(self.draw(st.permutations(items)))
 
     def exit(self, bound: list[str]) -> Exit:
         exists = tuple(Name(ident, Sort.WORD, HERE) for ident in bound)
-        root = Var(self.draw(st.sampled_from(self.roots)), HERE)
-        return Exit(self.expr([]), root, exists, self.assertion(bound), HERE)
+        return Exit(self.expr([]), self.root(), exists, self.assertion(bound), HERE)
+
+    def exits(self, bound: str) -> tuple[Exit, ...]:
+        return (*(self.exit([]) for _ in self.upto(1)), self.exit([bound]))
+
+    def invariant(self, bound: str, offset: int) -> Invariant:
+        exists = (Name(bound, Sort.WORD, HERE),)
+        return Invariant(offset, self.root(), exists, self.assertion([bound]), HERE, "done")
+
+    def hint(self) -> Hint:
+        index = self.expr([]) if self.draw(BOOLEANS) else None
+        via = self.expr([]) if self.draw(BOOLEANS) else None
+        address = self.expr([])
+        return Hint(8, address, HERE, index, via)
+
+    def ghost(self) -> Ghost:
+        addr, pages, page = self.expr([]), self.pages([]), self.page([])
+        path = tuple(self.expr([]) for _ in self.upto(3))
+        actions: list[Action] = [
+            ClaimPage(addr, page.root, path, HERE),
+            UnclaimPage(addr, page.root, HERE),
+            OpenEntry(addr, pages, HERE),
+            AnswerPage(addr, page, HERE),
+            NewEntry(addr, HERE),
+            Drop(addr, HERE),
+            SplitBlock(addr, page.va, HERE),
+            JoinBlocks(addr, HERE),
+        ]
+        return Ghost(8, self.draw(BOOLEANS), actions[self.draw(UPTO[7])], HERE)
+
+
+def speaks_of_tables(items: tuple[Assertion, ...]) -> bool:
+    return any(isinstance(item, Entry | Walk) for item in items)
 
 
 @st.composite
 def specs(draw: st.DrawFn) -> Spec:
     """A specification that passes the checks."""
-    names = draw(st.lists(idents, min_size=4, max_size=9, unique=True))
-    roots, fraction, words, bound = names[:2], names[2], names[3:-1], names[-1:]
-    writer = Writer(draw, words, roots, fraction)
+    names = draw(st.lists(idents, min_size=5, max_size=9, unique=True))
+    roots, fraction, array, words, bound = names[:2], names[2], names[3], names[4:-1], names[-1]
+    writer = Writer(draw, words, roots, fraction, array)
+    params = [Name(ident, Sort.ROOT, HERE) for ident in roots]
+    params += [Name(ident, Sort.WORD, HERE) for ident in words]
+    params += [Name(fraction, Sort.FRACTION, HERE), Name(array, Sort.ARRAY, HERE)]
+    exits, pre = writer.exits(bound), writer.assertion([])
+    loops = tuple(writer.invariant(bound, 8 * k) for k in writer.upto(2))
+    assertions = [pre, *(one.post for one in exits), *(one.holds for one in loops)]
+    width = draw(st.integers(32, 52))
+    platform = Platform(draw(st.booleans()), width, HERE)
+    needed = any(map(speaks_of_tables, assertions)) or draw(st.booleans())
+    return Spec(
+        *(tuple(params), Var(roots[0], HERE), pre, exits, (), HERE, loops),
+        platform if needed else None,
+    )
+
+
+@st.composite
+def contracts(draw: st.DrawFn) -> Contract:
+    """The contract of a function pointer that passes the checks."""
+    names = draw(st.lists(idents, min_size=5, max_size=9, unique=True))
+    name, roots, fraction, words, bound = names[0], names[1:3], names[3], names[4:-1], names[-1]
+    writer = Writer(draw, [name, *words], roots, fraction, labels=())
     params = [Name(ident, Sort.ROOT, HERE) for ident in roots]
     params += [Name(ident, Sort.WORD, HERE) for ident in words]
     params += [Name(fraction, Sort.FRACTION, HERE)]
-    exits = tuple(writer.exit(draw(st.sampled_from([[], bound]))) for _ in range(2))
-    pre = writer.assertion([])
-    return Spec(tuple(params), Var(roots[0], HERE), pre, exits[draw(st.integers(0, 1)) :], (), HERE)
+    return Contract(
+        *(name, tuple(params), Var(roots[0], HERE), writer.assertion([]), writer.exits(bound)),
+        HERE,
+    )
+
+
+def parsed(spec: Spec, spelling: Spelling) -> Spec:
+    loops = [
+        Place(one.offset, one.label, parse_invariant("f.s", pieces(print_invariant(one, spelling))))
+        for one in spec.invariants
+    ]
+    return check_spec(parse_spec("f.s", pieces(print_spec(spec, spelling))), LABELS, loops)
 
 
 @pytest.mark.parametrize("spelling", [ASCII, UNICODE], ids=["ascii", "unicode"])
 @few
 @given(spec=specs())
 def test_parsing_what_is_printed_gives_the_spec_back(spelling: Spelling, spec: Spec) -> None:
-    text = print_spec(spec, spelling)
-    assert strip(check_spec(parse_spec("f.s", pieces(text)), LABELS)) == spec
+    assert strip(parsed(spec, spelling)) == spec
+
+
+@few
+@given(contract=contracts(), spelling=st.sampled_from([ASCII, UNICODE]))
+def test_contracts_round_trip(contract: Contract, spelling: Spelling) -> None:
+    text = print_contract(contract, spelling)
+    assert strip(check_assume(parse_assume("f.s", pieces(text)))) == contract
+
+
+MARKS = Spec(
+    (
+        *(Name(ident, Sort.WORD, HERE) for ident in ("p", "all", "none", "page", "first", "via")),
+        *(Name(ident, Sort.ROOT, HERE) for ident in ("r", "level")),
+        Name("A", Sort.ARRAY, HERE),
+    ),
+    *(Var("r", HERE), (), (), (), HERE),
+)
+
+
+def writer(draw: st.DrawFn) -> Writer:
+    words, roots = ["p", "all", "none", "page", "first", "via"], ["r", "level"]
+    return Writer(draw, words, roots, "q", "A")
+
+
+@st.composite
+def hints(draw: st.DrawFn) -> Hint:
+    return writer(draw).hint()
+
+
+@st.composite
+def ghosts(draw: st.DrawFn) -> Ghost:
+    return writer(draw).ghost()
+
+
+@many
+@given(st.lists(hints(), min_size=1, max_size=3).map(tuple))
+def test_hints_round_trip(written: tuple[Hint, ...]) -> None:
+    (mark,) = parse_marks("f.s", Piece(3, 4, print_hints(written)))
+    assert isinstance(mark, raw.RawHint)
+    assert strip(check_hint(mark, 8, MARKS, LABELS)) == written
+
+
+@many
+@given(st.lists(ghosts(), min_size=1, max_size=3))
+def test_steps_of_the_proof_round_trip(written: list[Ghost]) -> None:
+    marks = parse_marks("f.s", Piece(3, 4, " ".join(map(print_ghost, written))))
+    assert [isinstance(mark, raw.RawGhost) for mark in marks] == [True] * len(written)
+    found = [check_ghost(mark, 8, MARKS, LABELS) for mark in marks]
+    assert strip(tuple(found)) == tuple(written)
 
 
 @few
@@ -171,27 +370,21 @@ def test_ascii_is_ascii(spec: Spec) -> None:
     assert print_spec(spec, ASCII).isascii()
 
 
-@many
-@given(st.lists(st.integers(0, (1 << 64) - 1).map(lambda v: Lit(v, HERE)), min_size=1, max_size=3))
-def test_hints_round_trip(addresses: list[Lit]) -> None:
-    hints = tuple(Hint(8, address, HERE) for address in addresses)
-    (mark,) = parse_marks("f.s", Piece(3, 4, print_hints(hints)))
-    assert isinstance(mark, raw.RawHint)
-    empty = Spec((), Var("r", HERE), (), (), (), HERE)
-    assert strip(check_hint(mark, 8, empty, LABELS)) == hints
-
-
 WORDS = st.sampled_from(
     "spec forall space requires exit exists ensures code emp at expect failed a b r q : word root "
     "fraction rdi cr3 %rax |->r |->v |->vr |->p |-> ↦ᵣ ↦ᵥ ↦ᵥʳ ↦ₚ ~> ~>r ⇝ ⇝ʳ * ∗ = != ≠ < <= ≤ > "
     ">= + - & | ^ << >> ( ) [ ] { } {1/2} {q} , . ; 0 8 0x10 1/2 99999999999999999999 _ # "
-    "done".split()
+    "invariant assume platform la57 maxphyaddr holds page walk in level 4k 4 from answers claims "
+    "owes all none via first then claim unclaim open for drop split join through A[i] a[n] |->e "
+    "array done".split()
 )
 
 
 def only_user_errors(text: str) -> None:
     for run in (
         lambda: check_spec(parse_spec("f.s", pieces(text)), LABELS),
+        lambda: check_assume(parse_assume("f.s", pieces(text))),
+        lambda: parse_invariant("f.s", pieces(text)),
         lambda: parse_marks("f.s", Piece(3, 4, text.replace("\n", " "))),
     ):
         caught = refusal(run)
