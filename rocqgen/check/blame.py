@@ -6,13 +6,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from rocqgen.check.run import Halted, Wrong
+from rocqgen.check.ends import Halted, Wrong
 from rocqgen.source.machine import Instr, Op, Reg
 
 if TYPE_CHECKING:
+    from rocqgen.check.ends import Run, Step
     from rocqgen.check.parts import Subject
     from rocqgen.check.post import False_
-    from rocqgen.check.run import Run, Step
 
 _STACK: Final = frozenset({Op.PUSH, Op.POP, Op.CALL, Op.RET, Op.LEAVE})
 _NO_TARGET: Final = frozenset(

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from rocqgen.check.run import Halted, Machine, Run
+from rocqgen.check.ends import Halted, Run
+from rocqgen.check.machine import Machine
 from rocqgen.cpu import GeneralProtection, PageFault
 from rocqgen.errors import UserError
 from rocqgen.source.machine import Reg

@@ -4,20 +4,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
 from rocqgen.source.features import Feature, features
+from rocqgen.source.location import Location
 from rocqgen.source.machine import Instr, Reg
 from rocqgen.source.print import print_item
 from rocqgen.source.spec import (
     Assertion,
     At,
+    Block,
+    Callee,
     Claim,
     Code,
+    Contract,
+    Entry,
     Expr,
+    Frac,
     Fragment,
+    Name,
     PhysPt,
     Pure,
     RegPt,
@@ -40,6 +47,13 @@ class Mapped(NamedTuple):
     item: Claim
 
 
+class Span(NamedTuple):
+    """A block of words, and the name of its space's root."""
+
+    root: str
+    item: Block
+
+
 class Fetched(NamedTuple):
     """`code` and the name of its space's root."""
 
@@ -57,18 +71,30 @@ class Parts:
     code: tuple[Fetched, ...]
     phys: tuple[PhysPt, ...]
     facts: tuple[Pure, ...]
+    entries: tuple[Entry, ...] = ()
+    spans: tuple[Span, ...] = ()
 
     @property
-    def placed(self) -> tuple[Cell | Mapped | Fetched, ...]:
+    def placed(self) -> tuple[Cell | Mapped | Fetched | Span, ...]:
         """What is said of a space."""
-        return (*self.cells, *self.claims, *self.code)
+        virtual = (one for one in self.spans if one.item.virtual)
+        return (*self.cells, *self.claims, *self.code, *virtual)
+
+    @property
+    def shares(self) -> Iterator[Frac]:
+        """The shares that are written."""
+        for mark in (self.cells, self.claims, self.code, self.spans):
+            for one in mark:
+                yield one.item.frac
+        yield from (one.frac for one in self.phys)
+        yield from (one.frac for one in self.entries)
 
 
 class UnsupportedError(Exception):
     """An assertion that says what concrete states are not made for."""
 
 
-KNOWN: frozenset[Feature] = frozenset()
+KNOWN = frozenset(Feature) - {Feature.ASSUME, Feature.WALK}
 """The parts of the annotation language, beyond the first ones, that fragments are run with."""
 
 
@@ -83,7 +109,7 @@ def split(items: tuple[Assertion, ...], space: Expr) -> Parts:
     """Sort the parts of an assertion that is read in `space`; UnsupportedError for others."""
     flat = list(_flat(items, root_name(space)))
     for _, one in flat:
-        if not isinstance(one, RegPt | VirtPt | Claim | Code | PhysPt | Pure):
+        if not isinstance(one, RegPt | VirtPt | Claim | Code | PhysPt | Pure | Entry | Block):
             raise UnsupportedError(f"`{print_item(one)}` (line {one.location.line})")
     return Parts(
         tuple(one for _, one in flat if isinstance(one, RegPt)),
@@ -92,6 +118,8 @@ def split(items: tuple[Assertion, ...], space: Expr) -> Parts:
         tuple(Fetched(root, one) for root, one in flat if isinstance(one, Code)),
         tuple(one for _, one in flat if isinstance(one, PhysPt)),
         tuple(one for _, one in flat if isinstance(one, Pure)),
+        tuple(one for _, one in flat if isinstance(one, Entry)),
+        tuple(Span(root, one) for root, one in flat if isinstance(one, Block)),
     )
 
 
@@ -108,6 +136,26 @@ def root_name(space: Expr) -> str:
     if not isinstance(space, Var):
         raise TypeError(f"not the name of a root: {space!r}")
     return space.ident
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What must hold somewhere: at an exit, or at a label with an invariant."""
+
+    parts: Parts
+    space: Expr
+    exists: tuple[Name, ...]
+    location: Location
+    called: str = "the exit"
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """A contract with its assertions sorted."""
+
+    contract: Contract
+    pre: Parts
+    posts: tuple[Parts, ...]
 
 
 @dataclass(frozen=True)
@@ -127,6 +175,51 @@ class Subject:
         return tuple(split(one.post, one.space) for one in self.fragment.spec.exits)
 
     @cached_property
+    def goals(self) -> tuple[Goal, ...]:
+        """What must hold at each exit, and behind these at each invariant."""
+        spec = self.fragment.spec
+        exits = (
+            Goal(parts, one.space, one.exists, one.location)
+            for parts, one in zip(self.posts, spec.exits, strict=True)
+        )
+        cuts = (
+            Goal(
+                split(one.holds, one.space),
+                one.space,
+                one.exists,
+                one.location,
+                f"the invariant of {one.label}"
+                if one.label
+                else f"the invariant at {one.offset:+#x}",
+            )
+            for one in spec.invariants
+        )
+        return (*exits, *cuts)
+
+    @cached_property
+    def contracts(self) -> tuple[Agreed, ...]:
+        """The contracts of what is called and is not here."""
+        return tuple(
+            Agreed(
+                one,
+                split(one.pre, one.space),
+                tuple(split(exit_.post, exit_.space) for exit_ in one.exits),
+            )
+            for one in self.fragment.assumes
+        )
+
+    @cached_property
+    def all_parts(self) -> tuple[Parts, ...]:
+        """All assertions."""
+        agreed = (part for one in self.contracts for part in (one.pre, *one.posts))
+        return (self.pre, *(one.parts for one in self.goals), *agreed)
+
+    @cached_property
+    def edits(self) -> bool:
+        """Whether translations may change while the code runs: it has entries of tables."""
+        return any(one.entries for one in self.all_parts)
+
+    @cached_property
     def entry_root(self) -> str:
         """The name of the root on entry."""
         return root_name(self.fragment.spec.space)
@@ -137,17 +230,46 @@ class Subject:
         return frozenset(one.reg for one in self.pre.regs)
 
     @cached_property
+    def instrs(self) -> tuple[Instr, ...]:
+        """The instructions by their offsets, those of annotated callees among them."""
+        parts = [(0, self.fragment), *((one.distance, one.fragment) for one in self._callees)]
+        return tuple(
+            replace(instr, offset=instr.offset + distance) if distance else instr
+            for distance, fragment in parts
+            for instr in fragment.instrs
+        )
+
+    @property
+    def _callees(self) -> Iterator[Callee]:
+        yield from (one for one in self.fragment.callees if one.distance)
+
+    @cached_property
     def at(self) -> dict[int, Instr]:
-        """The instructions by their offsets from the entry."""
-        return {instr.offset: instr for instr in self.fragment.instrs}
+        """The instructions by their offsets from the entry, modulo 2**64."""
+        return {instr.offset % (1 << 64): instr for instr in self.instrs}
+
+    @cached_property
+    def stretches(self) -> tuple[tuple[int, int], ...]:
+        """Where the code lies: offsets from the entry, with the bytes behind each."""
+        return tuple(
+            (distance, _size(fragment))
+            for distance, fragment in (
+                (0, self.fragment),
+                *((one.distance, one.fragment) for one in self._callees),
+            )
+        )
 
     @cached_property
     def size(self) -> int:
-        """The bytes of code."""
-        last = self.fragment.instrs[-1]
-        return last.offset + last.length
+        """The bytes of the fragment's own code."""
+        return _size(self.fragment)
 
     @cached_property
     def roots(self) -> tuple[str, ...]:
         """The names of the roots of which the precondition claims something."""
         return tuple(dict.fromkeys(one.root for one in self.pre.placed))
+
+
+def _size(fragment: Fragment) -> int:
+    last = fragment.instrs[-1]
+    return last.offset + last.length

@@ -14,14 +14,17 @@ from functools import partial
 
 from rocqgen.check.choice import Mode, Rights
 from rocqgen.check.existentials import solve
-from rocqgen.check.parts import Cell, Fetched, Mapped, Parts, Subject
+from rocqgen.check.parts import Cell, Fetched, Goal, Mapped, Parts, Subject
+from rocqgen.check.regions import Slot, covered, slot_of
 from rocqgen.check.resident import WORD_SIZE, Resident
-from rocqgen.check.words import ENTRY, MASK, holds, share, value
-from rocqgen.cpu import Access, State
+from rocqgen.check.spans import TooLongError, spread, unknown
+from rocqgen.check.stale import Watch
+from rocqgen.check.words import ENTRY, MASK, holds, pages_of, share, value
+from rocqgen.cpu import Access, Leaf, State
 from rocqgen.source.location import Location
 from rocqgen.source.machine import Reg
 from rocqgen.source.print import print_expr, print_item
-from rocqgen.source.spec import Claim, Code, Frac, PhysPt, Pure, RegPt, VirtPt
+from rocqgen.source.spec import Claim, Code, Entry, Expr, Frac, PhysPt, Pure, RegPt, VirtPt
 
 Lookup = Callable[[int, int], tuple[int, Rights] | str]
 """From a root and a page's number to the frame's address and rights, or why there is none."""
@@ -57,13 +60,14 @@ class Ending:
     """
 
     subject: Subject
-    exit: int
+    goal: Goal
     words: dict[str, int]
     fractions: dict[str, Fraction]
     mode: Mode
     resident: Resident
     state: State
     lookup: Lookup
+    watch: Watch | None = None
     solved: dict[str, int] = field(default_factory=dict)
 
     def false_parts(self) -> tuple[False_, ...] | None:
@@ -72,14 +76,16 @@ class Ending:
         They come in the order space, registers, memory, facts.  None where the values of the
         existentials were not found, so that nothing is known.
         """
-        parts = self.subject.posts[self.exit]
-        spec = self.subject.fragment.spec.exits[self.exit]
-        names = tuple(name.ident for name in spec.exists)
+        parts = self.goal.parts
+        names = tuple(name.ident for name in self.goal.exists)
         words = solve(parts, names, self.words, self.state, self._read) if names else self.words
         if words is None:
             return None
         self.solved = words
-        return tuple(_Evaluation(self, parts, words).run())
+        try:
+            return tuple(_Evaluation(self, parts, words).run())
+        except TooLongError:
+            return None
 
     def _read(self, root: int, va: int) -> tuple[int, int] | None:
         """The word at a virtual address and the physical address of its first byte."""
@@ -115,18 +121,21 @@ class _Evaluation:
 
     def __init__(self, ending: Ending, parts: Parts, words: dict[str, int]) -> None:
         self.ending, self.parts, self.words = ending, parts, words
-        owned = ending.resident.owned
-        self.unit = owned.unit
-        self.bytes, self.pages = dict(owned.bytes), dict(owned.pages)
+        self.left = ending.resident.owned.copy()
+        self.unit, self.bytes, self.pages = self.left.unit, self.left.bytes, self.left.pages
+        self.cells, self.phys = spread(parts, words)
+        self.fresh: set[tuple[int, int]] = set()
+        self.slots = {one.at: one for one in (slot_of(item, words) for item in parts.entries)}
 
     def run(self) -> Iterator[False_]:
         yield from self._space()
         for one in self.parts.regs:
             yield from self._register(one)
-        checks: tuple[tuple[Callable[[], None], VirtPt | Claim | PhysPt | Code], ...] = (
-            *((partial(self._cell, one), one.item) for one in self.parts.cells),
+        checks: tuple[tuple[Callable[[], None], VirtPt | Claim | PhysPt | Code | Entry], ...] = (
+            *((partial(self._entry, one), one) for one in self.parts.entries),
+            *((partial(self._cell, one), one.item) for one in self.cells),
             *((partial(self._claim, one), one.item) for one in self.parts.claims),
-            *((partial(self._phys, one), one) for one in self.parts.phys),
+            *((partial(self._phys, one), one) for one in self.phys),
             *((partial(self._code, one), one.item) for one in self.parts.code),
         )
         for check, item in checks:
@@ -134,11 +143,12 @@ class _Evaluation:
                 check()
             except _Unsatisfied as no:
                 yield False_(print_item(item), item.location, no.expected, no.found, pas=no.pas)
+        yield from self._flushes()
         for fact in self.parts.facts:
             yield from self._fact(fact)
 
     def _space(self) -> Iterator[False_]:
-        exit_ = self.ending.subject.fragment.spec.exits[self.ending.exit]
+        exit_ = self.ending.goal
         root, found = value(exit_.space, self.words), self.ending.state.cr3
         if root != found:
             part = f"space {print_expr(exit_.space)}"
@@ -169,22 +179,84 @@ class _Evaluation:
         item, root = cell.item, self.words[cell.root]
         va = value(item.addr, self.words)
         pas = self._mapped(root, va, WORD_SIZE, item.frac, _accesses(item.writable))
-        self._owned(pas, item.frac, value(item.value, self.words))
+        self._owned(pas, item.frac, self._content(item.value))
+
+    def _content(self, expr: Expr) -> int | None:
+        """The word that is expected; None where any will do."""
+        return None if unknown(expr) else value(expr, self.words)
+
+    def _entry(self, item: Entry) -> None:
+        """An entry has its value, and nobody is lied to who claims something through it."""
+        slot = slot_of(item, self.words)
+        pas = tuple(range(slot.at, slot.at + WORD_SIZE))
+        if slot.at & 7:
+            raise _Unsatisfied("an address of an entry", f"{slot.at:#x}")
+        part, known = self._part(item.frac), self.left.entries
+        if slot.at in known:
+            if known[slot.at] < part:
+                raise _Unsatisfied(
+                    f"{Fraction(part, self.unit)} of the entry at {slot.at:#x}",
+                    f"{Fraction(known[slot.at], self.unit)} of it is owned",
+                    pas,
+                )
+            known[slot.at] -= part
+        else:
+            # A word of memory that is owned whole may become an entry.
+            self._take(pas, self.unit)
+            known[slot.at] = self.unit - part
+        found = self.ending.state.memory.read(slot.at, WORD_SIZE)
+        if found != slot.word:
+            raise _Unsatisfied(f"{slot.word:#x}", f"{found or 0:#x}", pas)
+        for root, page in self._claimed_by_others(slot):
+            raise _Unsatisfied(
+                f"claims that others may have on {page << 12:#x} in the space rooted at {root:#x}",
+                "they are not among those that it claims",
+                pas,
+            )
+
+    def _claimed_by_others(self, slot: Slot) -> Iterator[tuple[int, int]]:
+        """Pages that others may claim through an entry, and that it does not list."""
+        watch = self.ending.watch
+        for root, page in watch.others if watch is not None else ():
+            va = page << 12
+            if not covered(slot.claims, root, va) and slot.at in self._stages(root, va):
+                yield root, page
+
+    def _stages(self, root: int, va: int) -> set[int]:
+        watch = self.ending.watch
+        return set() if watch is None else {at for _, at in watch.walker.stages(root, va)}
+
+    def _flushes(self) -> Iterator[False_]:
+        """What the TLB may hold, and the entries do not owe a flush for."""
+        watch = self.ending.watch
+        for doubt in watch.doubts(self.slots) if watch is not None else ():
+            item, leaf = doubt.slot.item, doubt.entry.leaf
+            yield False_(
+                print_item(item),
+                item.location,
+                f"nothing stale in the TLB for {doubt.va:#x}, as no flush is owed",
+                f"it may still translate {doubt.va:#x} to {leaf.translate(doubt.va):#x}"
+                f"{_rights(leaf)}, and a walk finds {doubt.now}",
+                pas=tuple(range(doubt.slot.at, doubt.slot.at + WORD_SIZE)),
+            )
 
     def _claim(self, claim: Mapped) -> None:
         item, root = claim.item, self.words[claim.root]
         va, pa = value(item.va, self.words), value(item.pa, self.words)
-        pas = self._mapped(root, va, WORD_SIZE, item.frac, _accesses(item.writable))
+        if item.page and va & 0xFFF:
+            raise _Unsatisfied("the address of a page", f"{va:#x}")
+        part = self._part(item.frac) * (512 if item.page else 1)
+        pas = self._translated(root, va, WORD_SIZE, part, _accesses(item.writable))
         if pas != tuple(range(pa, pa + WORD_SIZE)):
             raise _Unsatisfied(f"{va:#x} translated to {pa:#x}", f"{pas[0]:#x}")
 
     def _phys(self, item: PhysPt) -> None:
         pa = value(item.addr, self.words)
-        self._owned(tuple(range(pa, pa + WORD_SIZE)), item.frac, value(item.value, self.words))
+        self._owned(tuple(range(pa, pa + WORD_SIZE)), item.frac, self._content(item.value))
 
     def _code(self, code: Fetched) -> None:
         root, entry = self.words[code.root], self.words[ENTRY]
-        for instr in self.ending.subject.fragment.instrs:
+        for instr in self.ending.subject.instrs:
             pas = self._mapped(
                 root, (entry + instr.offset) & MASK, instr.length, code.item.frac, (Access.FETCH,)
             )
@@ -196,10 +268,17 @@ class _Evaluation:
         self, root: int, va: int, size: int, frac: Frac, accesses: tuple[Access, ...]
     ) -> tuple[int, ...]:
         """Translate, check the rights, and take the share of each byte's claim."""
+        return self._translated(root, va, size, self._part(frac), accesses)
+
+    def _translated(
+        self, root: int, va: int, size: int, part: int, accesses: tuple[Access, ...]
+    ) -> tuple[int, ...]:
+        """The same for a share in parts of a whole."""
         places = self.ending.places(root, va, size)
         if isinstance(places, str):
             raise _Unsatisfied(f"{va:#x} mapped in the space rooted at {root:#x}", places)
-        part = self._part(frac)
+        for page in pages_of(va, size):
+            self._claimable(root, page)
         for k, (_, rights) in enumerate(places):
             for access in accesses:
                 if not self.ending.mode.admits(rights, access):
@@ -218,10 +297,43 @@ class _Evaluation:
             self.pages[key] = left
         return tuple(pa for pa, _ in places)
 
-    def _owned(self, pas: tuple[int, ...], frac: Frac, expected: int) -> None:
+    def _claimable(self, root: int, page: int) -> None:
+        """Claim a page anew where nobody claims it; and see that a claim is true."""
+        watch, key, va = self.ending.watch, (root, page), page << 12
+        if watch is None or not self.ending.mode.canonical(va):
+            return
+        if watch.claimable(key, self.slots):
+            taken = self.ending.resident.owned.pages.get(key, 0)
+            if key not in self.fresh:
+                self.fresh.add(key)
+                self.pages[key] = self.pages.get(key, 0) + 4096 * self.unit - taken
+        for _, at in watch.walker.stages(root, va):
+            slot = self.slots.get(at)
+            if slot is not None and not covered(slot.claims, root, va):
+                raise _Unsatisfied(
+                    f"{va:#x} among what is claimed through the entry at {at:#x}",
+                    "it does not list it",
+                )
+        leaf = watch.walker.walk(root, va)
+        stale = watch.stale_for(key, leaf) if isinstance(leaf, Leaf) else None
+        if stale is not None and isinstance(leaf, Leaf):
+            raise _Unsatisfied(
+                f"{va:#x} translated to {leaf.translate(va):#x}{_rights(leaf)}",
+                f"the TLB may still translate it to {stale.leaf.translate(va):#x}"
+                f"{_rights(stale.leaf)}",
+                tuple(at for _, at in watch.walker.stages(root, va))[-1:],
+            )
+
+    def _owned(self, pas: tuple[int, ...], frac: Frac, expected: int | None) -> None:
         """Compare a word in memory, and take the shares of its bytes."""
-        part, memory, word = self._part(frac), self.ending.state.memory, 0
-        for k, pa in enumerate(pas):
+        self._take(pas, self._part(frac))
+        memory = self.ending.state.memory
+        word = sum((memory.get(pa) or 0) << (8 * k) for k, pa in enumerate(pas))
+        if expected is not None and word != expected:
+            raise _Unsatisfied(f"{expected:#x}", f"{word:#x}", pas)
+
+    def _take(self, pas: tuple[int, ...], part: int) -> None:
+        for pa in pas:
             left = self.bytes.get(pa, 0) - part
             if left < 0:
                 raise _Unsatisfied(
@@ -230,12 +342,14 @@ class _Evaluation:
                     pas,
                 )
             self.bytes[pa] = left
-            word |= (memory.get(pa) or 0) << (8 * k)
-        if word != expected:
-            raise _Unsatisfied(f"{expected:#x}", f"{word:#x}", pas)
 
     def _part(self, frac: Frac) -> int:
         return int(share(frac, self.ending.fractions) * self.unit)
+
+
+def _rights(leaf: Leaf) -> str:
+    """Rights, for a message."""
+    return (", writable" if leaf.write else ", read-only") + (" by users" if leaf.user else "")
 
 
 def _accesses(writable: bool) -> tuple[Access, ...]:

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from rocqgen.check.choice import Choice, Page, base_of
 from rocqgen.check.parts import Cell, Subject
+from rocqgen.check.regions import Slot, slot_of
+from rocqgen.check.spans import TooLongError, spread
 from rocqgen.check.words import ENTRY, MASK, PAGE, holds, pages_of, share, value
 from rocqgen.cpu import Access
 from rocqgen.source.location import Location
@@ -49,36 +51,49 @@ class Conflict:
 class Ownership:
     """How much of each byte of memory and of each page's claim is owned.
 
-    A byte is whole at `unit`; a page, keyed by the root as a word, at 4096 times that.
+    A byte is whole at `unit`, and so is an entry of a table, keyed by its address; a page, keyed
+    by the root as a word, at 4096 times that.
     """
 
     unit: int
     bytes: dict[int, int] = field(default_factory=dict)
     pages: dict[tuple[int, int], int] = field(default_factory=dict)
+    entries: dict[int, int] = field(default_factory=dict)
+
+    def of(self, pa: int) -> int:
+        """How much of a byte is owned, as data or in an entry."""
+        return self.bytes.get(pa, 0) or self.entries.get(pa & ~7, 0)
+
+    def copy(self) -> Ownership:
+        """The same, to take shares from."""
+        return Ownership(self.unit, dict(self.bytes), dict(self.pages), dict(self.entries))
 
 
 @dataclass(slots=True)
 class Resident:
-    """What the precondition describes: registers, bytes of data, code, and how much is owned."""
+    """What the precondition describes: registers, bytes of data, code, entries of tables by their
+    addresses, and how much is owned."""
 
     regs: dict[Reg, int]
     data: dict[int, int]
     image: dict[int, tuple[Instr, int]]
     code: dict[int, int]
     owned: Ownership
+    slots: dict[int, Slot] = field(default_factory=dict)
 
 
 def needs(subject: Subject, words: dict[str, int]) -> Iterator[Need]:
     """The pages that the precondition needs mapped; one may come several times."""
     pre = subject.pre
-    for root, item in pre.cells:
+    for root, item in spread(pre, words)[0]:
         yield from _needs(words[root], value(item.addr, words), item, item.writable)
     for root, claim in pre.claims:
         yield from _needs(words[root], value(claim.va, words), claim, claim.writable)
     for root, code in pre.code:
-        first, last = words[ENTRY] >> 12, (words[ENTRY] + subject.size - 1) >> 12
-        for page in range(first, last + 1):
-            yield Need(words[root], page & (MASK >> 12), (Access.FETCH,), code)
+        for start, size in subject.stretches:
+            first, last = (words[ENTRY] + start) >> 12, (words[ENTRY] + start + size - 1) >> 12
+            for page in range(first, last + 1):
+                yield Need(words[root], page & (MASK >> 12), (Access.FETCH,), code)
 
 
 _READ = (Access.READ,)
@@ -100,6 +115,8 @@ class _Taker:
         self.data: dict[int, int] = {}
         self.image: dict[int, tuple[Instr, int]] = {}
         self.code: dict[int, int] = {}
+        self.slots: dict[int, Slot] = {}
+        self.cells, self.phys = spread(subject.pre, self.words)
 
     def share(self, frac: Frac) -> int:
         """A share in parts of a whole."""
@@ -140,9 +157,7 @@ class _ConflictError(Exception):
 
 def _unit(subject: Subject, choice: Choice) -> int:
     """What a whole counts as, such that every share before and after is a whole number."""
-    literals = []
-    for parts in (subject.pre, *subject.posts):
-        literals += [one.item.frac for one in parts.placed] + [one.frac for one in parts.phys]
+    literals = [one for parts in subject.all_parts for one in parts.shares]
     return lcm(
         *(one.denominator for one in choice.fractions.values()),
         *(one.denominator for one in literals if isinstance(one, FracLit)),
@@ -155,6 +170,8 @@ def reside(subject: Subject, choice: Choice) -> Resident | Conflict:
         return _reside(subject, choice)
     except _ConflictError as error:
         return error.conflict
+    except TooLongError as error:
+        return Conflict(f"a block of {error}")
 
 
 def _reside(subject: Subject, choice: Choice) -> Resident:
@@ -167,33 +184,59 @@ def _reside(subject: Subject, choice: Choice) -> Resident:
     for root, code in pre.code:
         _place_code(subject, taker, words[root], code)
     _place_data(subject, taker)
+    _place_entries(subject, taker)
     if not taker.data.keys().isdisjoint(taker.code):
-        raise _ConflictError(_overlap(subject, taker))
+        raise _ConflictError(_overlap(taker))
     if any(total > PAGE * taker.unit for total in taker.owned.pages.values()):
         raise _ConflictError(Conflict("a page's claim is owned more than whole"))
     regs = {one.reg: value(one.value, words) for one in pre.regs}
-    return Resident(regs, taker.data, taker.image, taker.code, taker.owned)
+    return Resident(regs, taker.data, taker.image, taker.code, taker.owned, taker.slots)
 
 
 def _place_data(subject: Subject, taker: _Taker) -> None:
     """Translate and store what the precondition has in memory."""
     pre, words = subject.pre, taker.words
-    for root, item in pre.cells:
+    for root, item in taker.cells:
         part = taker.share(item.frac)
         pas = taker.translate(words[root], value(item.addr, words), WORD_SIZE, part)
         if not taker.store(pas, value(item.value, words), part):
-            raise _ConflictError(_overlap(subject, taker))
+            raise _ConflictError(_overlap(taker))
     for root, claim in pre.claims:
-        pa = value(claim.pa, words)
+        pa, va = value(claim.pa, words), value(claim.va, words)
         part = taker.share(claim.frac)
-        pas = taker.translate(words[root], value(claim.va, words), WORD_SIZE, part)
+        if claim.page and va & 0xFFF:
+            raise _ConflictError(Conflict("a page that is not aligned", location=claim.location))
+        # The first word of a page has one 512th of its claim.
+        pas = taker.translate(words[root], va, WORD_SIZE, 512 * part if claim.page else part)
         if pas != list(range(pa, pa + WORD_SIZE)):
             raise _ConflictError(Conflict("a claim's frame", location=claim.location))
-    for one in pre.phys:
+    for one in taker.phys:
         pa = value(one.addr, words)
         pas = list(range(pa, pa + WORD_SIZE))
         if not taker.store(pas, value(one.value, words), taker.share(one.frac)):
-            raise _ConflictError(_overlap(subject, taker))
+            raise _ConflictError(_overlap(taker))
+
+
+def _place_entries(subject: Subject, taker: _Taker) -> None:
+    """Take the entries of tables that the precondition has: one for each address."""
+    entries, top = taker.owned.entries, 1 << taker.choice.mode.maxphyaddr
+    for item in subject.pre.entries:
+        slot, where = slot_of(item, taker.words), item.location
+        if slot.at & 7 or slot.at >= top:
+            raise _ConflictError(Conflict("an address that no entry has", location=where))
+        other = taker.slots.setdefault(slot.at, slot)
+        if (other.word, other.answers, other.claims, other.owes) != (
+            slot.word,
+            slot.answers,
+            slot.claims,
+            slot.owes,
+        ):
+            raise _ConflictError(Conflict("two values in one entry", location=where))
+        total = entries[slot.at] = entries.get(slot.at, 0) + taker.share(item.frac)
+        if total > taker.unit:
+            raise _ConflictError(Conflict("an entry owned more than whole", location=where))
+        if any(pa in taker.data or pa in taker.code for pa in range(slot.at, slot.at + WORD_SIZE)):
+            raise _ConflictError(Conflict("an entry in place of data", location=where))
 
 
 def _check_pages(subject: Subject, choice: Choice) -> None:
@@ -215,7 +258,7 @@ def _check_pages(subject: Subject, choice: Choice) -> None:
 def _place_code(subject: Subject, taker: _Taker, root: int, code: Code) -> None:
     """Put the instructions where this space maps them, each on adjacent frames."""
     entry, part = taker.words[ENTRY], taker.share(code.frac)
-    for instr in subject.fragment.instrs:
+    for instr in subject.instrs:
         pas = taker.translate(root, (entry + instr.offset) & MASK, instr.length, part)
         if pas != list(range(pas[0], pas[0] + instr.length)):
             raise _ConflictError(Conflict("code on frames apart", location=code.location))
@@ -227,21 +270,21 @@ def _place_code(subject: Subject, taker: _Taker, root: int, code: Code) -> None:
                 raise _ConflictError(conflict)
 
 
-def _overlap(subject: Subject, taker: _Taker) -> Conflict:
+def _overlap(taker: _Taker) -> Conflict:
     """All that lies at the first physical address that holds too much."""
-    pre, words, choice = subject.pre, taker.words, taker.choice
+    words, choice = taker.words, taker.choice
     there: dict[int, list[tuple[Cell | PhysPt | Code, int]]] = {}
     shares: dict[int, int] = {}
     values: dict[int, int] = {}
     stored: list[tuple[Cell | PhysPt, list[int], int, int]] = []
-    for cell in pre.cells:
+    for cell in taker.cells:
         base, va = base_of(words[cell.root]), value(cell.item.addr, words)
         pas = [
             (choice.frames[base, here >> 12] << 12) + (here & 0xFFF)
             for here in ((va + k) & MASK for k in range(WORD_SIZE))
         ]
         stored.append((cell, pas, value(cell.item.value, words), taker.share(cell.item.frac)))
-    for one in pre.phys:
+    for one in taker.phys:
         pa = value(one.addr, words)
         pas = list(range(pa, pa + WORD_SIZE))
         stored.append((one, pas, value(one.value, words), taker.share(one.frac)))

@@ -10,20 +10,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from rocqgen.check.parts import Subject
+from rocqgen.check.spans import unknown_array
 from rocqgen.check.words import ENTRY, MASK, names
-from rocqgen.source.spec import Bin, BinOp, Expr, Pure, Rel, Sort, Var
+from rocqgen.source.spec import AnyWords, Bin, BinOp, Expr, Page, Pure, Rel, Sort, Var
 from rocqgen.source.terms import normal
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A claim: `va + va_offset` lies at `pa + pa_offset`; both are names."""
+    """A claim: `va + va_offset` lies at `pa + pa_offset`; both are names.  `page` if of a page."""
 
     va: str
     va_offset: int
     pa: str
     pa_offset: int
     root: str
+    page: bool = False
 
 
 @dataclass(slots=True)
@@ -36,6 +38,8 @@ class Roles:
     physical: dict[str, set[int]] = field(default_factory=dict)
     """Base of physical addresses, likewise."""
     links: list[Link] = field(default_factory=list)
+    counts: set[str] = field(default_factory=set)
+    """How many words a block has."""
     indices: set[str] = field(default_factory=set)
     """Part of an address that is more than a base and an offset."""
     entries: set[str] = field(default_factory=set)
@@ -47,36 +51,55 @@ class Roles:
     facts: tuple[Pure, ...] = ()
     """The facts that are no such equation."""
     fractions: list[str] = field(default_factory=list)
+    arrays: list[str] = field(default_factory=list)
 
 
 def roles_of(subject: Subject) -> Roles:
     """Read the roles off the precondition and the exits' addresses."""
-    roles, spec = Roles(), subject.fragment.spec
+    roles, spec, pre = Roles(), subject.fragment.spec, subject.pre
+    sorts = {
+        Sort.FRACTION: roles.fractions,
+        Sort.ROOT: roles.roots,
+        Sort.ARRAY: roles.arrays,
+    }
     for name in spec.params:
-        if name.sort is Sort.FRACTION:
-            roles.fractions.append(name.ident)
-        elif name.sort is Sort.ROOT:
-            roles.roots.append(name.ident)
-    pre = subject.pre
+        if name.sort in sorts:
+            sorts[name.sort].append(name.ident)
     for cell in pre.cells:
         _address(cell.item.addr, roles.pointers, roles)
     for one in pre.phys:
         _address(one.addr, roles.physical, roles)
+    _blocks_and_entries(subject, roles)
     for root, claim in pre.claims:
         va = _address(claim.va, roles.pointers, roles)
         pa = _address(claim.pa, roles.physical, roles)
         if va is not None and pa is not None:
-            roles.links.append(Link(*va, *pa, root))
-    for item in spec.exits:
-        if isinstance(item.address, Var):
-            roles.exits.add(item.address.ident)
+            roles.links.append(Link(*va, *pa, root, claim.page))
+    roles.exits |= {one.address.ident for one in spec.exits if isinstance(one.address, Var)}
+    roles.exits |= {one.contract.name for one in subject.contracts}
     known = {*roles.roots, *roles.pointers, *roles.physical, *roles.indices, *roles.fractions}
+    known |= {*roles.arrays, *roles.counts}
     roles.values = [one.ident for one in spec.params if one.ident not in known]
     roles.defined = list(_definitions(pre.facts, {one.ident for one in spec.params}))
     roles.entries = _entries(roles)
     made = {id(expr) for _, expr in roles.defined}
     roles.facts = tuple(one for one in pre.facts if not {id(one.left), id(one.right)} & made)
     return roles
+
+
+def _blocks_and_entries(subject: Subject, roles: Roles) -> None:
+    """Note what blocks and entries of tables are about."""
+    for _, block in subject.pre.spans:
+        _address(block.addr, roles.pointers if block.virtual else roles.physical, roles)
+        if isinstance(block.content, AnyWords):
+            roles.arrays.append(unknown_array(block))
+        if isinstance(block.count, Var):
+            roles.counts.add(block.count.ident)
+    for entry in subject.pre.entries:
+        _address(entry.addr, roles.physical, roles)
+        for page in (*entry.answers, *entry.claims, *entry.owes):
+            if isinstance(page, Page):
+                _address(page.va, roles.pointers, roles)
 
 
 def _address(expr: Expr, into: dict[str, set[int]], roles: Roles) -> tuple[str, int] | None:
@@ -121,7 +144,7 @@ def _definitions(facts: tuple[Pure, ...], params: set[str]) -> Iterator[tuple[st
             continue
         for side, other in ((fact.left, fact.right), (fact.right, fact.left)):
             if isinstance(side, Var) and side.ident in params and side.ident not in chosen:
-                needed = _closure(set(names(other)), chosen)
+                needed = closure(set(names(other)), chosen)
                 if side.ident not in needed:
                     chosen[side.ident] = other
                     break
@@ -133,8 +156,8 @@ def _definitions(facts: tuple[Pure, ...], params: set[str]) -> Iterator[tuple[st
                 yield name, expr
 
 
-def _closure(found: set[str], chosen: dict[str, Expr]) -> set[str]:
-    """The names that `found` depends on, themselves among them."""
+def closure(found: set[str], chosen: dict[str, Expr]) -> set[str]:
+    """The names that `found` depends on by definitions, themselves among them."""
     todo = list(found)
     while todo:
         name = todo.pop()

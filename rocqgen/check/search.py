@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from rocqgen.check.choice import Choice
+from rocqgen.check.ends import Halted, Run, Undecided, Wrong
 from rocqgen.check.limits import SECONDS, STATES
+from rocqgen.check.machine import Machine
 from rocqgen.check.parts import Subject, UnsupportedError, refuse_features
-from rocqgen.check.resident import Conflict, reside
+from rocqgen.check.resident import Conflict, Resident, reside
 from rocqgen.check.result import Result, Verdict, Why
-from rocqgen.check.run import Halted, Machine, Run, Undecided, Wrong, run
+from rocqgen.check.run import run
 from rocqgen.check.shrink import shrink
 from rocqgen.check.states import NoStateError, States
 from rocqgen.check.story import tell
+from rocqgen.check.tables import BlockedError
 from rocqgen.errors import UserError
 
 if TYPE_CHECKING:
@@ -80,11 +83,30 @@ def replay(fragment: Fragment, choice: dict[str, Any], options: Options | None =
             column=where.column,
             expected="the precondition for which the state was saved",
         )
-    machine = Machine(subject, chosen, resident)
+    machine = _stand(subject, chosen, resident)
     done = run(machine)
     oracle = options.oracle(machine, done) if options.oracle else ""
     seconds = round(time.monotonic() - began, 3)
     return _result(machine, done, 1, options, seconds, oracle)
+
+
+def _stand(subject: Subject, choice: Choice, resident: Resident) -> Machine:
+    """The machine of a saved choice; UserError where its tables do not satisfy the precondition."""
+    try:
+        machine = Machine(subject, choice, resident)
+    except BlockedError:
+        machine = None
+    if machine is None or not machine.stands:
+        where = subject.fragment.location
+        raise UserError(
+            "the saved state does not satisfy the precondition: its page tables do not map what is"
+            " claimed",
+            file=where.file,
+            line=where.line,
+            column=where.column,
+            expected="the precondition for which the state was saved",
+        )
+    return machine
 
 
 def _result(

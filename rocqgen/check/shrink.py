@@ -16,9 +16,11 @@ from typing import Final
 
 from rocqgen.check.blame import blame
 from rocqgen.check.choice import Choice, Mode
+from rocqgen.check.ends import Halted, Run, Wrong
+from rocqgen.check.machine import Machine
 from rocqgen.check.parts import Subject
 from rocqgen.check.roles import Roles, roles_of
-from rocqgen.check.run import Halted, Machine, Run, Wrong, run
+from rocqgen.check.run import run
 from rocqgen.check.sample import Sampler
 from rocqgen.check.states import NoStateError, States
 from rocqgen.check.words import ENTRY
@@ -70,7 +72,8 @@ class _Shrinker:
         old = self.machine.choice
         words = {**old.words, **proposal.words}
         sampler = Sampler(self.machine.subject, Random(1), self.states.maxphyaddr, frame_bits=8)
-        sampler.settle(words)
+        sampler.words.settle(words)
+        sampler.words.place(words, proposal.mode or old.mode, 0.0)
         fractions = {**old.fractions, **proposal.fractions}
         mode, strategy = proposal.mode or old.mode, proposal.strategy or old.strategy
         # The frames may be what matters: then they stay as they are.

@@ -25,7 +25,7 @@ from rocqgen.check.parts import Cell, Subject
 from rocqgen.check.resident import WORD_SIZE, Conflict
 from rocqgen.check.words import ENTRY, MASK, PAGE, share
 from rocqgen.source.location import Location
-from rocqgen.source.print import print_item
+from rocqgen.source.print import print_expr, print_item
 from rocqgen.source.spec import (
     Bin,
     BinOp,
@@ -333,7 +333,11 @@ class Solver:
                 left, right = self.word(expr.left), self.word(expr.right)
                 return _OPERATIONS[expr.op](left, right)
             case Select():
-                raise TypeError("elements of arrays have no values yet")
+                return self._element(expr)
+
+    def _element(self, expr: Select) -> Any:
+        """A word of an array: any, and the same one for the same text."""
+        return z3.BitVec(f"element_{expr.array}[{print_expr(expr.index)}]", 64)
 
     def _fact(self, fact: Pure) -> Any:
         return relation(fact.rel, self.word(fact.left), self.word(fact.right))

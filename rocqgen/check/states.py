@@ -10,10 +10,11 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 
 from rocqgen.check.choice import STRATEGIES
+from rocqgen.check.machine import Machine
 from rocqgen.check.parts import Subject
 from rocqgen.check.resident import Conflict, Resident, reside
-from rocqgen.check.run import Machine
 from rocqgen.check.sample import Sampler
+from rocqgen.check.tables import BlockedError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -74,8 +75,14 @@ class States:
         resident = reside(self.subject, choice)
         if isinstance(resident, Conflict):
             return None
-        machine = Machine(self.subject, choice, resident)
-        return machine if machine.apart else None
+        return self._stand(choice, resident)
+
+    def _stand(self, choice: Choice, resident: Resident) -> Machine | None:
+        try:
+            machine = Machine(self.subject, choice, resident)
+        except BlockedError:
+            return None
+        return machine if machine.stands else None
 
     def solve(self, choice: Choice, keep: Collection[str] = ()) -> Machine:
         """A machine near a choice, by z3; the words of `keep` stay before all others."""
@@ -96,8 +103,8 @@ class States:
                 if not self.solver.learn(resident):
                     raise NoStateError(f"no state was found: {resident.reason}")
                 continue
-            machine = Machine(self.subject, repaired, resident)
-            if machine.apart:
+            machine = self._stand(repaired, resident)
+            if machine is not None:
                 return machine
             choice = self.sampler.draw(0.5, choice.strategy)
         raise NoStateError("no state was found")

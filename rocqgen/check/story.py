@@ -8,9 +8,10 @@ from itertools import pairwise
 
 from rocqgen.check.blame import blame
 from rocqgen.check.choice import Rights, base_of
+from rocqgen.check.ends import Halted, Run, Step, Wrong
+from rocqgen.check.machine import Machine
 from rocqgen.check.parts import Subject
 from rocqgen.check.result import Line, Row, Story, Verdict
-from rocqgen.check.run import Halted, Machine, Run, Step, Wrong
 from rocqgen.check.words import ENTRY, MASK, value
 from rocqgen.cpu import PageFault
 from rocqgen.source.print import print_expr

@@ -2,20 +2,36 @@
 """Lays out page tables such that each chosen page has its frame and its rights, and nothing else
 is mapped.
 
-Spaces share a subtree where a coin says so and what both map in it agrees.
+Spaces share a subtree where a coin says so and what both map in it agrees.  Entries that are owned
+are part of the tables as they are: walks go through them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from rocqgen.check.choice import Choice, Page, Rights
+from rocqgen.check.choice import FRAME_BITS, Choice, Page, Rights
+from rocqgen.check.paths import (
+    ACCESSED,
+    DIRTY,
+    NO_EXECUTE,
+    PAGE_SHIFT,
+    PRESENT,
+    TABLE,
+    USER,
+    WRITE,
+    Paths,
+    leads,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rocqgen.check.regions import Slot
 
 ENTRY_SIZE: Final = 8
-_P, _W, _U, _NX = 1 << 0, 1 << 1, 1 << 2, 1 << 63
-_A, _D = 1 << 5, 1 << 6
 
 
 @dataclass(slots=True)
@@ -26,8 +42,24 @@ class Tables:
     frames: set[int] = field(default_factory=set)
 
 
-def lay_out(choice: Choice, roots: list[int], taken: set[int]) -> Tables:
-    """The tables of a choice.  `roots` are addresses of root tables, `taken` frames of others."""
+class BlockedError(Exception):
+    """An owned entry is in the way of a page: it leads nowhere."""
+
+
+def lay_out(
+    choice: Choice, roots: list[int], taken: set[int], slots: Iterable[Slot] = ()
+) -> Tables:
+    """The tables of a choice.  `roots` are addresses of root tables, `taken` frames of others.
+
+    `slots` are the entries that are owned; BlockedError where they admit no such tables.
+    """
+    owned = tuple(slots)
+    if owned:
+        return Builder(choice, roots, taken, owned).build()
+    return _lay_out(choice, roots, taken)
+
+
+def _lay_out(choice: Choice, roots: list[int], taken: set[int]) -> Tables:
     random = Random(choice.tables)
     tables = Tables(frames={base >> 12 for base in roots})
     used = taken | tables.frames | set(choice.frames.values())
@@ -50,7 +82,7 @@ def lay_out(choice: Choice, roots: list[int], taken: set[int]) -> Tables:
             else:
                 table = maker.table(leaves, top_shift - 9)
                 shared.append((index, leaves, table))
-            tables.entries[base + ENTRY_SIZE * index] = (table << 12) | _P | _W | _U | _A
+            tables.entries[base + ENTRY_SIZE * index] = (table << 12) | TABLE
     return tables
 
 
@@ -79,13 +111,81 @@ class _Maker:
         for index, inside in slots.items():
             at = (frame << 12) + ENTRY_SIZE * index
             if shift:
-                entries[at] = (self.table(inside, shift - 9) << 12) | _P | _W | _U | _A
+                entries[at] = (self.table(inside, shift - 9) << 12) | TABLE
             else:
                 ((target, rights),) = inside.values()
-                entries[at] = (target << 12) | _P | _A | _bits(rights, self.nxe)
+                entries[at] = (target << 12) | _leaf(rights, self.nxe)
         return frame
 
 
-def _bits(rights: Rights, nxe: bool) -> int:
-    entry = (_W | _D if rights.write else 0) | (_U if rights.user else 0)
-    return entry | (_NX if nxe and not rights.execute else 0)
+class Builder:
+    """Tables that grow by a page at a time around entries that are owned."""
+
+    def __init__(
+        self,
+        choice: Choice,
+        roots: Iterable[int],
+        taken: set[int],
+        slots: tuple[Slot, ...],
+        tables: Tables | None = None,
+    ) -> None:
+        self.choice, self.roots = choice, tuple(roots)
+        self.paths = Paths(choice.mode, slots)
+        self.tables = tables or Tables(frames={base >> 12 for base in self.roots})
+        used = taken | self.tables.frames | set(choice.frames.values())
+        for slot in slots:
+            self.tables.frames.add(slot.at >> 12)
+            used |= {slot.at >> 12, (slot.word & FRAME_BITS) >> 12}
+        used |= {table >> 12 for table in self.paths.pins.values()}
+        self.maker = _Maker(choice, self.tables, used, Random(choice.tables))
+
+    def build(self) -> Tables:
+        """The tables of the choice."""
+        for (base, shift, above), table in self.paths.pins.items():
+            if base in self.roots:
+                self.table(base, above << (shift - 3), shift)
+                self.tables.frames.add(table >> 12)
+        for key, frame in self.choice.frames.items():
+            self.map(key, frame, self.choice.rights[key])
+        return self.tables
+
+    def map(self, key: Page, frame: int, rights: Rights) -> None:
+        """Map a page, unless the entry for it is owned: then that says what it maps."""
+        table = self.table(*key, PAGE_SHIFT)
+        if table is None:
+            return
+        at = table + ENTRY_SIZE * (key[1] & 511)
+        if at not in self.paths.known:
+            self.tables.entries[at] = (frame << 12) | _leaf(rights, self.choice.mode.nxe)
+
+    def table(self, base: int, page: int, down_to: int) -> int | None:
+        """The table of a level on the way to a page, with those above it; None above a large page.
+
+        BlockedError where an owned entry leads nowhere.
+        """
+        table = base
+        for shift in self.paths.levels:
+            if shift == down_to:
+                return table
+            at = table + ENTRY_SIZE * (page >> (shift - 12) & 511)
+            word = self.paths.known.get(at, self.tables.entries.get(at))
+            if word is None:
+                pinned = self.paths.pins.get((base, shift - 9, page >> (shift - 12)))
+                frame = self.maker.frame() if pinned is None else pinned >> 12
+                self.tables.frames.add(frame)
+                word = self.tables.entries[at] = (frame << 12) | TABLE
+            target = leads(word, shift)
+            if target is None and word & PRESENT:
+                return None
+            if target is None:
+                raise BlockedError
+            self.tables.frames.add(target >> 12)
+            table = target
+        return table
+
+
+def _leaf(rights: Rights, nxe: bool) -> int:
+    """The bits of a leaf beside its address."""
+    entry = PRESENT | ACCESSED | (WRITE | DIRTY if rights.write else 0)
+    entry |= USER if rights.user else 0
+    return entry | (NO_EXECUTE if nxe and not rights.execute else 0)

@@ -11,6 +11,7 @@ Which of the two happens is left open by `step` (`theories/machine/step.v`); a s
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
@@ -76,6 +77,12 @@ class Walker:
         if found is None:
             found = self._known[key] = self._walk(root, va)
         return found
+
+    def stages(self, root: int, va: int) -> Iterator[tuple[int, int]]:
+        """The entries that a walk reads now: the level, by the bits behind its index, and where."""
+        rules = self.mode.rules
+        for one in walk(rules, self._memory, root, va).steps:
+            yield rules.levels[one.level].shift, one.address
 
     def _walk(self, root: int, va: int) -> Leaf | Miss:
         rules = self.mode.rules

@@ -12,6 +12,9 @@ from rocqgen.source.spec import Bin, BinOp, Expr, Frac, FracVar, Label, Lit, Pur
 MASK: Final = (1 << 64) - 1
 PAGE: Final = 1 << 12
 
+FEW: Final = 100
+"""Arrays whose words are simple."""
+
 ENTRY: Final = ""
 """The key of the entry's address among the words: no name of an annotation is empty."""
 
@@ -19,7 +22,8 @@ ENTRY: Final = ""
 def value(expr: Expr, words: Mapping[str, int]) -> int:
     """The word that `expr` stands for; KeyError where a name has no value.
 
-    `words` has the parameters, and the address of the fragment's entry at `ENTRY`.
+    `words` has the parameters, and the address of the fragment's entry at `ENTRY`.  Of an array
+    it has a word that stands for all of it, see `element`.
     """
     if isinstance(expr, Var):
         return words[expr.ident]
@@ -28,8 +32,21 @@ def value(expr: Expr, words: Mapping[str, int]) -> int:
     if isinstance(expr, Label):
         return (words[ENTRY] + expr.offset) & MASK
     if isinstance(expr, Select):
-        raise TypeError("elements of arrays have no values yet")
+        return element(words[expr.array], value(expr.index, words))
     return apply(expr.op, value(expr.left, words), value(expr.right, words))
+
+
+def element(array: int, index: int) -> int:
+    """A word of the array that is number `array` of many: words of arrays look drawn.
+
+    Those of the first hundred arrays are small and follow each other.
+    """
+    if array < FEW:
+        return (array + index) & MASK
+    mixed = (array ^ (index * 0x9E37_79B9_7F4A_7C15)) & MASK
+    for shift, factor in ((30, 0xBF58_476D_1CE4_E5B9), (27, 0x94D0_49BB_1331_11EB)):
+        mixed = ((mixed ^ mixed >> shift) * factor) & MASK
+    return mixed ^ mixed >> 31
 
 
 def apply(op: BinOp, left: int, right: int) -> int:
@@ -76,6 +93,7 @@ def names(expr: Expr) -> Iterator[str]:
             yield from names(expr.left)
             yield from names(expr.right)
         case Select():
+            yield expr.array
             yield from names(expr.index)
         case Lit():
             pass
