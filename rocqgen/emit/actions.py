@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rocqgen.emit.access import physical_address
-from rocqgen.emit.cells import FRAME, PAGE_SHIFT, WRITABLE, cell_of
+from rocqgen.emit.cells import FRAME, PAGE_SHIFT, WRITABLE, Cell, cell_of
 from rocqgen.emit.normal import ECst, EVar, mk_and
 from rocqgen.emit.paths import StuckError
 from rocqgen.emit.symbolic import (
@@ -103,7 +103,10 @@ class Steps:
         whole = [k for k, n in enumerate(cells) if isinstance(path.items[n].share, FOne)]
         if not whole:
             raise StuckError(f"{page} cannot be claimed: no entry on its way is owned whole")
-        entries = [cell.entry for n in cells if (cell := cell_of(path.items[n])) is not None]
+        found = [cell for n in cells if (cell := cell_of(path.items[n])) is not None]
+        for cell in found:
+            self._claimable(page, cell)
+        entries = [cell.entry for cell in found]
         if writable is None:
             bits = [self.aliases.rewriting(path).bits(entry, WRITABLE) for entry in entries]
             writable = 0 not in bits
@@ -111,6 +114,15 @@ class Steps:
         if pa is None:
             pa = self._known(path, frame)
         return GClaim(tuple(cells), whole[-1], writable, root, va, pa)
+
+    def _claimable(self, page: str, cell: Cell) -> None:
+        """That nothing is owed."""
+        if cell.owed:
+            pages = ", ".join(map(self.wording.region, cell.owed))
+            raise StuckError(
+                f"{page} cannot be claimed: the entry at {self.wording.term(cell.addr)} owes "
+                f"{pages}, which is not flushed"
+            )
 
     def _known(self, path: Path, term: Term) -> Term:
         """A word that the state names for the same, else the word itself."""

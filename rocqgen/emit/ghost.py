@@ -97,7 +97,7 @@ def _tables(ghost: _Tables, path: Path, paging: Paging, writer: Instr | None) ->
             cell = whole(path, n)
             region = Region(shift, root, va)
             _put(path, n, replace(cell, reach=(region, *cell.reach)), writer)
-            return [Fact(Rel.NE, root, path.root)]
+            return owe(Rel.NE, root, path.root)
         case GPayElsewhere(n):
             return _pay_elsewhere(n, path, writer)
         case GNew(n):
@@ -184,15 +184,14 @@ def claimed_at(cell: Cell, claim: IClaim) -> int | None:
     return next(iter([*exact, *(n for n, _ in own)]), None)
 
 
-def _steps(cells: Sequence[Cell], root: Term, va: Term, paging: Paging) -> list[list[Fact]]:
-    """For each cell of a path, that it lies there; and of all but the last, that it is a link."""
+def _walk(cells: Sequence[Cell], root: Term, va: Term, paging: Paging) -> list[Fact]:
+    """That the cells are those that a walk reads, and that all but the last are links."""
     facts, table = [], root
     for n, (cell, shift) in enumerate(zip(cells, paging.shifts, strict=False)):
-        here = owe(Rel.EQ, cell.addr, slot(table, va, shift))
+        facts += owe(Rel.EQ, cell.addr, slot(table, va, shift))
         if n + 1 < len(cells):
             bits = mk_and(cell.entry, ECst(PRESENT + LARGE + paging.reserved))
-            here += owe(Rel.EQ, bits, ECst(PRESENT))
-        facts.append(here)
+            facts += owe(Rel.EQ, bits, ECst(PRESENT))
         table = cell.entry
     return facts
 
@@ -207,10 +206,9 @@ def _claim(ghost: GClaim, path: Path, paging: Paging, writer: Instr | None) -> l
         *paging.canonical(va),
         *owe(Rel.EQ, mk_and(root, ECst(WORD - (1 << paging.maxphyaddr))), _ZERO),
     ]
-    steps = _steps(cells, root, va, paging)
-    steps[-1] += owe(Rel.EQ, mk_and(last, ECst(PRESENT + paging.reserved)), ECst(PRESENT))
+    facts += _walk(cells, root, va, paging)
+    facts += owe(Rel.EQ, mk_and(last, ECst(PRESENT + paging.reserved)), ECst(PRESENT))
     for n, (cell, shift) in enumerate(zip(cells, paging.shifts, strict=True)):
-        facts += steps[n]
         facts += _found(cell.reach, root, va, shift, "answers for")
         if cell.owed:
             raise StuckError("a page is claimed, but an entry on its way owes a flush")
@@ -267,7 +265,7 @@ def _free(regions: Regions, root: Term, va: Term) -> list[Fact]:
         if one.root == root:
             facts += owe(Rel.NE, page_of(one.shift, one.va), page_of(one.shift, va))
         else:
-            facts.append(Fact(Rel.NE, one.root, root))
+            facts += owe(Rel.NE, one.root, root)
     return facts
 
 
@@ -277,7 +275,7 @@ def _reach(ghost: GReach, path: Path, paging: Paging, writer: Instr | None) -> l
         raise StuckError("a walk has at least one entry, and none that is below its end")
     if not PAGE_SHIFT <= ghost.shift <= paging.shifts[len(cells) - 1]:
         raise StuckError("an entry below another answers for a page that is larger")
-    facts = [fact for step in _steps(cells, path.root, ghost.va, paging) for fact in step]
+    facts = _walk(cells, path.root, ghost.va, paging)
     facts += owe(Rel.EQ, mk_and(cells[-1].entry, ECst(PRESENT)), _ZERO)
     cell = whole(path, ghost.cell)
     region = Region(ghost.shift, path.root, ghost.va)
@@ -301,7 +299,7 @@ def _pay_elsewhere(n: int, path: Path, writer: Instr | None) -> list[Fact]:
     cell = whole(path, n)
     paid = [one for one in cell.owed if one is not None and one.root != path.root]
     _put(path, n, replace(cell, owed=tuple(one for one in cell.owed if one not in paid)), writer)
-    return [Fact(Rel.NE, one.root, path.root) for one in paid]
+    return [fact for one in paid for fact in owe(Rel.NE, one.root, path.root)]
 
 
 def pay(path: Path, va: Term, hint: int | None, writer: Instr) -> list[Fact]:

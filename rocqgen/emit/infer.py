@@ -15,6 +15,7 @@ from rocqgen.emit.actions import Steps
 from rocqgen.emit.aliases import Aliases
 from rocqgen.emit.cells import PAGE_SHIFT, PAGE_WORDS, PRESENT, Paging, cell_of
 from rocqgen.emit.entail import find_witnesses, subst_state
+from rocqgen.emit.ghost import apply
 from rocqgen.emit.items import place, same_kind
 from rocqgen.emit.normal import ECst, EVar
 from rocqgen.emit.paths import FirstError, StuckError
@@ -187,7 +188,15 @@ class Inference:
         names = [x + _APART for x in bound]
         values = find_witnesses(path, want, names)
         want = subst_state(want, {x: values[x] for x in names})
-        return Wanted.of(self.steps, path, want.items).ghost()
+        path.lacking.clear()
+        for ghost in Wanted.of(self.steps, path, want.items).ghosts():
+            try:
+                apply(ghost, path.copy(), self.paging, None)
+            except StuckError as error:
+                path.lacking.append(str(error))
+            else:
+                return ghost
+        return None
 
     def flush(self, _instr: Instr, path: Path, va: Term) -> HAt | None:
         """The cell whose debts `invlpg` pays, where the engine does not see it."""

@@ -59,6 +59,8 @@ class Path:
     reg_writer: dict[Reg, Instr] = field(default_factory=dict)
     item_writer: dict[int, Instr] = field(default_factory=dict)
     root_writer: Instr | None = None
+    lacking: list[str] = field(default_factory=list)
+    """Why steps of the proof that its end wants cannot be done."""
     _index: Index | None = None
 
     def copy(self) -> Path:
@@ -69,6 +71,7 @@ class Path:
             items=list(self.items),
             reg_writer=dict(self.reg_writer),
             item_writer=dict(self.item_writer),
+            lacking=[],
         )
 
     def index(self) -> Index:
@@ -134,6 +137,9 @@ class Run:
     depth: int = 0
     steps: int = 0
     stuck: tuple[int, str] | None = None
+    blamed: dict[int, tuple[Instr, str]] = field(default_factory=dict)
+    """Facts, by their places, that another instruction than that at the offset is to blame for:
+    with what they are about."""
 
 
 @dataclass(slots=True)

@@ -170,7 +170,10 @@ class _Judge:
             offset, why = done.stuck
             return Stuck(offset, why), (), Blame(self.by_offset[offset], why)
         owed = [Owe(path, TInstr(offset), fact) for path, offset, fact in done.facts]
-        blames = [Blame(self.by_offset[offset]) for _, offset, _ in done.facts]
+        blames = [
+            Blame(*done.blamed.get(n, (self.by_offset[offset], "")))
+            for n, (_, offset, _) in enumerate(done.facts)
+        ]
         for end in self.ends:
             matched, taken = match_state(end.path, end.post.state, end.values)
             if isinstance(matched, Missing):
@@ -185,6 +188,8 @@ class _Judge:
 
     def _missing(self, missing: Missing, end: _End) -> Blame:
         about = self._about(missing.tag, end) + ": not there at the exit"
+        if end.path.lacking:
+            about += f" ({end.path.lacking[0]})"
         match missing.tag:
             case TItem(k) if k < len(end.post.state.items):
                 n = similar_item(end.path, subst_state(end.post.state, end.values).items[k])

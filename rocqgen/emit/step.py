@@ -34,7 +34,7 @@ from rocqgen.emit.normal import (
     size_within,
 )
 from rocqgen.emit.paths import FirstError, Fork, Path, Run, StuckError
-from rocqgen.emit.symbolic import HFirst, HThen
+from rocqgen.emit.symbolic import GClaim, HFirst, HThen
 from rocqgen.source.machine import Cond, Imm, Instr, Mem, Op, Operand, Reg, Width
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     from rocqgen.emit.cells import Paging
     from rocqgen.emit.symbolic import Fact, Ghost, HAt, Hint
+    from rocqgen.emit.wording import Wording
 
 MAX_SIZE = 24
 """A result of more nodes gets a name (`max_size`)."""
@@ -68,6 +69,7 @@ class Guide(Protocol):
     """Says what the engine is to be told: where accesses go, and which steps of the proof to do."""
 
     paging: Paging | None
+    wording: Wording
 
     def access(self, instr: Instr, path: Path, addr: Term, *, write: bool) -> HAt | None:
         """What an access goes to, or `None` where the engine sees it; may raise `FirstError`."""
@@ -151,10 +153,23 @@ class Machine:
 
     def ghost(self, ghost: Ghost, hint: Hint) -> None:
         """Do a step of the proof."""
+        writer, about = self._blamed(ghost)
         owed, learned = apply_ghost(ghost, self.path, self.guide.paging, self.instr)
         self.run.hints.append((self.instr.offset, hint))
+        first = len(self.run.facts)
         self.owe(owed)
+        self.run.blamed |= {first + k: (writer, about) for k in range(len(owed))}
         self.path.assumed = (*learned, *self.path.assumed)
+
+    def _blamed(self, ghost: Ghost) -> tuple[Instr, str]:
+        """Who wrote what a step of the proof is about, and what that is."""
+        if not isinstance(ghost, GClaim):
+            return self.instr, ""
+        writers = [self.path.item_writer.get(n) for n in reversed(ghost.path)]
+        writer = next((one for one in writers if one is not None), self.instr)
+        say = self.guide.wording.term
+        arrow = "~>" if ghost.writable else "~>r"
+        return writer, f"page {say(ghost.va)} {arrow} {say(ghost.pa)} in {say(ghost.root)}"
 
     def _step(self, instr: Instr) -> Term | Fork:
         self.next = mk_add(self.base, instr.offset + instr.length)

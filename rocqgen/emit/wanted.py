@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from rocqgen.emit.access import is_page_share
 from rocqgen.emit.cells import PAGE_SHIFT, Cell, cell_of
 from rocqgen.emit.items import place, same_kind
+from rocqgen.emit.paths import StuckError
 from rocqgen.emit.shares import rational, share_of
 from rocqgen.emit.symbolic import (
     FOne,
@@ -28,7 +29,7 @@ from rocqgen.emit.symbolic import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from rocqgen.emit.actions import Steps
     from rocqgen.emit.paths import Path
@@ -59,20 +60,27 @@ class Wanted:
                 missing.append(item)
         return Wanted(steps, path, left, missing)
 
-    def ghost(self) -> Ghost | None:
-        """The next step, if there is one that helps."""
+    def ghosts(self) -> Iterator[Ghost]:
+        """Steps that may help, the best first; what cannot be done is noted with the path."""
         for item in self.missing:
             ghost = self._share(item)
-            if ghost is None and isinstance(item, IClaim) and is_page_share(item.share):
-                ghost = self._claim(item)
             if ghost is not None:
-                return ghost
+                yield ghost
+            elif isinstance(item, IClaim) and is_page_share(item.share):
+                yield from self._tried(self._claim, item)
         for item in self.missing:
             want = cell_of(item)
-            ghost = None if want is None else self._cell(want, item)
-            if ghost is not None:
-                return ghost
-        return None
+            if want is not None:
+                yield from self._tried(self._cell, want, item)
+
+    def _tried(self, make: Callable[..., Ghost | None], *what: Cell | Item) -> Iterator[Ghost]:
+        try:
+            ghost = make(*what)
+        except StuckError as error:
+            self.path.lacking.append(str(error))
+            return
+        if ghost is not None:
+            yield ghost
 
     # -- shares ------------------------------------------------------------------------------------
 
