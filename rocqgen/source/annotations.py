@@ -245,9 +245,19 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         return raw.RawClaim(va, pa, given, writable, self._at(meta), page=True)
 
     def entry(self, meta: Any, parts: list[Any]) -> raw.RawEntry:
-        addr, arrow, share, value, answers, claims, owes = parts
+        addr, arrow, share, value, *lists = parts
+        pages: dict[str, tuple[raw.RawPage, ...]] = {}
+        for word, items in lists:
+            if str(word) in pages:
+                raise refused(
+                    f"a second `{word}` for one entry",
+                    self._at(word),
+                    "`answers`, `claims` and `owes` once each, with commas between the pages",
+                )
+            pages[str(word)] = items
+        three = (pages.get(word) for word in ("answers", "claims", "owes"))
         given = self._share(share, arrow)
-        return raw.RawEntry(addr, value, given, answers, claims, owes, self._at(meta))
+        return raw.RawEntry(addr, value, given, *three, self._at(meta))
 
     def elements(self, meta: Any, parts: list[Any]) -> raw.RawElements:
         addr, arrow, share, value, start = parts
@@ -271,10 +281,9 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
     def pages(self, _meta: Any, parts: list[raw.RawPage]) -> tuple[raw.RawPage, ...]:
         return tuple(parts)
 
-    def answers(self, _meta: Any, parts: list[Any]) -> tuple[raw.RawPage, ...]:
-        return cast("tuple[raw.RawPage, ...]", parts[0])
-
-    claims = owes = answers
+    def said(self, _meta: Any, parts: list[Any]) -> tuple[Token, tuple[raw.RawPage, ...]]:
+        word, pages = parts
+        return word, pages
 
     def pure(self, meta: Any, parts: list[Any]) -> raw.RawPure:
         left, sign, right = parts

@@ -126,8 +126,9 @@ Pages = tuple[Everywhere | Page, ...]
 class Entry:
     """`addr |->e{frac} value`: 8 bytes of physical memory that are an entry of a page table.
 
-    The translations that may go through the entry are among those that it `answers`; of these,
-    `claims` are claimed, and `owes` wait for the TLB to be flushed.
+    It `answers` for these pages where a walk to them reads it at the level of their size; `claims`
+    are those that may be claimed through it; of `owes` the TLB may still hold what an earlier entry
+    said.
     """
 
     addr: Expr

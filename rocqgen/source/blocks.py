@@ -113,13 +113,16 @@ def _piece(comment: Comment) -> Piece:
 
 def _block(source: SourceText, run: list[Comment], starts: set[int]) -> Block:
     place = Location(source.path, run[0].line, run[0].column)
+    loop = _word(run[0]) == "invariant"
+    without = "an invariant without a label" if loop else "an annotation without an entry"
+    wanted = f"the {'label' if loop else 'entry label'} in the lines below the annotation"
     for line in range(run[-1].line + 1, len(source.code) + 1):
         text = source.code[line - 1]
         if line in starts:
             raise refused(
-                "an annotation without an entry: another one follows before any label",
+                f"{without}: another annotation follows before any label",
                 place,
-                "the entry label in the lines below the annotation",
+                wanted,
                 "consecutive #@ lines, if this is one annotation",
             )
         if found := _LABEL.match(text):
@@ -128,16 +131,14 @@ def _block(source: SourceText, run: list[Comment], starts: set[int]) -> Block:
             return Block(pieces, place, found["name"], where, _doc(source, run[0].line))
         if text.strip() and not _QUIET.match(text):
             raise refused(
-                "an annotation without an entry: "
-                f"`{source.statement(line)}` comes before any label",
+                f"{without}: `{source.statement(line)}` comes before any label",
                 place,
-                "the entry label in the lines below the annotation; a hint stands at the end of "
-                "an instruction's line",
+                f"{wanted}; a hint stands at the end of an instruction's line",
             )
     raise refused(
-        "an annotation without an entry: the file ends before any label",
+        f"{without}: the file ends before any label",
         place,
-        "the entry label in the lines below the annotation",
+        wanted,
     )
 
 

@@ -239,11 +239,11 @@ def _hints(item: raw.RawHint, here: list[Instr], spec: Spec, scope: Labels) -> t
     virtual = {normal(address) for address in _addresses(spec)}
     physical = {normal(address) for address in _physical(spec)}
     for hint in hints:
-        if hint.via is not None and normal(hint.address) not in virtual | physical:
+        if hint.via is not None and normal(hint.address) not in physical:
             raise refused(
-                "nothing is known of this address",
+                "the precondition has nothing at this physical address",
                 hint.address.location,
-                "the address of an entry, a points-to or a block behind `requires` or `holds`",
+                "the address of an entry or of physical memory behind `requires` or `holds`",
             )
         place = hint.address if hint.via is None else hint.via
         if normal(place) not in virtual:
@@ -253,6 +253,8 @@ def _hints(item: raw.RawHint, here: list[Instr], spec: Spec, scope: Labels) -> t
                 "the address of a virtual points-to, block or claim behind `requires` or `holds`",
                 "at ADDRESS via PAGE, for what lies at a physical address"
                 if normal(place) in physical
+                else "at ADDRESS[i], for the word with the number i of a block"
+                if any(isinstance(item, Words) for item in _assertions(spec))
                 else None,
             )
     return hints

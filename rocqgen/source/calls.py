@@ -102,7 +102,11 @@ def assume(
                 f"no spec below has a parameter `{contract.name}`",
                 contract.location,
                 "the contract of a word that a spec below it binds: the address that is called",
-                close[0] if close else f"forall {contract.name} : word",
+                "the contract above the spec"
+                if contract.name in names
+                else close[0]
+                if close
+                else f"forall {contract.name} : word",
             )
     return tuple(bound)
 

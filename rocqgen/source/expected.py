@@ -108,7 +108,11 @@ def hint_for(shown: str, accepted: set[str]) -> str | None:
     if shown == "spec":
         return "a block has one spec: leave a line without `#@` between two"
     if shown == "exists" and "EMP" in accepted:
-        return "exit ADDRESS exists x : word ensures ..."
+        return "`exists x : word` in front of `ensures` or `holds`"
+    if shown in {"requires", "ensures"} and "HOLDS" in accepted:
+        return "holds ASSERTION"
+    if shown == "forall" and "HOLDS" in accepted:
+        return "exists NAMES : SORT; the names behind the spec's `forall` are known here, too"
     if "SPEC" in accepted:
         return "spec ... in front of the entry label; `at` and `expect` at an instruction's line"
     return _WRITE_INSTEAD.get(shown)

@@ -192,6 +192,10 @@ def _is_word(item: raw.RawPage, ident: str) -> bool:
 
 def page(item: raw.RawPage, scope: Scope) -> Page:
     """One page."""
+    if _is_word(item, "none"):
+        raise refused(
+            "`none` stands for no page at all", item.location, "`none` alone, or pages without it"
+        )
     if item.root is None:
         raise refused(
             "this page has no space",

@@ -19,6 +19,7 @@ from rocqgen.source.spec import (
     Assertion,
     At,
     ClaimPage,
+    Code,
     Contract,
     Drop,
     Entry,
@@ -92,8 +93,22 @@ def check_assume(block: raw.RawAssume, doc: str = "") -> Contract:
     pre = assertion(block.pre, Scope(labels, names, taken, anonymous))
     check_shares(pre, space)
     exits = tuple(_exit(item, space, outer) for item in block.exits)
+    for items in (pre, *(item.post for item in exits)):
+        _refuse_code(items)
     params = (*(name for name in names.values() if name.ident != block.name), *anonymous)
     return Contract(block.name, params, space, pre, exits, block.location, doc)
+
+
+def _refuse_code(items: tuple[Assertion, ...]) -> None:
+    for item in items:
+        if isinstance(item, At):
+            _refuse_code(item.items)
+        if isinstance(item, Code):
+            raise refused(
+                "nothing is known of the code of a function behind a pointer",
+                item.location,
+                "a contract without `code`: the caller's own code is kept for it",
+            )
 
 
 def _platform(block: raw.RawSpec, needed: bool) -> Platform | None:

@@ -53,7 +53,7 @@ class UnclaimPage:
 
 @dataclass(frozen=True, slots=True)
 class OpenEntry:
-    """`open addr pages`: the entry at `addr` comes to answer these pages, too."""
+    """`open addr for pages`: these pages, too, may be claimed through the entry at `addr`."""
 
     addr: Expr
     pages: Pages
@@ -62,7 +62,8 @@ class OpenEntry:
 
 @dataclass(frozen=True, slots=True)
 class AnswerPage:
-    """`answer addr for va in root level L`: the entry at `addr` answers this page alone."""
+    """`answer addr for va in root level L`: the entry at `addr` comes to answer for this page, too:
+    no walk to it reads the entry yet, or `root` is not the current space."""
 
     addr: Expr
     page: Page
