@@ -255,9 +255,9 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
                     "`answers`, `claims` and `owes` once each, with commas between the pages",
                 )
             pages[str(word)] = items
-        three = (pages.get(word) for word in ("answers", "claims", "owes"))
         given = self._share(share, arrow)
-        return raw.RawEntry(addr, value, given, *three, self._at(meta))
+        answers, claims, owes = pages.get("answers"), pages.get("claims"), pages.get("owes")
+        return raw.RawEntry(addr, value, given, answers, claims, owes, self._at(meta))
 
     def elements(self, meta: Any, parts: list[Any]) -> raw.RawElements:
         addr, arrow, share, value, start = parts

@@ -138,6 +138,7 @@ class Writer:
     fraction: str
     array: str = ""
     labels: tuple[Expr, ...] = (Label("done", 24, HERE),)
+    code: bool = True
     counter: Iterator[int] = dataclasses.field(default_factory=lambda: itertools.count(1))
 
     def upto(self, most: int) -> range:
@@ -217,7 +218,7 @@ class Writer:
             Pure(self.draw(RELATIONS), self.expr(bound), self.expr(bound), HERE)
             for _ in self.upto(2)
         ]
-        items += [Code(self.frac(), HERE) for _ in self.upto(1)]
+        items += [Code(self.frac(), HERE) for _ in self.upto(1) if self.code]
         items += [
             Walk(self.expr(bound), self.root(), 1 + k, self.expr(bound), HERE) for k in self.upto(1)
         ]
@@ -290,7 +291,7 @@ def contracts(draw: st.DrawFn) -> Contract:
     """The contract of a function pointer that passes the checks."""
     names = draw(st.lists(idents, min_size=5, max_size=9, unique=True))
     name, roots, fraction, words, bound = names[0], names[1:3], names[3], names[4:-1], names[-1]
-    writer = Writer(draw, [name, *words], roots, fraction, labels=())
+    writer = Writer(draw, [name, *words], roots, fraction, labels=(), code=False)
     params = [Name(ident, Sort.ROOT, HERE) for ident in roots]
     params += [Name(ident, Sort.WORD, HERE) for ident in words]
     params += [Name(fraction, Sort.FRACTION, HERE)]
