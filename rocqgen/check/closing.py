@@ -41,6 +41,9 @@ def find_witness(fragment: Fragment, *, seconds: float = 5.0) -> Witness | None:
 
     The same fragment gives the same state.
     """
+    if fragment.assumes:
+        # There is no code for what is assumed.
+        return None
     subject = Subject(fragment)
     states = States(subject, 0, MODE.maxphyaddr, time.monotonic() + seconds)
     found: list[tuple[tuple[int, int, int], Witness]] = []
@@ -49,16 +52,19 @@ def find_witness(fragment: Fragment, *, seconds: float = 5.0) -> Witness | None:
             machine = states.next(number)
         except NoStateError:
             break
-        tamed = states.machine(_tame(machine.choice))
+        tamed = states.machine(_tame(subject, machine.choice))
         if tamed is not None and (witness := _witness(tamed)) is not None:
             found.append((_rank(tamed, witness), witness))
     return min(found, key=itemgetter(0))[1] if found else None
 
 
-def _tame(choice: Choice) -> Choice:
-    """The same in the mode of `x86_kernel`, on pages that a supervisor may use there."""
+def _tame(subject: Subject, choice: Choice) -> Choice:
+    """The same in the mode of `x86_kernel`, or of the platform that is asked for, on pages that a
+    supervisor may use there."""
     rights = {page: one._replace(user=False) for page, one in choice.rights.items()}
-    return replace(choice, rights=rights, mode=MODE, strategy="walk")
+    platform = subject.fragment.spec.platform
+    mode = MODE if platform is None else Mode(la57=platform.la57, maxphyaddr=platform.maxphyaddr)
+    return replace(choice, rights=rights, mode=mode, strategy="walk")
 
 
 def _rank(machine: Machine, witness: Witness) -> tuple[int, int, int]:
@@ -79,7 +85,8 @@ def _witness(machine: Machine) -> Witness | None:
     if frame is None or any(len(block) % _WORD for _, block in data):
         return None
     tables: dict[int, int] = {}
-    for at, word in machine.tables.entries.items():
+    owned = {slot.at: slot.word for slot in machine.resident.slots.values()}
+    for at, word in (machine.tables.entries | owned).items():
         tables |= zip(range(at, at + _WORD), word.to_bytes(_WORD, "little"), strict=True)
     state = machine.state
     return Witness(
@@ -100,10 +107,10 @@ def _witness(machine: Machine) -> Witness | None:
 
 def _frame(machine: Machine, entry: int) -> int | None:
     """Where the code lies, if it lies in one place and in one piece."""
-    choice, fragment = machine.choice, machine.subject.fragment
+    choice = machine.choice
     page = entry >> 12
     frame = (choice.frames[base_of(machine.state.cr3), page] << 12) + (entry & 0xFFF)
-    expected = {frame + instr.offset for instr in fragment.instrs}
+    expected = {frame + instr.offset for instr in machine.subject.instrs}
     return frame if machine.resident.image.keys() == expected else None
 
 

@@ -12,7 +12,7 @@ from rocqgen.errors import UserError
 from rocqgen.exits import ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from rocqgen.check.witness import Witness
     from rocqgen.emit.regions import Proof
@@ -49,34 +49,27 @@ def read_inputs(paths: Sequence[Path], *, kept: Path | None = None) -> Inputs:
     over.  One that is named itself must have some.  Proofs that a person wrote are taken from the
     theories in ``kept``; without it, from the folder `PROOFS` beside each source.
     """
+    found = read_fragments(paths)
+    made = [make_theory(one, kept=kept) for one in found.fragments]
+    pairs = zip(found.fragments, made, strict=True)
+    return Inputs(
+        tuple(one for one in made if not isinstance(one, UserError)),
+        (*found.errors, *(one for one in made if isinstance(one, UserError))),
+        tuple(fragment for fragment, one in pairs if not isinstance(one, UserError)),
+    )
+
+
+def make_theory(
+    fragment: Fragment, witness: Witness | None = None, *, kept: Path | None = None
+) -> Theory | UserError:
+    """The theory of a fragment, closed at a state if there is one, or why there is none."""
     # Templates are slow to import, and `rocqgen status` needs none of them.
     from rocqgen.emit import emit_theory  # noqa: PLC0415
 
-    fragments: list[Fragment] = []
-    theories: list[Theory] = []
-    errors: list[UserError] = []
-    for found in _files(paths, errors):
-        try:
-            theories += [emit_theory(one, proofs=_proofs(one, kept)) for one in found]
-        except UserError as error:
-            errors.append(error)
-            continue
-        fragments += found
-    return Inputs(tuple(theories), tuple(errors), tuple(fragments))
-
-
-def close_theories(inputs: Inputs, witnesses: Mapping[int, Witness | None]) -> tuple[Theory, ...]:
-    """The theories, each closed at the state that ``witnesses`` has for its number, if any."""
-    from rocqgen.emit import emit_theory  # noqa: PLC0415
-
-    return tuple(
-        theory
-        if (witness := witnesses.get(number)) is None
-        else emit_theory(fragment, witness, _proofs(fragment, None))
-        for number, (fragment, theory) in enumerate(
-            zip(inputs.fragments, inputs.theories, strict=True)
-        )
-    )
+    try:
+        return emit_theory(fragment, witness, _proofs(fragment, kept))
+    except UserError as error:
+        return error
 
 
 def _proofs(fragment: Fragment, kept: Path | None) -> dict[str, Proof]:
@@ -91,7 +84,7 @@ def _proofs(fragment: Fragment, kept: Path | None) -> dict[str, Proof]:
 
 
 def read_fragments(paths: Sequence[Path]) -> Fragments:
-    """The same without theories: what the machine can run but the prover cannot prove is read."""
+    """The same without theories: what the prover cannot prove is read, too."""
     errors: list[UserError] = []
     fragments = [one for found in _files(paths, errors) for one in found]
     return Fragments(tuple(fragments), tuple(errors))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rocqgen.cli.inputs import Inputs, close_theories, read_inputs
+from rocqgen.cli.inputs import make_theory, read_fragments
 from rocqgen.cli.progress import progress_bar
 from rocqgen.errors import UserError
 from rocqgen.exits import ExitCode
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from rocqgen.cli.parser import Subparsers
     from rocqgen.emit.theory import Theory
+    from rocqgen.source.spec import Fragment
 
 _LIMITS = Limits()
 
@@ -108,23 +109,20 @@ def register(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prove everything in ``args.paths``; the exit code is the gravest that applies."""
-    inputs = read_inputs(args.paths)
-    for error in inputs.errors:
-        print(error.render(), file=sys.stderr)
-    theories = inputs.theories
-    report = Report(())
-    if theories:
-        table = Table([one.theorem for one in theories])
-        report = _check_and_prove(inputs, args, table)
-        table.finish(report.outcomes)
+    found = read_fragments(args.paths)
+    work, report = _Work(found.fragments, args), Report(())
+    for error in found.errors:
+        work.refuse(error)
+    if found.fragments:
+        report = work.run()
     # A file without annotations is wrong input among others; alone, it is nothing found.
-    bare = () if theories else (ExitCode.NOTHING_FOUND,)
-    bad = [one for one in inputs.errors if one.exit_code not in bare]
+    bare = () if found.fragments else (ExitCode.NOTHING_FOUND,)
+    bad = [one for one in work.errors if one.exit_code not in bare]
     code = exit_code(report.outcomes, bad_inputs=len(bad), interrupted=report.interrupted)
     if args.json is not None:
-        text = render_json(report.outcomes, exit_code=code, bad_inputs=inputs.errors)
+        text = render_json(report.outcomes, exit_code=code, bad_inputs=work.errors)
         write_json(text, args.json)
-    if code is ExitCode.NOTHING_FOUND and not inputs.errors:
+    if code is ExitCode.NOTHING_FOUND and not work.errors:
         searched = ", ".join(str(path) for path in args.paths)
         raise UserError(
             f"no annotated fragment in {searched}",
@@ -136,45 +134,77 @@ def run(args: argparse.Namespace) -> int:
     return code
 
 
-def _check_and_prove(inputs: Inputs, args: argparse.Namespace, table: Table) -> Report:
-    """The pre-check, and the prover for what it leaves."""
-    store = Store()
-    checked = Prechecked()
-    if args.check:
-        checked = precheck(
-            inputs.fragments,
-            inputs.theories,
-            known={} if args.no_cache else store.checks(),
-            keep_going=args.keep_going,
+class _Work:
+    """The pre-check, then the theories of what it leaves, each made once, and the prover."""
+
+    def __init__(self, fragments: Sequence[Fragment], args: argparse.Namespace) -> None:
+        self.fragments, self.args = fragments, args
+        self.errors: list[UserError] = []
+        self.store = Store()
+        self.headings: list[Theory] = []
+
+    def refuse(self, error: UserError) -> None:
+        """Report an input that is no good."""
+        print(error.render(), file=sys.stderr)
+        self.errors.append(error)
+
+    def run(self) -> Report:
+        """What became of each fragment, in order."""
+        from rocqgen.emit import heading  # noqa: PLC0415 - slow to import
+
+        self.headings = [heading(one) for one in self.fragments]
+        table = Table([one.theorem for one in self.headings])
+        checked = self._check(table)
+        outcomes = dict(checked.settled)
+        for outcome in outcomes.values():
+            self.store.append(outcome)
+        ended = checked.interrupted or bool(outcomes and not self.args.keep_going)
+        theories = self._make(checked)
+        left = {number: one for number, one in theories.items() if number not in outcomes}
+        if ended:
+            status = Status.CANCELLED if checked.interrupted else Status.SKIPPED
+            report = Report(tuple(blank_outcome(one, status) for one in left.values()))
+            for outcome in report.outcomes:
+                table.row(outcome)
+        elif left:
+            checks = {
+                place: checked.checks[number]
+                for place, number in enumerate(left)
+                if number in checked.checks
+            }
+            report = _prove(list(left.values()), checks, self.store, self.args, table)
+        else:
+            report = Report(())
+        outcomes |= dict(zip(left, report.outcomes, strict=True))
+        ordered = tuple(outcomes[number] for number in sorted(outcomes))
+        table.finish(ordered)
+        return Report(ordered, checked.interrupted or report.interrupted)
+
+    def _check(self, table: Table) -> Prechecked:
+        if not self.args.check:
+            return Prechecked()
+        return precheck(
+            self.fragments,
+            self.headings,
+            known={} if self.args.no_cache else self.store.checks(),
+            keep_going=self.args.keep_going,
             on_outcome=table.row,
         )
-    outcomes = dict(checked.settled)
-    for outcome in outcomes.values():
-        store.append(outcome)
-    witnesses = {number: witness_of(answer) for number, answer in checked.checks.items()}
-    everything = close_theories(inputs, witnesses)
-    if args.output is not None:
-        write_theories(everything, args.output, force=args.force)
-    left = [number for number in range(len(everything)) if number not in outcomes]
-    theories = [everything[number] for number in left]
-    ended = checked.interrupted or bool(outcomes and not args.keep_going)
-    if ended:
-        status = Status.CANCELLED if checked.interrupted else Status.SKIPPED
-        report = Report(tuple(blank_outcome(one, status) for one in theories))
-        for outcome in report.outcomes:
-            table.row(outcome)
-    elif left:
-        checks = {
-            place: checked.checks[number]
-            for place, number in enumerate(left)
-            if number in checked.checks
-        }
-        report = _prove(theories, checks, store, args, table)
-    else:
-        report = Report(())
-    outcomes |= dict(zip(left, report.outcomes, strict=True))
-    ordered = tuple(outcomes[number] for number in range(len(inputs.theories)))
-    return Report(ordered, checked.interrupted or report.interrupted)
+
+    def _make(self, checked: Prechecked) -> dict[int, Theory]:
+        """The theories by their numbers; of what is settled, only if they are to be written."""
+        made: dict[int, Theory] = {}
+        for number, fragment in enumerate(self.fragments):
+            if number in checked.settled and self.args.output is None:
+                continue
+            theory = make_theory(fragment, witness_of(checked.checks.get(number)))
+            if isinstance(theory, UserError):
+                self.refuse(theory)
+            else:
+                made[number] = theory
+        if self.args.output is not None:
+            write_theories(list(made.values()), self.args.output, force=self.args.force)
+        return made
 
 
 def _prove(

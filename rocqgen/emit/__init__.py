@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
+from rocqgen.emit.heading import heading
 from rocqgen.emit.render import emit_theory
 from rocqgen.emit.theory import Mark, Role, Step, Theory
 
-__all__ = ["Mark", "Role", "Step", "Theory", "emit_theory"]
+__all__ = ["Mark", "Role", "Step", "Theory", "emit_theory", "heading"]
