@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from rocqgen.errors import UserError
 from rocqgen.exits import ExitCode
+from rocqgen.source.build import accesses
 from rocqgen.source.fragment import load_fragments
 from rocqgen.source.machine import Op
 from rocqgen.source.object import read_program
@@ -157,3 +158,112 @@ def test_broken_objects_are_refused_or_read(
     with contextlib.suppress(UserError):
         program = read_program(bytes(whole[:end]), "code.o")
         assert all(name in code.symbols for name, code in program.items())
+
+
+LOOP = """\
+unsigned long total(const unsigned long *words, unsigned long n) {
+    unsigned long t = 0;
+    for (unsigned long i = 0; i < n; i++) t += words[i];
+    return t;
+}
+__attribute__((noinline)) unsigned long pass(unsigned long (*f)(unsigned long), unsigned long x) {
+    return f(x) + 1;
+}
+__attribute__((noinline)) unsigned long twice(unsigned long (*f)(unsigned long), unsigned long x) {
+    return pass(f, x) + pass(f, x);
+}
+"""
+PLAIN = """\
+spec NAME
+  forall r : root, f ra : word
+  space r
+  requires rdi |->r f * code
+  exit ra
+  ensures code
+"""
+LOOPS = """\
+object "loop.o"
+
+# The function behind f.
+assume f
+  forall k : root, back : word
+  space k
+
+  requires rax |->r _
+  exit back
+  ensures rax |->r _
+
+spec total
+  forall r : root, a n s ra : word, A : array, q : fraction
+  space r
+  requires rdi |->r a * rsi |->r n * rsp |->r s * s |->v{q} ra * a[n] |->v{q} A * code{q}
+  exit ra
+  ensures rdi |->r _ * rsi |->r _ * rsp |->r s + 8
++0xAT: invariant
+  exists i t : word
+
+  # so far
+  holds rdi |->r _ * rsi |->r n * rsp |->r s * s |->v{q} ra
+      * rax |->r t * rdx |->r i * a[n] |->v{q} A * code{q}
++0xAT: at a[i]
+
+"""
+
+
+@pytest.fixture(scope="module")
+def loops(folder: Path) -> Path:
+    """The `.spec` file of code with a loop and calls; the access in the loop has its mark."""
+    (folder / "loop.c").write_text(LOOP, encoding="utf-8")
+    command = ["gcc", "-g", "-O1", "-fcf-protection=none", "-c", "-o", "loop.o", "loop.c"]
+    subprocess.run(command, cwd=folder, check=True, timeout=60)
+    head = 'object "loop.o"\n'
+    (bare,) = load_fragments(spec(folder, head + PLAIN.replace("NAME", "total"), "bare.spec"))
+    at = next(instr.offset for instr in bare.instrs if accesses(instr))
+    text = LOOPS.replace("AT", f"{at:x}")
+    text += PLAIN.replace("NAME", "twice") + PLAIN.replace("NAME", "pass")
+    return spec(folder, text, "loop.spec")
+
+
+def test_invariants_by_offset(loops: Path) -> None:
+    total = load_fragments(loops)[0]
+    (loop,) = total.spec.invariants
+    (hint,) = total.spec.hints
+    assert loop.label is None
+    assert loop.offset == hint.offset > 0
+    assert [name.ident for name in loop.exists][:2] == ["i", "t"]
+    assert (loop.location.line, len(loop.holds)) == (18, 8)
+    assert hint.location.line == 24
+
+
+def test_contracts_and_calls_in_one_object(loops: Path) -> None:
+    total, twice, once = load_fragments(loops)
+    assert [one.name for one in (total, twice, once)] == ["total", "twice", "pass"]
+    assert total.assumes == ()
+    (contract,) = twice.assumes
+    assert (contract.name, contract.doc) == ("f", "The function behind f.")
+    assert once.assumes == twice.assumes
+    assert [callee.fragment.name for callee in twice.callees] == ["pass"]
+    assert twice.callees[0].distance < 0
+    assert once.callees == ()
+
+
+WRONG_LOOPS = {
+    "invariant first": (('object "loop.o"\n', 'object "loop.o"\n+0: invariant holds emp\n'), 2),
+    "inside an instruction": (("+0xAT: invariant", "+0x1: invariant"), 18),
+    "invariant of a name": (("invariant\n  exists i t : word", "invariant\n  exists i : wrd"), 19),
+    "text behind an invariant": (("+0xAT: at a[i]", "+0xAT: at a[i]\n  * emp"), 25),
+    "contract of nobody": (("assume f", "assume g"), 4),
+    "contract without an exit": (("  exit back\n  ensures rax |->r _\n", ""), 8),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_LOOPS)
+def test_errors_around_invariants_are_located(loops: Path, case: str) -> None:
+    (old, new), line = WRONG_LOOPS[case]
+    text = loops.read_text(encoding="utf-8")
+    at = text.split("invariant")[0].rsplit("+0x", 1)[1].split(":")[0]
+    old, new = old.replace("AT", at), new.replace("AT", at)
+    assert old in text
+    with pytest.raises(UserError) as caught:
+        load_fragments(spec(loops.parent, text.replace(old, new, 1), "wrong.spec"))
+    assert (caught.value.line, caught.value.expected is not None) == (line, True)
