@@ -15,7 +15,7 @@ from rocqgen.emit.cells import (
     high_mask,
     owe,
 )
-from rocqgen.emit.normal import Alu, ECst, Term, mk_and, mk_op
+from rocqgen.emit.normal import WORD_BITS, Alu, ECst, Term, mk_add, mk_and, mk_insert, mk_op
 from rocqgen.emit.paths import StuckError
 from rocqgen.emit.symbolic import Fact, FDiv, FOne, IClaim, IPhys, IRes, IVirt
 from rocqgen.source.spec import Rel
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rocqgen.emit.cells import Paging
     from rocqgen.emit.paths import Path
     from rocqgen.emit.symbolic import HAt, Item, Share
-    from rocqgen.source.machine import Instr
+    from rocqgen.source.machine import Instr, Width
 
 _OFFSET = ECst((1 << PAGE_SHIFT) - 1)
 
@@ -139,6 +139,48 @@ def store(
         item = replace(item, value=value)
     path.put(place.item, item, writer)
     return facts
+
+
+def offsets(size: Width) -> range:
+    """Where in a word an access of so many bits may begin."""
+    return range(9 - size // 8)
+
+
+def back(addr: Term, k: int) -> Term:
+    """The address of the word in which `addr` is byte `k`."""
+    return addr if k == 0 else mk_add(addr, -k)
+
+
+def check_store(path: Path, addr: Term, part: tuple[Width, int], hint: HAt | None) -> None:
+    """Raise where `part`, bits and an offset in a word, cannot be written at `addr`."""
+    size, k = part
+    place = find_place(path, back(addr, k), hint)
+    item = path.items[place.item]
+    if not place.writable:
+        raise StuckError("a store through a mapping that is read-only")
+    if not isinstance(item.share, FOne):
+        raise StuckError("a store into what is owned in part")
+    if size % WORD_BITS and not isinstance(item, IVirt | IPhys):
+        raise StuckError("a store into a part of an entry of a page table")
+
+
+def store_part(
+    path: Path,
+    addr: Term,
+    part: tuple[Width, int],
+    value: Term,
+    hint: HAt | None,
+    writer: Instr,
+) -> list[Fact]:
+    """Write a part of a word; gives what is owed (`sstore_part`)."""
+    check_store(path, addr, part, hint)
+    size, k = part
+    place = find_place(path, back(addr, k), hint)
+    item = path.items[place.item]
+    if isinstance(item, IVirt | IPhys):
+        item = replace(item, value=mk_insert(size, k, item.value, value))
+    path.put(place.item, item, writer)
+    return list(place.facts)
 
 
 def store_entry(cell: Cell, value: Term, *, absent: bool) -> tuple[Cell, list[Fact]]:

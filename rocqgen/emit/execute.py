@@ -20,7 +20,7 @@ from rocqgen.emit.step import Machine
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rocqgen.emit.step import Guide
+    from rocqgen.emit.guide import Guide
     from rocqgen.emit.symbolic import Fact, SState
     from rocqgen.source.machine import Instr
 

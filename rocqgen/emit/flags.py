@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rocqgen.emit.normal import Alu, ECst, Term, mk_op
+from rocqgen.emit.normal import WORD_BITS, Alu, ECst, Term, mk_alu, mk_and, mk_op
 from rocqgen.emit.symbolic import Fact
 from rocqgen.source.machine import Cond
 from rocqgen.source.spec import Rel
@@ -45,10 +45,20 @@ class FlagsBit:
     value: Term
 
 
-Flags = FlagsAny | FlagsResult | FlagsSub | FlagsBit
-
 Arms = tuple[Fact, Fact]
 """The facts under which a condition holds, and under which it does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlagsCarry:
+    """ZF and SF are those of the value; the arms are those of CF."""
+
+    bits: int
+    value: Term
+    arms: Arms
+
+
+Flags = FlagsAny | FlagsResult | FlagsSub | FlagsBit | FlagsCarry
 
 _NEGATED = {
     Cond.NO: Cond.O,
@@ -62,17 +72,45 @@ _NEGATED = {
 }
 
 
-def alu_flags(op: Alu, bits: int, a: Term, b: Term, value: Term) -> Flags:
-    """The flags after an operation with the result `value`."""
+def alu_flags(op: Alu, bits: int, operands: tuple[Term, Term], value: Term, old: Flags) -> Flags:
+    """The flags after an operation with the result `value`, where they were `old`."""
+    a, b = operands
     match op:
         case Alu.SUB:
             return FlagsSub(bits, a, b)
         case Alu.ADD:
-            return FlagsResult(bits, value)
+            return FlagsCarry(bits, value, (Fact(Rel.LT, value, a), Fact(Rel.LE, a, value)))
         case Alu.AND | Alu.OR | Alu.XOR:
             return FlagsResult(bits, value, logic=True)
+        case Alu.MUL:
+            return FlagsAny()
+        case _ if isinstance(b, ECst):
+            count = b.z % (WORD_BITS if bits == WORD_BITS else WORD_BITS // 2)
+            return old if count == 0 else _shift_flags(op, bits, a, value, count)
         case _:
             return FlagsAny()
+
+
+def _shift_flags(op: Alu, bits: int, a: Term, value: Term, count: int) -> Flags:
+    """The flags after a shift or a rotate by `count` bits, at least one."""
+    if op is Alu.ROL:
+        return FlagsBit(mk_and(value, ECst(1)))
+    if op is Alu.ROR:
+        return FlagsBit(mk_and(value, _top(bits)))
+    if count >= bits:
+        return FlagsResult(bits, value)
+    bit = mk_and(a, ECst(1 << (bits - count if op is Alu.SHL else count - 1)))
+    return FlagsCarry(bits, value, _is_set(bit))
+
+
+def step_flags(bits: int, old: Flags, value: Term) -> Flags:
+    """The flags after an operation that leaves CF as it was."""
+    arms = _arms(Cond.B, old)
+    return FlagsResult(bits, value) if arms is None else FlagsCarry(bits, value, arms)
+
+
+def _is_set(bit: Term) -> Arms:
+    return Fact(Rel.NE, bit, ECst(0)), Fact(Rel.EQ, bit, ECst(0))
 
 
 def cond_arms(cond: Cond, flags: Flags) -> Arms | None:
@@ -90,7 +128,9 @@ def _arms(cond: Cond, flags: Flags) -> Arms | None:
         case FlagsSub(bits, a, b):
             return _of_difference(cond, bits, a, b)
         case FlagsBit(value) if cond is Cond.B:
-            return Fact(Rel.NE, value, ECst(0)), Fact(Rel.EQ, value, ECst(0))
+            return _is_set(value)
+        case FlagsCarry(bits, value, arms):
+            return arms if cond is Cond.B else _of_result(cond, bits, value, logic=False)
         case _:
             return None
 
@@ -110,6 +150,8 @@ def _of_result(cond: Cond, bits: int, value: Term, *, logic: bool) -> Arms | Non
 def _of_difference(cond: Cond, bits: int, a: Term, b: Term) -> Arms | None:
     if cond is Cond.E:
         return Fact(Rel.EQ, a, b), Fact(Rel.NE, a, b)
+    if cond is Cond.S:
+        return _of_result(cond, bits, mk_alu(bits, Alu.SUB, a, b), logic=False)
     if cond in {Cond.L, Cond.LE}:
         a, b = _biased(bits, a), _biased(bits, b)
     if cond in {Cond.B, Cond.L}:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rocqgen.emit.access import is_page_share
+from rocqgen.emit.access import back, is_page_share
 from rocqgen.emit.actions import Steps
 from rocqgen.emit.aliases import Aliases
 from rocqgen.emit.cells import PAGE_SHIFT, PAGE_WORDS, PRESENT, Paging, cell_of
@@ -21,7 +21,7 @@ from rocqgen.emit.normal import ECst, EVar
 from rocqgen.emit.paths import FirstError, StuckError
 from rocqgen.emit.shares import rational
 from rocqgen.emit.support import KNOWN
-from rocqgen.emit.symbolic import FOne, GJoin, GUnclaim, HAt, IClaim
+from rocqgen.emit.symbolic import FOne, GJoin, GUnclaim, HAt, IClaim, IVirt
 from rocqgen.emit.wanted import Wanted
 from rocqgen.source.features import Feature
 from rocqgen.source.machine import Mem, Op
@@ -103,6 +103,24 @@ class Inference:
         platform = spec.platform
         paging = None if platform is None else Paging(platform.la57, platform.maxphyaddr)
         return Inference(given, marks, paging, ends)
+
+    def part(self, instr: Instr, path: Path, addr: Term, offsets: Sequence[int]) -> int:
+        """The offset, in a word that the state has, of an access below 64 bits at `addr`."""
+        root, aliases = path.root, self.aliases
+        if self.marks.at(instr.offset):
+            n, _ = self._translated(instr, path, addr, None)
+            item = None if n is None else path.items[n]
+            if isinstance(item, IVirt | IClaim) and not is_page_share(item.share):
+                equal = aliases.rewriting(path).equal
+                return next((k for k in offsets if equal(back(addr, k), item.addr)), 0)
+        virtual = path.index().virtual
+        for k in offsets:
+            if (root, back(addr, k)) in virtual:
+                return k
+        for k in offsets:
+            if aliases.translated(path, root, back(addr, k), exact=True) is not None:
+                return k
+        return 0
 
     def access(self, instr: Instr, path: Path, addr: Term, *, write: bool) -> HAt | None:
         """What an access goes to, or `None` where the engine sees it."""

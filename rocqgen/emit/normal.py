@@ -173,20 +173,50 @@ def mk_written(bits: int, old: Term, value: Term) -> Term:
 
 
 _COUNTED = {Alu.SHL, Alu.SHR, Alu.SAR}
+_MOST = 31
+"""Counts of narrow shifts are taken modulo 32."""
 
 
-def mk_alu(bits: int, op: Alu, a: Term, b: Term) -> Term | None:
-    """`op` on two values of `bits` bits; `None` for narrow rotates."""
+def mk_rotate(bits: int, a: Term, count: Term, *, left: bool) -> Term:
+    """A value of `bits` bits, rotated by a count below `bits`."""
+    other = mk_op(Alu.SUB, ECst(bits), count)
+    up, down = (count, other) if left else (other, count)
+    return mk_op(Alu.OR, mk_op(Alu.SHL, a, up), mk_op(Alu.SHR, a, down))
+
+
+def mk_alu(bits: int, op: Alu, a: Term, b: Term) -> Term:
+    """`op` on two values of `bits` bits."""
     if op is Alu.AND:
         return mk_trunc(bits, mk_and(a, b))
     if bits == WORD_BITS:
         return mk_op(op, a, b)
     if op in {Alu.ROL, Alu.ROR}:
-        return None
+        count = mk_and(b, ECst(bits - 1))
+        return mk_trunc(bits, mk_rotate(bits, a, count, left=op is Alu.ROL))
     if op in _COUNTED:
         a = mk_sext(bits, a) if op is Alu.SAR else a
-        b = mk_and(b, ECst(31))
+        b = mk_and(b, ECst(_MOST))
     return mk_trunc(bits, mk_op(op, a, b))
+
+
+def mk_extract(bits: int, k: int, e: Term) -> Term:
+    """`bits` bits of a word, from its byte `k` on."""
+    return mk_trunc(bits, e if k == 0 else mk_op(Alu.SHR, e, ECst(8 * k)))
+
+
+def mk_insert(bits: int, k: int, old: Term, value: Term) -> Term:
+    """A word with `bits` bits replaced, from its byte `k` on."""
+    if value == mk_extract(bits, k, old):
+        return old
+    part = mk_trunc(bits, value)
+    hole = WORD - 1 & ~(((1 << bits) - 1) << 8 * k)
+    shifted = part if k == 0 else mk_op(Alu.SHL, part, ECst(8 * k))
+    return mk_op(Alu.OR, mk_and(old, ECst(hole)), shifted)
+
+
+def mk_bit(bits: int, number: Term) -> Term:
+    """A single bit, its number taken modulo the width."""
+    return mk_op(Alu.SHL, ECst(1), mk_and(number, ECst(bits - 1)))
 
 
 _SHIFTS = {2: 1, 4: 2, 8: 3}

@@ -7,52 +7,22 @@ from typing import TYPE_CHECKING
 
 from rocqgen.errors import UserError
 from rocqgen.source.features import Feature, features
-from rocqgen.source.machine import Imm, Instr, Mem, Op, Width
+from rocqgen.source.machine import Instr, Op
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rocqgen.source.spec import Fragment
 
-_PLAIN = frozenset(
+_REFUSED = frozenset(
     {
-        *(
-            Op.MOV,
-            Op.MOVZX,
-            Op.MOVSX,
-            Op.LEA,
-            Op.ADD,
-            Op.SUB,
-            Op.AND,
-            Op.OR,
-            Op.XOR,
-            Op.CMP,
-            Op.TEST,
-        ),
-        *(
-            Op.INC,
-            Op.DEC,
-            Op.NEG,
-            Op.NOT,
-            Op.IMUL,
-            Op.SHL,
-            Op.SHR,
-            Op.SAR,
-            Op.SETCC,
-            Op.CMOVCC,
-            Op.JCC,
-        ),
-        *(Op.PUSH, Op.POP, Op.CALL, Op.RET, Op.JMP, Op.LEAVE, Op.NOP),
+        *(Op.REP_STOSQ, Op.INVLPG),
+        *(Op.MOV_TO_CR0, Op.MOV_FROM_CR0, Op.MOV_TO_CR4, Op.MOV_FROM_CR4),
     }
 )
-_WIDE = frozenset({Op.ROL, Op.ROR, Op.MOV_TO_CR3, Op.MOV_FROM_CR3})
-"""Operations with a rule for 64-bit operands alone."""
+"""Operations that have no rule yet."""
 
-EXPECTED = (
-    "instructions that the prover has a rule for: "
-    + ", ".join(sorted(op.value for op in _PLAIN | {Op.BT, Op.ROL, Op.ROR}))
-    + ", with 64 bits where an operand in memory is written, and mov to and from %cr3"
-)
+EXPECTED = "instructions other than rep stosq, invlpg, and mov to and from %cr0 and %cr4"
 """What to tell someone whose instruction is refused."""
 
 
@@ -74,16 +44,8 @@ def refuse_features(fragment: Fragment) -> None:
 
 
 def supported(instr: Instr) -> bool:
-    """Whether the prover has a rule for this form of the instruction."""
-    if instr.op in {Op.NOP, Op.LEA}:
-        return True
-    if instr.op is Op.BT:
-        return isinstance(instr.operands[1], Imm)
-    if instr.op not in _PLAIN:
-        return instr.op in _WIDE and instr.width is Width.W64
-    first = instr.operands[0] if instr.operands else None
-    written = instr.op not in {Op.CMP, Op.TEST} and isinstance(first, Mem)
-    return not written or (instr.width is Width.W64 and instr.op is not Op.SETCC)
+    """Whether the prover has a rule for the instruction."""
+    return instr.op not in _REFUSED
 
 
 def refuse_unsupported(instrs: Iterable[Instr]) -> None:

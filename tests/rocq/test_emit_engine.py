@@ -138,11 +138,50 @@ class Writer:
             ]
         )
 
+    def wide(self) -> str:
+        """Exchanges, bits and parts of words in memory."""
+        pick = self.random.choice
+        a, b, memory = pick(FREE), pick(FREE), self.memory()
+        bits = pick([8, 16, 32])
+        letter = {8: "b", 16: "w", 32: "l"}[bits]
+        part = self.part(bits)
+        return pick(
+            [
+                f"mov{letter} %{low(a, bits)}, {part}",
+                f"mov{letter} ${pick([0, 7, -1])}, {part}",
+                f"mov{letter} {part}, %{low(a, bits)}",
+                f"{pick(['add', 'sub', 'and', 'or', 'xor'])}{letter} %{low(a, bits)}, {part}",
+                f"{pick(['inc', 'dec', 'neg', 'not'])}{letter} {part}",
+                f"{pick(['shl', 'sar', 'ror'])}{letter} ${pick([1, 3])}, {part}",
+                f"movzbl {self.part(8)}, %{low(a, 32)}",
+                f"movswq {self.part(16)}, %{a}",
+                f"cmpb $0, {self.part(8)}",
+                f"{pick(['rol', 'ror'])}{letter} {pick(['$3', '$17', '%cl'])}, %{low(a, bits)}",
+                f"xchgq %{a}, {pick([f'%{b}', memory])}",
+                f"xchg{letter} %{low(a, bits)}, {pick([f'%{low(b, bits)}', part])}",
+                f"xaddq %{a}, {pick([f'%{b}', memory])}",
+                f"xadd{letter} %{low(a, bits)}, {pick([f'%{low(b, bits)}', part])}",
+                f"bt{pick(['', 's', 'r', 'c'])}q {pick(['$5', '$70', f'%{b}'])}, %{a}",
+                f"bt{pick(['', 's', 'r', 'c'])}q ${pick([0, 63])}, {memory}",
+                f"bt{pick(['s', 'r', 'c'])}l {pick(['$5', f'%{low(b, 32)}'])}, %{low(a, 32)}",
+                f"bt{pick(['', 's'])}w $9, {self.part(16)}",
+            ]
+        )
+
+    def part(self, bits: int) -> str:
+        """A part of a word in memory."""
+        base = self.random.choice(["rdi"] * 6 + ["r10"] * 2 + ["rsi"])
+        word = self.random.choice([d for d in CELLS[base] if d != 32 or base != "rdi"])
+        if self.other:
+            base, word = "rdi", 0
+        inside = self.random.choice([0, 0, *range(9 - bits // 8)]) if base != "rsi" else 0
+        return f"{word + inside}(%{base})"
+
     def fork(self) -> str:
         """A comparison, and what depends on it; now and then the flags of what was before."""
         pick = self.random.choice
         a, b = pick(FREE), pick((*FREE, "rbx"))
-        cond = pick(["e", "ne", "b", "ae", "be", "a", "l", "ge", "le", "g", "s", "ns", "o"])
+        cond = pick(["e", "ne", "b", "ae", "be", "a", "l", "ge", "le", "g", "s", "ns", "b", "o"])
         self.forks += 1
         compare = [
             f"cmpq {pick([f'%{b}', '$5'])}, %{a}",
@@ -154,15 +193,35 @@ class Writer:
             f"bt{pick(['q $63', 'l $5', 'q $0'])}, %{a}".replace(
                 f"l $5, %{a}", f"l $5, %{low(a, 32)}"
             ),
+            f"shlq ${pick([1, 7])}, %{a}",
+            f"{pick(['shr', 'sar'])}{pick(['q', 'l'])} $4, %{a}".replace(
+                f"l $4, %{a}", f"l $4, %{low(a, 32)}"
+            ),
+            f"addq %{b}, %{a}",
+            f"incq %{a}",
+            f"rorq $1, %{a}",
+            f"negl %{low(a, 32)}",
             "nop",
         ]
         then = [
+            f"{pick(['adc', 'sbb'])}q {pick([f'%{b}', '$0', self.memory()])}, %{a}",
+            f"{pick(['adc', 'sbb'])}q %{b}, {self.memory()}",
+            f"{pick(['adc', 'sbb'])}b $3, {self.part(8)}",
+            f"{pick(['adc', 'sbb'])}l %{low(b, 32)}, %{low(a, 32)}",
+            f"set{cond} {self.part(8)}",
             f"j{cond} 1f\n    {self.narrow()}\n1:",
             f"j{cond} 1f\n    movq {self.memory()}, %{a}\n1:",
             f"set{cond} %{low(a, 8)}",
             f"cmov{cond}q %{b}, %{a}",
             f"cmov{cond}l %{low(b, 32)}, %{low(a, 32)}",
         ]
+        exchange = [
+            f"cmpxchgq %{a}, {pick([f'%{pick(FREE)}', self.memory()])}",
+            f"cmpxchgl %{low(a, 32)}, {self.part(32)}",
+            f"cmpxchgb %{low(a, 8)}, {self.part(8)}",
+        ]
+        if self.random.random() < 0.15:
+            return f"{pick(exchange)}\n    je 1f\n    {self.narrow()}\n1:"
         return f"{pick([*compare, *compare[:5]])}\n    {pick(then)}"
 
     def instruction(self) -> str:
@@ -170,6 +229,8 @@ class Writer:
             return self.fork()
         if self.random.random() < 0.25:
             return self.narrow()
+        if self.random.random() < 0.2:
+            return self.wide()
         pick = self.random.choice
         a, b, memory = pick(FREE), pick((*FREE, "rbx")), self.memory()
         op = pick(["add", "sub", "and", "or", "xor"])

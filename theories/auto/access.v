@@ -154,4 +154,60 @@ Definition sstore (hint : option at_hint) (addr v : expr) (s : sstate) : res (ss
     | None => Fail BadHint
     end
   else Fail (ReadOnly (s_root s) addr).
+
+(** * Parts of words *)
+(** The offset in a word that the state has at which an access of [w] bits at [va] begins: that of the
+    access itself where there is none.  A hint says it. *)
+Definition offsets (w : width) : list Z :=
+  match w with
+  | W8 => [0; 1; 2; 3; 4; 5; 6; 7]
+  | W16 => [0; 1; 2; 3; 4; 5; 6]
+  | W32 => [0; 1; 2; 3; 4]
+  | W64 => []
+  end.
+Definition back (va : expr) (k : Z) : expr := if k =? 0 then va else mk_add va (- k).
+Fixpoint first_offset (root va : expr) (l : list item) (ks : list Z) : Z :=
+  match ks with
+  | [] => 0
+  | k :: ks =>
+    match item_find (match_virt root (back va k)) l with
+    | Some _ => k
+    | None => first_offset root va l ks
+    end
+  end.
+Definition part_of (hint : option at_hint) (w : width) (va : expr) (s : sstate) : Z :=
+  match hint with
+  | Some (At _ _ (Some (ECst k))) => if existsb (Z.eqb k) (offsets w) then k else 0
+  | Some _ => 0
+  | None => first_offset (s_root s) va (s_items s) (offsets w)
+  end.
+Definition sload_part (hint : option at_hint) (write : bool) (w : width) (va : expr) (s : sstate)
+    : res (expr * list fact) :=
+  let k := part_of hint w va s in
+  let* (v, facts) := sload hint write (back va k) s in Done (mk_extract w k v, facts).
+(** Entries are written whole. *)
+Definition put_word (v : expr) (i : item) : option item :=
+  match i with
+  | IVirt w r a q _ => Some (IVirt w r a q v)
+  | IPhys a q _ => Some (IPhys a q v)
+  | _ => None
+  end.
+Definition sstore_part (hint : option at_hint) (w : width) (va v : expr) (s : sstate)
+    : res (sstate * list fact) :=
+  match w with
+  | W64 => sstore hint va v s
+  | _ =>
+    let k := part_of hint w va s in
+    let* (p, facts) := find_place hint (back va k) s in
+    if k_write p && k_full p then
+      match nth_error (s_items s) (k_item p) with
+      | Some i =>
+        match put_word (mk_insert w k (k_value p) v) i with
+        | Some i => Done (set_items (item_put (k_item p) i (s_items s)) s, facts)
+        | None => Fail (ReadOnly (s_root s) va)
+        end
+      | None => Fail BadHint
+      end
+    else Fail (ReadOnly (s_root s) va)
+  end.
 End access.

@@ -73,7 +73,9 @@ Inductive sflags :=
   | FlagsResult (w : width) (v : expr)     (* ZF and SF are those of the value *)
   | FlagsLogic (w : width) (v : expr)      (* and CF and OF are 0 *)
   | FlagsSub (w : width) (a b : expr)      (* those of the difference *)
-  | FlagsBit (v : expr).                   (* CF is whether the value is not 0 *)
+  | FlagsBit (v : expr)                    (* CF is whether the value is not 0 *)
+  | FlagsCarry (w : width) (v : expr) (yes no : fact).
+    (* ZF and SF are those of the value; where CF is 1, [yes] holds, and else [no] *)
 
 Definition narrow (w : width) (v : word) : Prop := bv_unsigned v < 2 ^ width_bits w.
 Definition result_are (w : width) (v : word) (f : flags) : Prop :=
@@ -87,6 +89,8 @@ Definition flags_are (ρ : env) (φ : sflags) (f : flags) : Prop :=
     let a := eval ρ a in let b := eval ρ b in
     narrow w a ∧ narrow w b ∧ f = sub_flags w false a b (alu_at w AluSub a b)
   | FlagsBit v => fl_cf f = Some (negb (bv_unsigned (eval ρ v) =? 0))
+  | FlagsCarry w v yes no =>
+    result_are w (eval ρ v) f ∧ ∃ c, fl_cf f = Some c ∧ if c : bool then holds ρ yes else holds ρ no
   end.
 
 (** The facts under which a condition holds, and under which it does not; [None] where it cannot be said. *)
@@ -102,9 +106,10 @@ Definition not_positive (w : width) (v : expr) : arms :=
 
 Definition positive_arms (c : cond) (φ : sflags) : option arms :=
   match φ, c with
-  | (FlagsResult w v | FlagsLogic w v), CondE => Some (is_zero v)
+  | (FlagsResult w v | FlagsLogic w v | FlagsCarry w v _ _), CondE => Some (is_zero v)
   | FlagsLogic w v, CondBE => Some (is_zero v)
-  | (FlagsResult w v | FlagsLogic w v), CondS => Some (is_negative w v)
+  | (FlagsResult w v | FlagsLogic w v | FlagsCarry w v _ _), CondS => Some (is_negative w v)
+  | FlagsSub w a b, CondS => Some (is_negative w (mk_alu w AluSub a b))
   | FlagsLogic w v, CondL => Some (is_negative w v)
   | FlagsLogic w v, CondLE => Some (not_positive w v)
   | FlagsSub w a b, CondE => Some (PEq a b, PNe a b)
@@ -113,6 +118,7 @@ Definition positive_arms (c : cond) (φ : sflags) : option arms :=
   | FlagsSub w a b, CondL => Some (PLt (biased w a) (biased w b), PLe (biased w b) (biased w a))
   | FlagsSub w a b, CondLE => Some (PLe (biased w a) (biased w b), PLt (biased w b) (biased w a))
   | FlagsBit v, CondB => Some (PNe v (ECst 0), PEq v (ECst 0))
+  | FlagsCarry _ _ yes no, CondB => Some (yes, no)
   | _, _ => None
   end.
 Definition cond_arms (c : cond) (φ : sflags) : option arms :=
@@ -129,26 +135,6 @@ Definition cond_arms (c : cond) (φ : sflags) : option arms :=
   end.
 
 (** * The arms are sound, and one of them holds *)
-Ltac compute_powers :=
-  repeat match goal with
-  | H : context [2 ^ ?n] |- _ =>
-    let v := eval vm_compute in (2 ^ n) in
-    lazymatch v with Zpos _ => change (2 ^ n) with v in H end
-  | |- context [2 ^ ?n] =>
-    let v := eval vm_compute in (2 ^ n) in
-    lazymatch v with Zpos _ => change (2 ^ n) with v end
-  end.
-
-Lemma trunc_unsigned w v : bv_unsigned (trunc w v) = bv_unsigned v `mod` 2 ^ width_bits w.
-Proof.
-  assert (∀ w, 0 ≤ width_bits w < 65) as Hw by (intros []; simpl; lia).
-  assert (w ≠ W64 → bv_unsigned (bv_and v (width_mask w)) = bv_unsigned v `mod` 2 ^ width_bits w) as Hn.
-  { intros Hne. rewrite bv_and_unsigned /width_mask Z_to_bv_unsigned bv_wrap_small.
-    - rewrite Z.land_ones //. by apply Hw.
-    - rewrite Z.ones_equiv /bv_modulus. destruct w; try done; by compute_powers. }
-  destruct w; simpl; try (by apply Hn). rewrite Z.mod_small //.
-  pose proof (bv_unsigned_in_range _ v) as Hv. exact Hv.
-Qed.
 Lemma trunc_narrow w v : narrow w (trunc w v).
 Proof. rewrite /narrow trunc_unsigned. apply Z.mod_pos_bound. by destruct w. Qed.
 Lemma trunc_trunc w v : trunc w (trunc w v) = trunc w v.
@@ -258,7 +244,7 @@ Proof.
   { intros w v (Hv & Hz & Hs). split.
     - eexists. split; [exact Hz|]. apply is_zero_good.
     - eexists. split; [exact Hs|]. by apply is_negative_good. }
-  destruct φ as [|w v|w v|w a b|v]; simpl flags_are.
+  destruct φ as [|w v|w v|w a b|v|w v yes no]; simpl flags_are.
   - by destruct c.
   - intros H. destruct (Hresult _ _ H). destruct c; simpl; intros; by simplify_eq.
   - intros (H & Hc & Ho). destruct (Hresult _ _ H) as [HE HS]. destruct H as (Hv & Hz & Hs).
@@ -285,6 +271,8 @@ Proof.
     + eexists. split; [done|]. rewrite /good_arms Z.add_0_r.
       destruct (_ || _) eqn:H; simpl;
         [apply orb_true_iff in H as [H|H]|apply orb_false_iff in H as [H H']]; try lia.
+    + eexists. split; [done|]. rewrite -eval_mk_alu. apply is_negative_good.
+      rewrite eval_mk_alu alu_at_sub. apply trunc_narrow.
     + eexists. split; [exact Hl|]. destruct l; simpl; [by apply Hlt|].
       apply Z.nlt_ge. intros H%Hlt. done.
     + cbn [cond_holds]. rewrite Hl /=. eexists. split; [done|].
@@ -309,6 +297,8 @@ Proof.
           repeat case_match; lia.
   - intros Hv. destruct c; cbn [positive_arms]; intros; simplify_eq. eexists. split; [exact Hv|].
     pose proof (is_zero_good ρ v) as Hz. destruct (_ =? _); exact Hz.
+  - intros (H & cf & Hc & Hf). destruct (Hresult _ _ H) as [HE HS].
+    destruct c; cbn [positive_arms]; intros; simplify_eq; try done. by exists cf.
 Qed.
 Lemma swapped_sound ρ c c' φ f x :
   (∀ x, positive_arms c φ = Some x → ∃ b, cond_holds c f = Some b ∧ good_arms ρ b x) →

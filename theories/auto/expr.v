@@ -1,5 +1,5 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
-From rocqgen.machine Require Export exec.
+From rocqgen.machine Require Export parts.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
 
@@ -277,15 +277,40 @@ Definition mk_written (w : width) (old v : expr) : expr :=
   | W64 | W32 => mk_trunc w v
   | _ => mk_op AluOr (mk_and old (ECst (2 ^ 64 - 2 ^ width_bits w))) (mk_trunc w v)
   end.
-(** [alu_at] on truncated values, but for narrow rotates. *)
-Definition mk_alu (w : width) (op : alu) (a b : expr) : option expr :=
+(** Of a value below [2 ^ n], to the left by [k] or by [n - k] bits. *)
+Definition mk_rotate (n : Z) (left : bool) (a k : expr) : expr :=
+  let k' := mk_op AluSub (ECst n) k in
+  let (l, r) := if left then (k, k') else (k', k) in
+  mk_op AluOr (mk_op AluShl a l) (mk_op AluShr a r).
+(** [alu_at] on truncated values. *)
+Definition mk_alu (w : width) (op : alu) (a b : expr) : expr :=
+  let n := width_bits w in
   match w, op with
-  | _, AluAnd => Some (mk_trunc w (mk_and a b))
-  | W64, _ => Some (mk_op op a b)
-  | _, (AluRol | AluRor) => None
-  | _, (AluShl | AluShr) => Some (mk_trunc w (mk_op op a (mk_and b (ECst 31))))
-  | _, AluSar => Some (mk_trunc w (mk_op op (mk_sext w a) (mk_and b (ECst 31))))
-  | _, _ => Some (mk_trunc w (mk_op op a b))
+  | _, AluAnd => mk_trunc w (mk_and a b)
+  | W64, _ => mk_op op a b
+  | _, AluRol => mk_trunc w (mk_rotate n true a (mk_and b (ECst (n - 1))))
+  | _, AluRor => mk_trunc w (mk_rotate n false a (mk_and b (ECst (n - 1))))
+  | _, (AluShl | AluShr) => mk_trunc w (mk_op op a (mk_and b (ECst 31)))
+  | _, AluSar => mk_trunc w (mk_op op (mk_sext w a) (mk_and b (ECst 31)))
+  | _, _ => mk_trunc w (mk_op op a b)
+  end.
+(** [extract_part] and [insert_part].  What was there is written back as it was. *)
+Definition mk_extract (w : width) (k : Z) (e : expr) : expr :=
+  mk_trunc w (if k =? 0 then e else mk_op AluShr e (ECst (8 * k))).
+Definition mk_insert (w : width) (k : Z) (old v : expr) : expr :=
+  if expr_eqb v (mk_extract w k old) then old
+  else
+    let v := mk_trunc w v in
+    mk_op AluOr (mk_and old (ECst (hole w k))) (if k =? 0 then v else mk_op AluShl v (ECst (8 * k))).
+(** A single bit, its number taken modulo the width. *)
+Definition mk_bit (w : width) (i : expr) : expr :=
+  mk_op AluShl (ECst 1) (mk_and i (ECst (width_bits w - 1))).
+Definition mk_bit_at (w : width) (op : bit_op) (a m : expr) : expr :=
+  match op with
+  | BitTest => a
+  | BitSet => mk_op AluOr a m
+  | BitReset => mk_and a (mk_op AluXor m (ECst (Z.ones (width_bits w))))
+  | BitComplement => mk_op AluXor a m
   end.
 
 Lemma bv_and_assoc (a b c : word) : bv_and (bv_and a b) c = bv_and a (bv_and b c).
@@ -311,11 +336,92 @@ Proof.
   destruct w; rewrite /mk_written ?eval_mk_op ?eval_mk_and ?eval_mk_trunc //;
     rewrite /written /merge_low /=; do 2 f_equal; by apply bv_eq.
 Qed.
-Lemma eval_mk_alu ρ w op a b e :
-  mk_alu w op a b = Some e → eval ρ e = alu_at w op (eval ρ a) (eval ρ b).
+Lemma bv_or_Z_to_bv (x y : Z) : bv_or (Z_to_bv 64 x) (Z_to_bv 64 y) = Z_to_bv 64 (Z.lor x y).
 Proof.
-  destruct w, op; cbv beta iota delta [mk_alu]; intros H; simplify_eq;
-    rewrite ?eval_mk_trunc ?eval_mk_op ?eval_mk_and ?eval_mk_sext; reflexivity.
+  apply word_eq_bits. intros i Hi. by rewrite bv_or_unsigned Z.lor_spec !Z_to_bv_bit // Z.lor_spec.
+Qed.
+Lemma shift_count_small (z : Z) : 0 ≤ z < 64 → shift_count (Z_to_bv 64 z) = z.
+Proof.
+  intros Hz. rewrite /shift_count Z_to_bv_unsigned bv_wrap_small; [|unfold bv_modulus; lia].
+  by apply Z.mod_small.
+Qed.
+Lemma eval_mk_rotate ρ n left a e k : 0 ≤ k < n → n < 64 → eval ρ e = Z_to_bv 64 k →
+  eval ρ (mk_rotate n left a e) = arith.rotate n (bv_unsigned (eval ρ a)) (if left then k else n - k).
+Proof.
+  intros Hk Hn He.
+  assert (eval ρ (mk_op AluSub (ECst n) e) = Z_to_bv 64 (n - k)) as He'.
+  { rewrite eval_mk_op /= He. apply bv_eq. rewrite bv_sub_unsigned !Z_to_bv_unsigned.
+    by rewrite bv_wrap_sub_idemp. }
+  rewrite /mk_rotate. revert He'. generalize (mk_op AluSub (ECst n) e). intros e' He'.
+  destruct left; rewrite !eval_mk_op He He' /= !shift_count_small; try lia;
+    rewrite bv_or_Z_to_bv /arith.rotate; [done|]. do 3 f_equal. lia.
+Qed.
+Lemma land_ones_mod (a : word) n : 0 ≤ n < 64 →
+  bv_and a (Z_to_bv 64 (Z.ones n)) = Z_to_bv 64 (bv_unsigned a `mod` 2 ^ n).
+Proof.
+  intros Hn. apply word_eq_bits. intros i Hi. rewrite bv_and_unsigned Z.land_spec !Z_to_bv_bit //.
+  rewrite -Z.land_ones; [|lia]. by rewrite Z.land_spec.
+Qed.
+Lemma narrow_count_mod (b : word) n : n = 3 ∨ n = 4 ∨ n = 5 →
+  bv_unsigned (narrow_count b) `mod` 2 ^ n = bv_unsigned b `mod` 2 ^ n.
+Proof.
+  intros Hn. rewrite /narrow_count bv_and_unsigned. change (bv_unsigned (Z_to_bv 64 31)) with (Z.ones 5).
+  rewrite Z.land_ones; [|lia]. destruct Hn as [->|[->| ->]]; Z.div_mod_to_equations; lia.
+Qed.
+Lemma eval_rotate_count ρ n a b left : n = 3 ∨ n = 4 ∨ n = 5 →
+  eval ρ (mk_rotate (2 ^ n) left a (mk_and b (ECst (2 ^ n - 1)))) =
+  let k := bv_unsigned (narrow_count (eval ρ b)) `mod` 2 ^ n in
+  arith.rotate (2 ^ n) (bv_unsigned (eval ρ a)) (if left then k else 2 ^ n - k).
+Proof.
+  intros Hn. simpl. rewrite narrow_count_mod //. apply eval_mk_rotate.
+  - apply Z.mod_pos_bound. by destruct Hn as [->|[->| ->]].
+  - by destruct Hn as [->|[->| ->]].
+  - rewrite eval_mk_and /=. replace (2 ^ n - 1) with (Z.ones n) by (rewrite Z.ones_equiv; lia).
+    apply land_ones_mod. lia.
+Qed.
+Lemma eval_mk_alu ρ w op a b : eval ρ (mk_alu w op a b) = alu_at w op (eval ρ a) (eval ρ b).
+Proof.
+  destruct op; try (destruct w; cbv beta iota zeta delta [mk_alu];
+    rewrite ?eval_mk_trunc ?eval_mk_op ?eval_mk_and ?eval_mk_sext; reflexivity);
+    (destruct w; [| | |exact (eval_mk_op _ _ _ _)]); cbv beta iota zeta delta [mk_alu]; rewrite eval_mk_trunc;
+    (rewrite (eval_rotate_count ρ 3) || rewrite (eval_rotate_count ρ 4) || rewrite (eval_rotate_count ρ 5));
+    by auto.
+Qed.
+Lemma shiftr_unsigned (v : word) k : 0 ≤ k ≤ 7 →
+  Z_to_bv 64 (bv_unsigned v ≫ shift_count (Z_to_bv 64 (8 * k))) = Z_to_bv 64 (bv_unsigned v ≫ (8 * k)).
+Proof. intros Hk. rewrite shift_count_small //. lia. Qed.
+Lemma eval_mk_extract ρ w k e : part_fits w k →
+  eval ρ (mk_extract w k e) = extract_part w k (eval ρ e).
+Proof.
+  intros [Hk Hle]. rewrite /mk_extract eval_mk_trunc /extract_part. f_equal.
+  destruct (Z.eqb_spec k 0) as [->|]; [by rewrite Z.shiftr_0_r Z_to_bv_bv_unsigned|].
+  rewrite eval_mk_op /= shift_count_small //. destruct w; simpl in Hle; lia.
+Qed.
+Lemma eval_mk_insert ρ w k old v : part_fits w k →
+  eval ρ (mk_insert w k old v) = insert_part w k (eval ρ old) (eval ρ v).
+Proof.
+  intros Hfit. rewrite /mk_insert. destruct (expr_eqb _ _) eqn:He.
+  { apply expr_eqb_true in He as ->. by rewrite eval_mk_extract // insert_extract. }
+  cbv zeta. rewrite eval_mk_op eval_mk_and /insert_part. cbn [alu_value eval]. f_equal.
+  destruct (Z.eqb_spec k 0) as [->|]; [by rewrite eval_mk_trunc Z.shiftl_0_r Z_to_bv_bv_unsigned|].
+  destruct Hfit as [Hk Hle]. rewrite eval_mk_op eval_mk_trunc /= shift_count_small //. destruct w; simpl in Hle; lia.
+Qed.
+Lemma eval_mk_bit ρ w i : eval ρ (mk_bit w i) = Z_to_bv 64 (2 ^ bit_number w (eval ρ i)).
+Proof.
+  assert (∃ n, 0 ≤ n ≤ 6 ∧ width_bits w = 2 ^ n) as (n & Hn & Hw).
+  { destruct w; [by exists 3|by exists 4|by exists 5|by exists 6]. }
+  rewrite /mk_bit eval_mk_op eval_mk_and /= /bit_number Hw.
+  replace (2 ^ n - 1) with (Z.ones n) by (rewrite Z.ones_equiv; lia).
+  rewrite land_ones_mod; [|lia].
+  pose proof (Z.mod_pos_bound (bv_unsigned (eval ρ i)) (2 ^ n) ltac:(lia)) as Hk.
+  assert (2 ^ n ≤ 2 ^ 6) by (apply Z.pow_le_mono_r; lia).
+  rewrite shift_count_small; [|lia]. by rewrite Z.shiftl_1_l.
+Qed.
+Lemma eval_mk_bit_at ρ w op a i :
+  eval ρ (mk_bit_at w op a (mk_bit w i)) = bit_at w op (eval ρ a) (eval ρ i).
+Proof.
+  pose proof (eval_mk_bit ρ w i) as Hm. revert Hm. generalize (mk_bit w i). intros m Hm.
+  destruct op; rewrite /mk_bit_at ?eval_mk_and ?eval_mk_op ?Hm; reflexivity.
 Qed.
 
 Global Arguments mk_and : simpl never.
@@ -323,6 +429,11 @@ Global Arguments mk_trunc : simpl never.
 Global Arguments mk_sext : simpl never.
 Global Arguments mk_written : simpl never.
 Global Arguments mk_alu : simpl never.
+Global Arguments mk_rotate : simpl never.
+Global Arguments mk_extract : simpl never.
+Global Arguments mk_insert : simpl never.
+Global Arguments mk_bit : simpl never.
+Global Arguments mk_bit_at : simpl never.
 Global Arguments mk_cst : simpl never.
 Global Arguments mk_offset : simpl never.
 Global Arguments mk_add : simpl never.

@@ -48,14 +48,15 @@ Section run_sound.
   Lemma sstep_names hint next i s φ ν o :
     sstep hint next i s φ ν = Done (Straight o) → known (o_names o) → known ν.
   Proof using Type.
-    destruct i; simpl; try discriminate;
+    destruct i; simpl; rewrite /scarry; try discriminate;
       repeat first
         [ let H := fresh in intros [= <-]; simpl; by intros H
         | let H := fresh in intros H; apply res_bind_Done in H as (? & _ & H); revert H
         | apply sresult_names
         | match goal with |- context [name ?v ν] =>
-            destruct (name v ν) as [v' ν'] eqn:Hname; intros [= <-]; simpl; intros Hd;
-            by destruct (name_sound _ _ _ _ _ Hname Hd)
+            destruct (name v ν) as [v' ν'] eqn:Hname;
+            try (let H := fresh in intros H; apply res_bind_Done in H as ([? ?] & _ & H); revert H);
+            intros [= <-]; simpl; intros Hd; by destruct (name_sound _ _ _ _ _ Hname Hd)
           end
         | discriminate
         | case_match ].

@@ -1,7 +1,8 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
 From iris.proofmode Require Import proofmode.
+From rocqgen.logic Require Export parts.
 From rocqgen.spaces Require Export cells.
-From rocqgen.auto Require Export narrow entries denote.
+From rocqgen.auto Require Export entries denote.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
 
@@ -301,6 +302,96 @@ Section sound.
         intros τ Hok. apply Hτ; [done|]. by right.
   Qed.
 
+  Lemma offsets_fit w : Forall (part_fits w) (offsets w).
+  Proof using Type. rewrite /part_fits. destruct w; repeat constructor; simpl; lia. Qed.
+  Lemma first_offset_fit root va l ks w :
+    Forall (part_fits w) ks → part_fits w (first_offset root va l ks).
+  Proof using Type.
+    induction 1 as [|k ks Hk Hks IH]; simpl.
+    - rewrite /part_fits. destruct w; simpl; lia.
+    - by case_match.
+  Qed.
+  Lemma part_of_fits hint w va s : part_fits w (part_of hint w va s).
+  Proof using Type.
+    assert (part_fits w 0) as H0 by (rewrite /part_fits; destruct w; simpl; lia).
+    destruct hint as [[n m [e|]]|]; [|done|apply first_offset_fit, offsets_fit].
+    destruct e as [x|k|e z|op a b]; try done. simpl. destruct (existsb _ _) eqn:Hk; [|done].
+    apply existsb_exists in Hk as (k' & Hin & ->%Z.eqb_eq). pose proof (offsets_fit w) as H.
+    rewrite List.Forall_forall in H. by apply H.
+  Qed.
+  Lemma back_forth va k : eval ρ (back va k) `+Z` k = eval ρ va.
+  Proof using Type.
+    rewrite /back. destruct (Z.eqb_spec k 0) as [->|]; [apply bv_add_Z_0|].
+    by rewrite eval_mk_add bv_add_Z_assoc Z.add_opp_diag_l bv_add_Z_0.
+  Qed.
+  Lemma sload_part_sound σ hint write w addr s v facts :
+    sload_part hint write w addr s = Done (v, facts) → hold facts →
+    SI σ -∗ den s -∗
+    ⌜∀ τ, translator_ok M σ τ →
+      load_value τ (if write then Write else Read) w (st_mem σ) (eval ρ addr) = Ok (eval ρ v)⌝.
+  Proof using Type.
+    intros ([v' f] & Hl & [= <- <-])%res_bind_Done Hfacts. iIntros "HS Hden".
+    iDestruct (sload_sound with "HS Hden") as %Hv; [done..|]. iPureIntro. intros τ Hok.
+    pose proof (part_of_fits hint w addr s) as Hfit. rewrite eval_mk_extract //.
+    rewrite -(back_forth addr (part_of hint w addr s)). by apply load_value_part; [apply Hv|].
+  Qed.
+  Lemma sstore_part_sound σ hint w addr v s s' facts :
+    sstore_part hint w addr v s = Done (s', facts) → hold facts →
+    SI σ -∗ den s ==∗
+    ∃ m, ⌜∀ τ, translator_ok M σ τ →
+        store_value τ w (st_mem σ) (eval ρ addr) (eval ρ v) = Ok m⌝ ∗
+      SI (set_mem m σ) ∗ den s'.
+  Proof using Type.
+    assert (∀ k, k = part_of hint w addr s →
+      (let* (p, f) := find_place hint (back addr k) s in
+       if k_write p && k_full p then
+         match nth_error (s_items s) (k_item p) with
+         | Some i =>
+           match put_word (mk_insert w k (k_value p) v) i with
+           | Some i => Done (set_items (item_put (k_item p) i (s_items s)) s, f)
+           | None => Fail (ReadOnly (s_root s) addr)
+           end
+         | None => Fail BadHint
+         end
+       else Fail (ReadOnly (s_root s) addr)) = Done (s', facts) → hold facts →
+      SI σ -∗ den s ==∗
+      ∃ m, ⌜∀ τ, translator_ok M σ τ →
+          store_value τ w (st_mem σ) (eval ρ addr) (eval ρ v) = Ok m⌝ ∗
+        SI (set_mem m σ) ∗ den s') as Hpart.
+    { intros k Hk ([p f] & Hp & Hv)%res_bind_Done Hfacts.
+      assert (part_fits w k) as Hfit by (rewrite Hk; apply part_of_fits).
+      destruct (k_write p && k_full p) eqn:Hw; [|done]. apply andb_true_iff in Hw as [Hw Hfull].
+      destruct (nth_error (s_items s) (k_item p)) as [i|] eqn:Hi; [|done].
+      destruct (put_word _ i) as [i'|] eqn:Hput; [|done]. injection Hv as <- ->.
+      iIntros "HS Hden".
+      iDestruct (place_holds with "HS Hden") as %(i0 & Hi0 & Hplace); [done..|].
+      rewrite Hi in Hi0. injection Hi0 as <-.
+      iDestruct "Hden" as "([Hc %HM] & Hregs & Hitems & Hcode)".
+      iDestruct (ditems_acc _ _ _ _ Hi with "Hitems") as "[Hi Hitems]".
+      iAssert (|==> ∃ m, ⌜∀ τ, translator_ok M σ τ →
+          store_value τ w (st_mem σ) (eval ρ addr) (eval ρ v) = Ok m⌝ ∗
+        SI (set_mem m σ) ∗ ditem ρ i')%I with "[HS Hi]" as ">(%m & %Hm & HS & Hi)"; last first.
+      { iModIntro. iExists m. iFrame "HS Hc Hregs Hcode". iSplit; [done|]. iSplit; [done|].
+        by iApply "Hitems". }
+      destruct Hplace as [(root & a & q & -> & Hq & Ha & Hr)|(pm & q & Hword & Hq & Hτ)].
+      - injection Hput as <-. rewrite /= /virt_word /virt_bytes.
+        iDestruct "Hi" as (pas) "[Hclaims Hbytes]".
+        iDestruct (claims_translated with "HS Hclaims") as %Hτ; [done|].
+        rewrite (is_full_feval q) -?Hq //.
+        iMod (store_part_translated _ w _ (eval ρ a) _ _ (eval ρ v) Hfit with "HS Hbytes") as (m Hm) "[HS Hb]".
+        iModIntro. iExists m. iFrame "HS". rewrite eval_mk_insert //.
+        iSplit; [|iExists pas; iFrame]. iPureIntro.
+        intros τ Hok. rewrite -(back_forth addr k) Ha. apply Hm, Hτ; [done|]. by right.
+      - destruct i as [|a q0 v0| |kd q0 es]; try done.
+        simpl in Hword. simplify_eq. injection Hput as <-. rewrite /= /phys_word.
+        rewrite (is_full_feval q) -?Hq // eval_mk_insert //.
+        iMod (store_part_translated _ w _ (eval ρ (back addr _)) _ _ (eval ρ v) Hfit with "HS Hi")
+          as (m Hm) "[HS Hb]".
+        iModIntro. iExists m. iFrame "HS Hb". iPureIntro.
+        intros τ Hok. rewrite -(back_forth addr (part_of hint w addr s)). apply Hm, Hτ; [done|]. by right. }
+    destruct w; [exact (Hpart _ eq_refl)..|]. apply sstore_sound.
+  Qed.
+
   (** * Operands *)
   Section operands.
     Context (σ : state) (next : expr) (Hnext : st_rip σ = eval ρ next).
@@ -333,11 +424,10 @@ Section sound.
         by rewrite /= Hr eval_mk_trunc.
       - intros [= <- <-] _. iIntros "_ _". iPureIntro. intros τ _.
         by rewrite eval_mk_trunc /= Z_to_bv_uwrap.
-      - destruct (write && _); [done|].
-        intros (va & Hva & ([v' f] & Hl & [= <- <-])%res_bind_Done)%res_bind_Done Hfacts.
+      - intros (va & Hva & Hl)%res_bind_Done Hfacts.
         iIntros "HS Hden". iDestruct (saddress_sound with "HS Hden") as %Ha; [done|].
-        iDestruct (sload_sound with "HS Hden") as %Hv; [done..|].
-        iPureIntro. intros τ Hok. rewrite Ha /= eval_mk_trunc. apply load_value_narrow. by apply Hv.
+        iDestruct (sload_part_sound with "HS Hden") as %Hv; [done..|].
+        iPureIntro. intros τ Hok. rewrite Ha /=. by apply Hv.
     Qed.
     (** Narrow values are in range. *)
     Lemma sread_narrow hint write w o s v facts :
@@ -346,8 +436,8 @@ Section sound.
       destruct o as [r|z|a]; simpl.
       - intros (e & _ & [= <- _])%res_bind_Done. rewrite eval_mk_trunc. apply trunc_narrow.
       - intros [= <- _]. rewrite eval_mk_trunc. apply trunc_narrow.
-      - destruct (write && _); [done|]. intros (va & _ & ([v' f] & _ & [= <- _])%res_bind_Done)%res_bind_Done.
-        rewrite eval_mk_trunc. apply trunc_narrow.
+      - intros (va & _ & ([v' f] & _ & [= <- _])%res_bind_Done)%res_bind_Done.
+        rewrite /mk_extract eval_mk_trunc. apply trunc_narrow.
     Qed.
 
     Lemma sput_part_sound w r s v s' :
@@ -373,9 +463,9 @@ Section sound.
       - intros (e & He & [= <- <-])%res_bind_Done _. iIntros "HS Hden".
         iMod (sput_part_sound with "HS Hden") as (σ' Hσ' Hsame) "[HS Hden]"; [done|]. iModIntro.
         iExists σ'. by iFrame.
-      - destruct w; try done. intros (va & Hva & Hl)%res_bind_Done Hfacts. iIntros "HS Hden".
+      - intros (va & Hva & Hl)%res_bind_Done Hfacts. iIntros "HS Hden".
         iDestruct (saddress_sound with "HS Hden") as %Ha; [done|].
-        iMod (sstore_sound with "HS Hden") as (m Hm) "[HS Hden]"; [done..|]. iModIntro.
+        iMod (sstore_part_sound with "HS Hden") as (m Hm) "[HS Hden]"; [done..|]. iModIntro.
         iExists _. iFrame. iPureIntro. split; [|done]. intros τ Hok. by rewrite Ha /= Hm.
     Qed.
 

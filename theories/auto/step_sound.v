@@ -95,6 +95,60 @@ Section step_sound.
       iPureIntro. intros τ Hok. by rewrite /= Hea.
     Qed.
 
+    Lemma xchg_sound hint w d r s φ ν o :
+      sstep hint next (Xchg w d r) s φ ν = Done (Straight o) → hold (o_facts o) →
+      SI σ -∗ den s -∗ dflags ρ φ ==∗ reaches σ (Xchg w d r) o.
+    Proof using Hnext.
+      intros ([a f1] & Ha & (b & Hb & ([s1 f2] & H1 & (s2 & H2 & [= <-])%res_bind_Done)%res_bind_Done)
+        %res_bind_Done)%res_bind_Done.
+      simpl. intros [Hf1 Hf2]%Forall_app. iIntros "HS Hden Hf".
+      iDestruct (sread_sound base code ρ σ next Hnext _ _ _ _ _ _ _ Ha Hf1 with "HS Hden") as %Hread.
+      iDestruct (sget_sound with "HS Hden") as %Hget; [exact Hb|].
+      iMod (swrite_sound base code ρ σ next Hnext _ _ _ _ _ _ _ H1 Hf2 with "HS Hden")
+        as (σ1 Hσ1 [Hrip1 _]) "[HS Hden]".
+      iMod (sput_part_sound base code ρ σ1 _ _ _ _ _ H2 with "HS Hden") as (σ2 Hσ2 [Hrip2 _]) "[HS Hden]".
+      iApply (reaches_same with "HS Hden Hf"); [|by rewrite Hrip2 Hrip1].
+      intros τ Hok. rewrite /= (Hread _ Hok) /= Hget /=. rewrite -eval_mk_trunc Hσ1 //=.
+    Qed.
+    (** Two writes, of a sum and of what it was added to. *)
+    Lemma xadd_sound hint w d r s φ ν o :
+      sstep hint next (Xadd w d r) s φ ν = Done (Straight o) → hold (o_facts o) →
+      Forall (named ρ) (n_defs (o_names o)) →
+      SI σ -∗ den s -∗ dflags ρ φ ==∗ reaches σ (Xadd w d r) o.
+    Proof using Hnext.
+      intros ([a f1] & Ha & (b & Hb & H)%res_bind_Done)%res_bind_Done.
+      cbv zeta in H. destruct (name _ ν) as [v ν'] eqn:Hname.
+      apply res_bind_Done in H as ([s' f2] & Hs & [= <-]).
+      simpl. intros [Hf1 Hf2]%Forall_app Hnames. iIntros "HS Hden (%f & Hf & %Hφ)".
+      destruct (name_sound _ _ _ _ _ Hname Hnames) as [Hv _]. rewrite eval_mk_alu eval_mk_trunc in Hv.
+      iDestruct (sread_sound base code ρ σ next Hnext _ _ _ _ _ _ _ Ha Hf1 with "HS Hden") as %Hread.
+      iDestruct (sget_sound with "HS Hden") as %Hget; [exact Hb|].
+      iDestruct (state_interp_flags with "HS Hf") as %<-.
+      set (write τ := match d with
+        | OReg q => σ' ← write_reg w r (eval ρ a) σ; write_reg w q (eval ρ v) σ'
+        | _ => σ' ← write_operand τ w σ d (eval ρ v); write_reg w r (eval ρ a) σ'
+        end).
+      iAssert (|==> ∃ σ', ⌜∀ τ, translator_ok M σ τ → write τ = Ok σ'⌝ ∗ ⌜st_rip σ' = st_rip σ⌝ ∗
+        SI σ' ∗ den s')%I with "[HS Hden]" as ">(%σ' & %Hσ' & %Hrip & HS & Hden)".
+      { destruct d as [q|z|m]; [|apply res_bind_Done in Hs as ([? ?] & ? & _); done|].
+        - apply res_bind_Done in Hs as (s1 & H1 & (s2 & H2 & [= <- <-])%res_bind_Done).
+          iMod (sput_part_sound base code ρ σ _ _ _ _ _ H1 with "HS Hden") as (σ1 Hσ1 [Hrip1 _]) "[HS Hden]".
+          iMod (sput_part_sound base code ρ σ1 _ _ _ _ _ H2 with "HS Hden") as (σ2 Hσ2 [Hrip2 _]) "[HS Hden]".
+          iModIntro. iExists σ2. iFrame. iPureIntro. split; [|by rewrite Hrip2].
+          intros τ Hok. by rewrite /write Hσ1.
+        - apply res_bind_Done in Hs as ([s1 g] & H1 & (s2 & H2 & [= <- <-])%res_bind_Done).
+          iMod (swrite_sound base code ρ σ next Hnext _ _ _ _ _ _ _ H1 Hf2 with "HS Hden")
+            as (σ1 Hσ1 [Hrip1 _]) "[HS Hden]".
+          iMod (sput_part_sound base code ρ σ1 _ _ _ _ _ H2 with "HS Hden") as (σ2 Hσ2 [Hrip2 _]) "[HS Hden]".
+          iModIntro. iExists σ2. iFrame. iPureIntro. split; [|by rewrite Hrip2].
+          intros τ Hok. by rewrite /write Hσ1. }
+      iApply (reaches_flags base code ρ σ next Hnext _ write with "HS Hf Hden");
+        [|exact Hσ'|done|done| |done].
+      - intros τ Hok. rewrite /= (Hread _ Hok) /= Hget /= -Hv. by destruct d.
+      - rewrite Hv -eval_mk_trunc. apply add_carry_sound;
+          [by eapply sread_narrow|rewrite eval_mk_trunc; apply trunc_narrow|by rewrite Hv eval_mk_trunc].
+    Qed.
+
     Lemma push_step_sound hint o' s φ ν o :
       sstep hint next (Push o') s φ ν = Done (Straight o) → hold (o_facts o) →
       SI σ -∗ den s -∗ dflags ρ φ ==∗ reaches σ (Push o') o.
@@ -253,6 +307,100 @@ Section step_sound.
         intros τ Hok. by rewrite /= (Hread _ Hok) /= Hb /= Hget /= -eval_mk_trunc Hwrite.
     Qed.
 
+    (** Sums and differences with a carry: [f'] is what becomes of the flags. *)
+    Lemma scarry_sound hint w d i v v' φ1 φ2 facts s φ ν yes no o o'
+        (f' : bool → flags) :
+      scarry hint next w d v v' φ1 φ2 facts s φ ν = Done (Fork yes no o o') →
+      (hold facts → SI σ -∗ den s -∗ ⌜∀ τ c, translator_ok M σ τ → fl_cf (st_flags σ) = Some c →
+        exec (m_config M) τ i σ =
+          with_flags (f' c) (write_operand τ w σ d (eval ρ (if c : bool then v else v')))⌝) →
+      flags_are ρ φ1 (f' true) → flags_are ρ φ2 (f' false) →
+      forks i s φ yes no o o'.
+    Proof using Hnext.
+      rewrite /scarry. destruct (cond_arms CondB φ) as [[y n]|] eqn:Harms; [|done].
+      intros ([s1 f1] & H1 & ([s2 f2] & H2 & [= <- <- <- <-])%res_bind_Done)%res_bind_Done Hexec Hφ1 Hφ2.
+      iIntros "HS Hden Hf". iDestruct (cond_decided with "HS Hden Hf") as (b Hgood Hb) "(HS & Hden & Hf)";
+        [exact Harms|]. iExists b. iSplit; [done|].
+      iIntros (Hfacts). iDestruct "Hf" as (f) "[Hf _]". destruct b; apply Forall_app in Hfacts as [Hf1 Hf2].
+      - iDestruct (Hexec Hf1 with "HS Hden") as %He.
+        iMod (swrite_sound base code ρ σ next Hnext _ _ _ _ _ _ _ H1 Hf2 with "HS Hden")
+          as (σ' Hwrite [Hrip _]) "[HS Hden]".
+        iApply (reaches_flags base code ρ σ next Hnext _ (λ τ, write_operand τ w σ d _) with "HS Hf Hden");
+          [intros τ Hok; exact (He τ true Hok Hb)|exact Hwrite|done..].
+      - iDestruct (Hexec Hf1 with "HS Hden") as %He.
+        iMod (swrite_sound base code ρ σ next Hnext _ _ _ _ _ _ _ H2 Hf2 with "HS Hden")
+          as (σ' Hwrite [Hrip _]) "[HS Hden]".
+        iApply (reaches_flags base code ρ σ next Hnext _ (λ τ, write_operand τ w σ d _) with "HS Hf Hden");
+          [intros τ Hok; exact (He τ false Hok Hb)|exact Hwrite|done..].
+    Qed.
+    Lemma adc_sound hint w d o1 s φ ν yes no o o' :
+      sstep hint next (Adc w d o1) s φ ν = Done (Fork yes no o o') → forks (Adc w d o1) s φ yes no o o'.
+    Proof using Hnext.
+      intros ([a f1] & Ha & ([b f2] & Hb & Hres)%res_bind_Done)%res_bind_Done.
+      assert (eval ρ (mk_trunc w (mk_add (mk_op AluAdd a b) 1)) = adc_at w true (eval ρ a) (eval ρ b)) as Hv.
+      { by rewrite eval_mk_trunc eval_mk_add eval_mk_op /adc_at /carry_word bv_add_cst. }
+      apply (scarry_sound _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _
+        (λ c, add_flags w c (eval ρ a) (eval ρ b) (adc_at w c (eval ρ a) (eval ρ b))) Hres).
+      - intros [Hf1 Hf2]%Forall_app. iIntros "HS Hden".
+        iDestruct (sread_sound base code ρ σ next Hnext _ _ _ _ _ _ _ Ha Hf1 with "HS Hden") as %Hra.
+        iDestruct (sread_sound base code ρ σ next Hnext _ _ _ _ _ _ _ Hb Hf2 with "HS Hden") as %Hrb.
+        iPureIntro. intros τ c Hok Hc. rewrite /= (Hra _ Hok) /= (Hrb _ Hok) /= Hc /=.
+        destruct c; [by rewrite Hv|by rewrite eval_mk_alu adc_at_false].
+      - apply adc_carry_sound; [by eapply sread_narrow..|done].
+      - rewrite adc_at_false. apply add_carry_sound; [by eapply sread_narrow..|]. apply eval_mk_alu.
+    Qed.
+    Lemma sbb_sound hint w d o1 s φ ν yes no o o' :
+      sstep hint next (Sbb w d o1) s φ ν = Done (Fork yes no o o') → forks (Sbb w d o1) s φ yes no o o'.
+    Proof using Hnext.
+      intros ([a f1] & Ha & ([b f2] & Hb & Hres)%res_bind_Done)%res_bind_Done.
+      assert (eval ρ (mk_trunc w (mk_add (mk_op AluSub a b) (-1))) = sbb_at w true (eval ρ a) (eval ρ b)) as Hv.
+      { by rewrite eval_mk_trunc eval_mk_add eval_mk_op /sbb_at /carry_word bv_sub_cst. }
+      apply (scarry_sound _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _
+        (λ c, sub_flags w c (eval ρ a) (eval ρ b) (sbb_at w c (eval ρ a) (eval ρ b))) Hres).
+      - intros [Hf1 Hf2]%Forall_app. iIntros "HS Hden".
+        iDestruct (sread_sound base code ρ σ next Hnext _ _ _ _ _ _ _ Ha Hf1 with "HS Hden") as %Hra.
+        iDestruct (sread_sound base code ρ σ next Hnext _ _ _ _ _ _ _ Hb Hf2 with "HS Hden") as %Hrb.
+        iPureIntro. intros τ c Hok Hc. rewrite /= (Hra _ Hok) /= (Hrb _ Hok) /= Hc /=.
+        destruct c; [by rewrite Hv|by rewrite eval_mk_alu sbb_at_false].
+      - by apply sbb_carry_sound.
+      - rewrite sbb_at_false. split; [by eapply sread_narrow|]. split; [by eapply sread_narrow|done].
+    Qed.
+    Lemma cmpxchg_sound hint w d r s φ ν yes no o o' :
+      sstep hint next (Cmpxchg w d r) s φ ν = Done (Fork yes no o o') →
+      forks (Cmpxchg w d r) s φ yes no o o'.
+    Proof using Hnext.
+      intros (a & Ha & ([old f1] & Hold & (b & Hb & ([s1 f2] & H1 & ([s2 f3] & H2 & (s3 & H3 & [= <- <- <- <-])
+        %res_bind_Done)%res_bind_Done)%res_bind_Done)%res_bind_Done)%res_bind_Done)%res_bind_Done.
+      iIntros "HS Hden (%f & Hf & _)".
+      iDestruct (sget_sound with "HS Hden") as %Hga; [exact Ha|].
+      iDestruct (sget_sound with "HS Hden") as %Hgb; [exact Hb|].
+      set (eq := bv_unsigned (trunc w (eval ρ a)) =? bv_unsigned (eval ρ old)).
+      assert (∀ f, flags_are ρ (FlagsSub w (mk_trunc w a) old)
+        (alu_flags w AluSub (trunc w (eval ρ a)) (eval ρ old) f)) as Hφ.
+      { intros g. simpl. rewrite eval_mk_trunc. split; [apply trunc_narrow|].
+        split; [by eapply sread_narrow|done]. }
+      iExists eq. iSplit.
+      { iPureIntro. rewrite /good_arms /= eval_mk_trunc /eq. destruct (Z.eqb_spec (bv_unsigned (trunc w (eval ρ a)))
+          (bv_unsigned (eval ρ old))) as [He|He]; [by apply bv_eq|]. intros Heq. apply He. by rewrite Heq. }
+      iIntros (Hfacts). assert (hold f1) as Hf1.
+      { destruct eq; apply Forall_app in Hfacts as [Hf _]; exact Hf. }
+      iDestruct (sread_sound base code ρ σ next Hnext _ _ _ _ _ _ _ Hold Hf1 with "HS Hden") as %Hread.
+      destruct eq eqn:Heq; apply Forall_app in Hfacts as [_ Hf2].
+      - iMod (swrite_sound base code ρ σ next Hnext _ _ _ _ _ _ _ H1 Hf2 with "HS Hden")
+          as (σ1 Hσ1 [Hrip1 _]) "[HS Hden]".
+        iApply (reaches_flags base code ρ σ next Hnext _ (λ τ, write_operand τ w σ d _) with "HS Hf Hden");
+          [|exact Hσ1|done|done|apply (Hφ (st_flags σ))|done].
+        intros τ Hok. rewrite /= Hga /= (Hread _ Hok) /= Hgb /=. rewrite /eq in Heq. by rewrite Heq eval_mk_trunc.
+      - iMod (swrite_sound base code ρ σ next Hnext _ _ _ _ _ _ _ H2 Hf2 with "HS Hden")
+          as (σ1 Hσ1 [Hrip1 _]) "[HS Hden]".
+        iMod (sput_part_sound base code ρ σ1 _ _ _ _ _ H3 with "HS Hden") as (σ2 Hσ2 [Hrip2 _]) "[HS Hden]".
+        iApply (reaches_flags base code ρ σ next Hnext _
+          (λ τ, σ' ← write_operand τ w σ d (eval ρ old); write_reg w RAX (eval ρ old) σ') with "HS Hf Hden");
+          [| |by rewrite Hrip2 Hrip1|done|apply (Hφ (st_flags σ))|done].
+        + intros τ Hok. rewrite /= Hga /= (Hread _ Hok) /= Hgb /=. rewrite /eq in Heq. by rewrite Heq.
+        + intros τ Hok. by rewrite (Hσ1 _ Hok).
+    Qed.
+
     (** * Every instruction *)
     Lemma sstep_sound hint i s φ ν o :
       sstep hint next i s φ ν = Done (Straight o) → hold (o_facts o) →
@@ -277,10 +425,10 @@ Section step_sound.
           exact (unary_sound base code ρ σ next Hnext _ _ _ _ _ _ _ _ Hstep Hfacts Hnames)
         | sstep _ _ (Imul _ _ _ _) _ _ _ = _ =>
           exact (imul_sound base code ρ σ next Hnext _ _ _ _ _ _ _ _ _ Hstep Hfacts Hnames)
-        | sstep _ _ (Bit ?op _ _ ?i) _ _ _ = _ =>
-          destruct op; try (exfalso; simpl in Hstep; discriminate Hstep);
-            destruct i; try (exfalso; simpl in Hstep; discriminate Hstep);
-            exact (bt_sound base code ρ σ next Hnext _ _ _ _ _ _ _ _ Hstep Hfacts)
+        | sstep _ _ (Bit _ _ _ _) _ _ _ = _ =>
+          exact (bit_sound base code ρ σ next Hnext _ _ _ _ _ _ _ _ _ Hstep Hfacts Hnames)
+        | sstep _ _ (Xchg _ _ _) _ _ _ = _ => exact (xchg_sound _ _ _ _ _ _ _ _ Hstep Hfacts)
+        | sstep _ _ (Xadd _ _ _) _ _ _ = _ => exact (xadd_sound _ _ _ _ _ _ _ _ Hstep Hfacts Hnames)
         | sstep _ _ (Push _) _ _ _ = _ => exact (push_step_sound _ _ _ _ _ _ Hstep Hfacts)
         | sstep _ _ (Pop _) _ _ _ = _ => exact (pop_step_sound _ _ _ _ _ _ Hstep Hfacts)
         | sstep _ _ (Call _) _ _ _ = _ => exact (call_sound _ _ _ _ _ _ Hstep Hfacts)
@@ -289,6 +437,11 @@ Section step_sound.
         | sstep _ _ Leave _ _ _ = _ => exact (leave_sound _ _ _ _ _ Hstep Hfacts)
         | sstep _ _ (MovToCr3 _) _ _ _ = _ => exact (to_cr3_sound _ _ _ _ _ _ Hstep Hroot)
         | sstep _ _ (MovFromCr3 _) _ _ _ = _ => exact (from_cr3_sound _ _ _ _ _ _ Hstep)
+        | sstep _ _ (Adc _ _ _) _ _ _ = _ => exfalso; simpl in Hstep; rewrite /scarry in Hstep; invert_res;
+            destruct (cond_arms _ _) as [[??]|]; invert_res; discriminate
+        | sstep _ _ (Sbb _ _ _) _ _ _ = _ => exfalso; simpl in Hstep; rewrite /scarry in Hstep; invert_res;
+            destruct (cond_arms _ _) as [[??]|]; invert_res; discriminate
+        | sstep _ _ (Cmpxchg _ _ _) _ _ _ = _ => exfalso; simpl in Hstep; invert_res; discriminate
         | sstep _ _ (Setcc _ _) _ _ _ = _ => exfalso; revert Hstep; simpl;
             destruct (cond_arms _ _) as [[??]|]; intros; invert_res; discriminate
         | sstep _ _ (Jcc _ _) _ _ _ = _ => exfalso; revert Hstep; simpl;
@@ -316,6 +469,9 @@ Section step_sound.
         | sstep _ _ (Setcc _ _) _ _ _ = _ => exact (setcc_sound _ _ _ _ _ _ _ _ _ _ Hstep)
         | sstep _ _ (Jcc _ _) _ _ _ = _ => exact (jcc_sound _ _ _ _ _ _ _ _ _ _ Hstep)
         | sstep _ _ (Cmovcc _ _ _ _) _ _ _ = _ => exact (cmovcc_sound _ _ _ _ _ _ _ _ _ _ _ _ Hstep)
+        | sstep _ _ (Adc _ _ _) _ _ _ = _ => exact (adc_sound _ _ _ _ _ _ _ _ _ _ _ Hstep)
+        | sstep _ _ (Sbb _ _ _) _ _ _ = _ => exact (sbb_sound _ _ _ _ _ _ _ _ _ _ _ Hstep)
+        | sstep _ _ (Cmpxchg _ _ _) _ _ _ = _ => exact (cmpxchg_sound _ _ _ _ _ _ _ _ _ _ _ Hstep)
         | _ => exfalso; revert Hstep; no_fork
         end.
     Qed.

@@ -23,19 +23,12 @@ Definition saddress (next : expr) (a : addr) (s : sstate) : res expr :=
     | None => Fail BadScale
     end
   end.
-Definition is_word (w : width) : bool := match w with W64 => true | _ => false end.
-(** Operands in memory are words, or the low part of one where they are read alone. *)
 Definition sread (hint : option at_hint) (write : bool) (next : expr) (w : width) (o : operand) (s : sstate)
     : res (expr * list fact) :=
   match o with
   | OReg r => let* v := sget r s in Done (mk_trunc w v, [])
   | OImm z => Done (mk_trunc w (mk_cst z), [])
-  | OMem a =>
-    if write && negb (is_word w) then Fail UnsupportedForm
-    else
-      let* va := saddress next a s in
-      let* (v, facts) := sload hint write va s in
-      Done (mk_trunc w v, facts)
+  | OMem a => let* va := saddress next a s in sload_part hint write w va s
   end.
 Definition sput_part (w : width) (r : reg) (v : expr) (s : sstate) : res sstate :=
   let* old := sget r s in Done (set_regs (reg_put r (mk_written w old v) (s_regs s)) s).
@@ -44,11 +37,7 @@ Definition swrite (hint : option at_hint) (next : expr) (w : width) (o : operand
   match o with
   | OReg r => let* s' := sput_part w r v s in Done (s', [])
   | OImm _ => Fail UnsupportedForm
-  | OMem a =>
-    match w with
-    | W64 => let* va := saddress next a s in sstore hint va v s
-    | _ => Fail UnsupportedForm
-    end
+  | OMem a => let* va := saddress next a s in sstore_part hint w va v s
   end.
 
 Definition spush (hint : option at_hint) (v : expr) (s : sstate) : res (sstate * list fact) :=
@@ -99,15 +88,39 @@ Inductive stepped :=
   | Fork (yes no : fact) (o o' : outcome).
 
 (** What is known of the flags after an operation with the result [v]. *)
-Definition alu_sflags (op : alu) (w : width) (a b v : expr) : sflags :=
+Definition bit_carry (w : width) (v a : expr) (k : Z) : sflags :=
+  let m := mk_and a (ECst (2 ^ k)) in FlagsCarry w v (PNe m (ECst 0)) (PEq m (ECst 0)).
+(** By [k] bits; not at all leaves the flags as they were. *)
+Definition shift_sflags (op : alu) (w : width) (a v : expr) (k : Z) (φ : sflags) : sflags :=
+  let n := width_bits w in
+  if k =? 0 then φ
+  else
+    match op with
+    | AluShl => if k <? n then bit_carry w v a (n - k) else FlagsResult w v
+    | AluShr | AluSar => if k <? n then bit_carry w v a (k - 1) else FlagsResult w v
+    | AluRol => FlagsBit (mk_and v (ECst 1))
+    | AluRor => FlagsBit (mk_and v (top w))
+    | _ => FlagsAny
+    end.
+Definition shift_modulus (w : width) : Z := match w with W64 => 64 | _ => 32 end.
+Definition alu_sflags (op : alu) (w : width) (a b v : expr) (φ : sflags) : sflags :=
   match op with
   | AluSub => FlagsSub w a b
-  | AluAdd => FlagsResult w v
+  | AluAdd => FlagsCarry w v (PLt v a) (PLe a v)
   | AluAnd | AluOr | AluXor => FlagsLogic w v
-  | _ => FlagsAny
+  | AluMul => FlagsAny
+  | _ =>
+    match b with
+    | ECst z => shift_sflags op w a v (bv_unsigned (Z_to_bv 64 z) `mod` shift_modulus w) φ
+    | _ => FlagsAny
+    end
   end.
-Definition salu (w : width) (op : alu) (a b : expr) : res expr :=
-  match mk_alu w op a b with Some v => Done v | None => Fail UnsupportedForm end.
+(** A result that leaves CF as it was. *)
+Definition step_sflags (w : width) (φ : sflags) (v : expr) : sflags :=
+  match positive_arms CondB φ with
+  | Some (yes, no) => FlagsCarry w v yes no
+  | None => FlagsResult w v
+  end.
 
 (** A result goes to [d]; its flags are those of [φ]. *)
 Definition sresult (hint : option at_hint) (next : expr) (w : width) (d : operand) (v : expr)
@@ -115,6 +128,16 @@ Definition sresult (hint : option at_hint) (next : expr) (w : width) (d : operan
   let '(v, ν) := name v ν in
   let* (s, more) := swrite hint next w d v s in
   Done (Straight (Outcome s (φ v) next (facts ++ more) ν)).
+(** Two results, with a carry and without one. *)
+Definition scarry (hint : option at_hint) (next : expr) (w : width) (d : operand) (v v' : expr)
+    (φ1 φ2 : sflags) (facts : list fact) (s : sstate) (φ : sflags) (ν : names) : res stepped :=
+  match cond_arms CondB φ with
+  | Some (yes, no) =>
+    let* (s1, f1) := swrite hint next w d v s in
+    let* (s2, f2) := swrite hint next w d v' s in
+    Done (Fork yes no (Outcome s1 φ1 next (facts ++ f1) ν) (Outcome s2 φ2 next (facts ++ f2) ν))
+  | None => Fail UnknownFlags
+  end.
 
 Definition sstep (hint : option at_hint) (next : expr) (i : instr) (s : sstate) (φ : sflags) (ν : names)
     : res stepped :=
@@ -138,8 +161,20 @@ Definition sstep (hint : option at_hint) (next : expr) (i : instr) (s : sstate) 
   | Alu op w d o =>
     let* (a, f1) := sread hint true next w d s in
     let* (b, f2) := sread hint false next w o s in
-    let* v := salu w op a b in
-    sresult hint next w d v (alu_sflags op w a b) (f1 ++ f2) s ν
+    sresult hint next w d (mk_alu w op a b) (λ v, alu_sflags op w a b v φ) (f1 ++ f2) s ν
+  | Adc w d o =>
+    let* (a, f1) := sread hint true next w d s in
+    let* (b, f2) := sread hint false next w o s in
+    let v := mk_trunc w (mk_add (mk_op AluAdd a b) 1) in
+    let v' := mk_alu w AluAdd a b in
+    scarry hint next w d v v' (FlagsCarry w v (PLe v a) (PLt a v)) (alu_sflags AluAdd w a b v' φ)
+      (f1 ++ f2) s φ ν
+  | Sbb w d o =>
+    let* (a, f1) := sread hint true next w d s in
+    let* (b, f2) := sread hint false next w o s in
+    let v := mk_trunc w (mk_add (mk_op AluSub a b) (-1)) in
+    scarry hint next w d v (mk_alu w AluSub a b) (FlagsCarry w v (PLe a b) (PLt b a)) (FlagsSub w a b)
+      (f1 ++ f2) s φ ν
   | Cmp w d o =>
     let* (a, f1) := sread hint false next w d s in
     let* (b, f2) := sread hint false next w o s in
@@ -147,28 +182,69 @@ Definition sstep (hint : option at_hint) (next : expr) (i : instr) (s : sstate) 
   | Test w d o =>
     let* (a, f1) := sread hint false next w d s in
     let* (b, f2) := sread hint false next w o s in
-    let* v := salu w AluAnd a b in
-    let '(v, ν) := name v ν in
+    let '(v, ν) := name (mk_alu w AluAnd a b) ν in
     Done (Straight (Outcome s (FlagsLogic w v) next (f1 ++ f2) ν))
   | Unary op w d =>
     let* (a, f1) := sread hint true next w d s in
     match op with
-    | UnInc => let* v := salu w AluAdd a (ECst 1) in sresult hint next w d v (FlagsResult w) f1 s ν
-    | UnDec => let* v := salu w AluSub a (ECst 1) in sresult hint next w d v (FlagsResult w) f1 s ν
-    | UnNeg => let* v := salu w AluSub (ECst 0) a in sresult hint next w d v (FlagsResult w) f1 s ν
+    | UnInc => sresult hint next w d (mk_alu w AluAdd a (ECst 1)) (step_sflags w φ) f1 s ν
+    | UnDec => sresult hint next w d (mk_alu w AluSub a (ECst 1)) (step_sflags w φ) f1 s ν
+    | UnNeg => sresult hint next w d (mk_alu w AluSub (ECst 0) a) (λ _, FlagsSub w (ECst 0) a) f1 s ν
     | UnNot =>
-      let* v := salu w AluXor a (ECst (Z.ones (width_bits w))) in
-      sresult hint next w d v (λ _, φ) f1 s ν
+      sresult hint next w d (mk_alu w AluXor a (ECst (Z.ones (width_bits w)))) (λ _, φ) f1 s ν
     end
   | Imul w d o1 o2 =>
     let* (a, f1) := sread hint false next w o1 s in
     let* (b, f2) := sread hint false next w o2 s in
-    let* v := salu w AluMul a b in
-    sresult hint next w (OReg d) v (λ _, FlagsAny) (f1 ++ f2) s ν
-  | Bit BitTest w d (OImm z) =>
-    let* (a, f1) := sread hint false next w d s in
-    let v := mk_and a (ECst (2 ^ bit_number w (trunc w (Z_to_bv 64 z)))) in
-    Done (Straight (Outcome s (FlagsBit v) next f1 ν))
+    sresult hint next w (OReg d) (mk_alu w AluMul a b) (λ _, FlagsAny) (f1 ++ f2) s ν
+  | Bit op w d i =>
+    let* (n, f1) := match d, i with
+                    | OMem _, OReg _ => Fail UnsupportedForm
+                    | _, _ => sread hint false next w i s
+                    end in
+    let m := mk_bit w n in
+    match op with
+    | BitTest =>
+      let* (a, f2) := sread hint false next w d s in
+      Done (Straight (Outcome s (FlagsBit (mk_and a m)) next (f1 ++ f2) ν))
+    | _ =>
+      let* (a, f2) := sread hint true next w d s in
+      sresult hint next w d (mk_bit_at w op a m) (λ _, FlagsBit (mk_and a m)) (f1 ++ f2) s ν
+    end
+  | Xchg w d r =>
+    let* (a, f1) := sread hint true next w d s in
+    let* b := sget r s in
+    let* (s, f2) := swrite hint next w d (mk_trunc w b) s in
+    let* s := sput_part w r a s in
+    go s (f1 ++ f2)
+  | Cmpxchg w d r =>
+    let* a := sget RAX s in
+    let* (old, f1) := sread hint true next w d s in
+    let* b := sget r s in
+    let a := mk_trunc w a in
+    let* (s1, f2) := swrite hint next w d (mk_trunc w b) s in
+    let* (s2, f3) := swrite hint next w d old s in
+    let* s2 := sput_part w RAX old s2 in
+    let φ := FlagsSub w a old in
+    Done (Fork (PEq a old) (PNe a old)
+      (Outcome s1 φ next (f1 ++ f2) ν) (Outcome s2 φ next (f1 ++ f3) ν))
+  | Xadd w d r =>
+    let* (a, f1) := sread hint true next w d s in
+    let* b := sget r s in
+    let b := mk_trunc w b in
+    let '(v, ν) := name (mk_alu w AluAdd a b) ν in
+    let* (s, f2) :=
+      match d with
+      | OReg q =>
+        let* s := sput_part w r a s in
+        let* s := sput_part w q v s in
+        Done (s, [])
+      | _ =>
+        let* (s, f2) := swrite hint next w d v s in
+        let* s := sput_part w r a s in
+        Done (s, f2)
+      end in
+    Done (Straight (Outcome s (alu_sflags AluAdd w a b v φ) next (f1 ++ f2) ν))
   | Setcc c d =>
     match cond_arms c φ with
     | Some (yes, no) =>

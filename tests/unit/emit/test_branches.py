@@ -62,6 +62,8 @@ def test_the_arms_of_a_comparison(bits: int, x: int, y: int) -> None:
         Cond.GE: signed(x, bits) >= signed(y, bits),
         Cond.LE: signed(x, bits) <= signed(y, bits),
         Cond.G: signed(x, bits) > signed(y, bits),
+        Cond.S: signed((x - y) % (1 << bits), bits) < 0,
+        Cond.NS: signed((x - y) % (1 << bits), bits) >= 0,
     }
     flags = FlagsSub(bits, EVar(1), EVar(2))
     assert {cond: decides(cond_arms(cond, flags), values) for cond in known} == known

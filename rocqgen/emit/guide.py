@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a run asks for where the engine does not see by itself how to go on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rocqgen.emit.cells import Paging
+    from rocqgen.emit.normal import Term
+    from rocqgen.emit.paths import Path
+    from rocqgen.emit.symbolic import Ghost, HAt
+    from rocqgen.emit.wording import Wording
+    from rocqgen.source.machine import Instr
+
+
+class Guide(Protocol):
+    """Says what the engine is to be told: where accesses go, and which steps of the proof to do."""
+
+    paging: Paging | None
+    wording: Wording
+
+    def part(self, instr: Instr, path: Path, addr: Term, offsets: Sequence[int], /) -> int:
+        """The offset, in a word that the state has, of an access below 64 bits at `addr`."""
+
+    def access(self, instr: Instr, path: Path, addr: Term, *, write: bool) -> HAt | None:
+        """What an access goes to, or `None` where the engine sees it; may raise `FirstError`."""
+
+    def first(self, instr: Instr, path: Path, done: int, /) -> Ghost | None:
+        """A step of the proof in front of `instr`, where so many have been done."""
+
+    def then(self, instr: Instr, path: Path, done: int, /) -> Ghost | None:
+        """The same behind `instr`, where so many have been done."""
+
+    def flush(self, instr: Instr, path: Path, va: Term, /) -> HAt | None:
+        """The cell whose debts `invlpg` pays, where the engine does not see it."""
+
+    def leave(self, path: Path, /) -> Ghost | None:
+        """A step of the proof to be done where a path ends, so that what is wanted is there."""
