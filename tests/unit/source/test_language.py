@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from rocqgen.errors import UserError
+from rocqgen.source import annotations
 from rocqgen.source.features import Feature, features
 from rocqgen.source.fragment import load_fragments
 from rocqgen.source.print import print_ghost, print_hints, print_item
@@ -343,3 +345,29 @@ def test_bad_input_is_answered_as_it_was_agreed() -> None:
     if os.environ.get("UPDATE_GOLDEN"):
         GOLDEN.write_text(answers, encoding="utf-8")
     assert answers == GOLDEN.read_text(encoding="utf-8")
+
+
+DOCS = Path(__file__).parents[3] / "docs" / "annotations.md"
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_documented_examples_load() -> None:
+    blocks = DOCS.read_text(encoding="utf-8").split("```asm\n")[1:]
+    whole = [text.split("```")[0] for text in blocks if "#@ spec" in text.split("```")[0]]
+    fragments = {one.name: one for text in whole for one in load(text)}
+    assert list(fragments) == ["save", "total", "get", "clear"]
+    assert [one.label for one in fragments["total"].spec.invariants] == [".Lagain"]
+    assert [(one.name, len(one.exits)) for one in fragments["get"].assumes] == [("alloc", 2)]
+    assert fragments["clear"].spec.platform is not None
+
+
+def test_the_documented_grammar_has_the_words_of_the_language() -> None:
+    grammar = GRAMMAR.read_text(encoding="utf-8")
+    documented = DOCS.read_text(encoding="utf-8").split("```ebnf\n")[1].split("```")[0]
+    words = set(re.findall(r'"([a-z][a-z0-9]*)"', grammar)) | {"page", "walk"}
+    # Sorts, sizes, `all`, `none` and `failed` are names to the parser.
+    names = {"word", "root", "fraction", "array", "all", "none", "failed", "4k", "2m", "1g"}
+    assert set(re.findall(r'"([a-z0-9]+)"', documented)) == words | names
+
+
+GRAMMAR = Path(annotations.__file__).with_name("grammar.lark")
