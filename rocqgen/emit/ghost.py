@@ -65,16 +65,19 @@ _Tables = GUnclaim | GClaim | GOpen | GReach | GReachElsewhere | GPayElsewhere |
 
 
 def apply(ghost: Ghost, path: Path, paging: Paging | None, writer: Instr | None) -> Outcome:
-    """Do a step of the proof; gives what is owed and learned."""
+    """Do a step of the proof; gives what is owed and learned.
+
+    What is new is blamed on `writer`.
+    """
     match ghost:
         case GDrop(n):
             path.remove(n)
             return [], ()
         case GSplit():
-            _split(ghost, path, writer)
+            _split(ghost, path)
             return [], ()
         case GJoin():
-            return [], _join(ghost, path, writer)
+            return [], _join(ghost, path)
     if paging is None:
         raise StuckError("page tables are changed, but the annotation has no `platform`")
     return _tables(ghost, path, paging, writer), ()
@@ -84,39 +87,39 @@ def _tables(ghost: _Tables, path: Path, paging: Paging, writer: Instr | None) ->
     """A step with cells; gives what is owed."""
     match ghost:
         case GUnclaim():
-            return _unclaim(ghost, path, writer)
+            return _unclaim(ghost, path)
         case GClaim():
             return _claim(ghost, path, paging, writer)
         case GOpen(n, regions):
             cell = whole(path, n)
-            _put(path, n, replace(cell, claimed=regions + cell.claimed), writer)
+            _put(path, n, replace(cell, claimed=regions + cell.claimed))
             return []
         case GReach():
-            return _reach(ghost, path, paging, writer)
+            return _reach(ghost, path, paging)
         case GReachElsewhere(n, shift, root, va):
             cell = whole(path, n)
             region = Region(shift, root, va)
-            _put(path, n, replace(cell, reach=(region, *cell.reach)), writer)
+            _put(path, n, replace(cell, reach=(region, *cell.reach)))
             return owe(Rel.NE, root, path.root)
         case GPayElsewhere(n):
-            return _pay_elsewhere(n, path, writer)
+            return _pay_elsewhere(n, path)
         case GNew(n):
-            return _new(n, path, writer)
+            return _new(n, path)
 
 
 # -- shares ----------------------------------------------------------------------------------------
 
 
-def _split(ghost: GSplit, path: Path, writer: Instr | None) -> None:
+def _split(ghost: GSplit, path: Path) -> None:
     item = path.items[ghost.item]
     have, first, second = (rational(one) for one in (item.share, ghost.first, ghost.second))
     if have is None or first is None or second is None or have != first + second:
         raise StuckError("a share is split into others than its parts")
-    path.put(ghost.item, replace(item, share=ghost.first), writer)
+    path.put(ghost.item, replace(item, share=ghost.first), None)
     path.add(replace(item, share=ghost.second), path.item_writer.get(ghost.item))
 
 
-def _join(ghost: GJoin, path: Path, writer: Instr | None) -> tuple[Fact, ...]:
+def _join(ghost: GJoin, path: Path) -> tuple[Fact, ...]:
     one, other = path.items[ghost.item], path.items[ghost.other]
     a, b = rational(one.share), rational(other.share)
     alike = same_kind(replace(one, share=other.share), other) and place(one) == place(other)
@@ -125,7 +128,7 @@ def _join(ghost: GJoin, path: Path, writer: Instr | None) -> tuple[Fact, ...]:
     left, right = content(one), content(other)
     if left[1:] != right[1:]:
         raise StuckError("shares of entries that say different things cannot be joined")
-    path.put(ghost.item, replace(one, share=share_of(a + b)), writer)
+    path.put(ghost.item, replace(one, share=share_of(a + b)), None)
     path.remove(ghost.other)
     return tuple(owe(Rel.EQ, left[0], right[0]))
 
@@ -148,11 +151,11 @@ def whole(path: Path, n: int) -> Cell:
     return the_cell(path, n)
 
 
-def _put(path: Path, n: int, cell: Cell, writer: Instr | None) -> None:
-    path.put(n, cell.item(path.items[n].share), writer)
+def _put(path: Path, n: int, cell: Cell) -> None:
+    path.put(n, cell.item(path.items[n].share), None)
 
 
-def _unclaim(ghost: GUnclaim, path: Path, writer: Instr | None) -> list[Fact]:
+def _unclaim(ghost: GUnclaim, path: Path) -> list[Fact]:
     cell, claim = whole(path, ghost.cell), path.items[ghost.claim]
     if not isinstance(claim, IClaim) or rational(claim.share) != PAGE_WORDS:
         raise StuckError("the claim of a page is given back, but it is not owned whole")
@@ -164,7 +167,7 @@ def _unclaim(ghost: GUnclaim, path: Path, writer: Instr | None) -> list[Fact]:
         raise TypeError("a page is expected")
     here = page_of(PAGE_SHIFT, claim.addr)
     rest = cell.claimed[:found] + cell.claimed[found + 1 :]
-    _put(path, ghost.cell, replace(cell, claimed=rest), writer)
+    _put(path, ghost.cell, replace(cell, claimed=rest))
     path.remove(ghost.claim)
     return [
         *owe(Rel.EQ, mk_and(claim.addr, _INSIDE), _ZERO),
@@ -222,7 +225,7 @@ def _claim(ghost: GClaim, path: Path, paging: Paging, writer: Instr | None) -> l
         facts += owe(Rel.EQ, _rights(cells, WRITABLE), ECst(WRITABLE))
     noted = whole(path, ghost.path[ghost.place])
     region = Region(PAGE_SHIFT, root, va)
-    _put(path, ghost.path[ghost.place], replace(noted, claimed=(region, *noted.claimed)), writer)
+    _put(path, ghost.path[ghost.place], replace(noted, claimed=(region, *noted.claimed)))
     path.add(IClaim(ghost.writable, root, va, FDiv(PAGE_WORDS, 1), ghost.pa), writer)
     return facts
 
@@ -269,40 +272,41 @@ def _free(regions: Regions, root: Term, va: Term) -> list[Fact]:
     return facts
 
 
-def _reach(ghost: GReach, path: Path, paging: Paging, writer: Instr | None) -> list[Fact]:
+def _reach(ghost: GReach, path: Path, paging: Paging) -> list[Fact]:
     cells = [the_cell(path, n) for n in ghost.path]
-    if ghost.cell in ghost.path or not 1 <= len(cells) <= len(paging.shifts):
-        raise StuckError("a walk has at least one entry, and none that is below its end")
+    if len({ghost.cell, *ghost.path}) <= len(cells) or not 1 <= len(cells) <= len(paging.shifts):
+        raise StuckError("a walk has one entry of each level, and none that is below its end")
     if not PAGE_SHIFT <= ghost.shift <= paging.shifts[len(cells) - 1]:
         raise StuckError("an entry below another answers for a page that is larger")
     facts = _walk(cells, path.root, ghost.va, paging)
     facts += owe(Rel.EQ, mk_and(cells[-1].entry, ECst(PRESENT)), _ZERO)
     cell = whole(path, ghost.cell)
     region = Region(ghost.shift, path.root, ghost.va)
-    _put(path, ghost.cell, replace(cell, reach=(region, *cell.reach)), writer)
+    _put(path, ghost.cell, replace(cell, reach=(region, *cell.reach)))
     return facts
 
 
-def _new(n: int, path: Path, writer: Instr | None) -> list[Fact]:
+def _new(n: int, path: Path) -> list[Fact]:
     item = path.items[n]
     if not isinstance(item, IPhys) or not isinstance(item.share, FOne):
         raise StuckError("only a word of physical memory that is owned whole becomes an entry")
+    before = path.item_writer.get(n)
     path.remove(n)
-    path.add(IRes(KCell((), (), ()), FOne(), (item.addr, item.value)), writer, at=n)
+    path.add(IRes(KCell((), (), ()), FOne(), (item.addr, item.value)), before, at=n)
     return owe(Rel.EQ, mk_and(item.addr, ECst(7)), _ZERO)
 
 
 # -- debts -----------------------------------------------------------------------------------------
 
 
-def _pay_elsewhere(n: int, path: Path, writer: Instr | None) -> list[Fact]:
+def _pay_elsewhere(n: int, path: Path) -> list[Fact]:
     cell = whole(path, n)
     paid = [one for one in cell.owed if one is not None and one.root != path.root]
-    _put(path, n, replace(cell, owed=tuple(one for one in cell.owed if one not in paid)), writer)
+    _put(path, n, replace(cell, owed=tuple(one for one in cell.owed if one not in paid)))
     return [fact for one in paid for fact in owe(Rel.NE, one.root, path.root)]
 
 
-def pay(path: Path, va: Term, hint: int | None, writer: Instr) -> list[Fact]:
+def pay(path: Path, va: Term, hint: int | None) -> list[Fact]:
     """`invlpg` of `va`: cells that are owned whole no longer owe its page."""
     facts: list[Fact] = []
     for n, item in enumerate(path.items):
@@ -326,13 +330,13 @@ def pay(path: Path, va: Term, hint: int | None, writer: Instr) -> list[Fact]:
                 if one is None or one.root != path.root or _same_page(one, va)
             )
         if rest != cell.owed:
-            _put(path, n, replace(cell, owed=rest), writer)
+            _put(path, n, replace(cell, owed=rest))
     return facts
 
 
-def pay_all(path: Path, writer: Instr) -> None:
+def pay_all(path: Path) -> None:
     """A load of cr3: cells that are owned whole owe nothing."""
     for n, item in enumerate(path.items):
         cell = cell_of(item)
         if cell is not None and cell.owed and isinstance(item.share, FOne):
-            _put(path, n, replace(cell, owed=()), writer)
+            _put(path, n, replace(cell, owed=()))

@@ -192,22 +192,34 @@ class Inference:
         """A step of the proof to be done where a path ends."""
         if Feature.GHOST not in KNOWN:
             return None
-        for n in path.ends:
-            state, bound = self.ends[n]
-            ghost = self.provide(path, state, bound)
-            if ghost is not None:
-                return ghost
-        return None
+        ends = [self.ends[n] for n in path.ends]
+        if len(ends) > 1:
+            ends.sort(key=lambda end: self._distance(path, *end))
+        return self.provide(path, *ends[0])
+
+    def _distance(self, path: Path, state: SState, bound: Sequence[int]) -> int:
+        """How much of an end is not there, or cannot be, after all steps that help."""
+        trial = path.copy()
+        for _ in range(len(state.items)):
+            ghost = self.provide(trial, state, bound)
+            if ghost is None:
+                break
+            apply(ghost, trial, self.paging, None)
+        rewriting = self.aliases.rewriting(path)
+        pairs = [(path.regs.get(reg), term) for reg, term in state.regs]
+        apart = [
+            one is None or rewriting.apart(one, term)
+            for one, term in [*pairs, (path.root, state.root)]
+        ]
+        return sum(apart) + len(
+            Wanted.of(self.steps, trial, self._closed(trial, state, bound)).missing
+        )
 
     def provide(self, path: Path, state: SState, bound: Sequence[int]) -> Ghost | None:
         """A step towards what is wanted, whose open names are `bound`."""
-        apart: dict[int, Term] = {x: EVar(x + _APART) for x in bound}
-        want = subst_state(state, apart)
-        names = [x + _APART for x in bound]
-        values = find_witnesses(path, want, names)
-        want = subst_state(want, {x: values[x] for x in names})
+        items = self._closed(path, state, bound)
         path.lacking.clear()
-        for ghost in Wanted.of(self.steps, path, want.items).ghosts():
+        for ghost in Wanted.of(self.steps, path, items).ghosts():
             try:
                 apply(ghost, path.copy(), self.paging, None)
             except StuckError as error:
@@ -215,6 +227,14 @@ class Inference:
             else:
                 return ghost
         return None
+
+    def _closed(self, path: Path, state: SState, bound: Sequence[int]) -> tuple[Item, ...]:
+        """The items that are wanted, with values of the open names."""
+        apart: dict[int, Term] = {x: EVar(x + _APART) for x in bound}
+        want = subst_state(state, apart)
+        names = [x + _APART for x in bound]
+        values = find_witnesses(path, want, names)
+        return subst_state(want, {x: values[x] for x in names}).items
 
     def flush(self, _instr: Instr, path: Path, va: Term) -> HAt | None:
         """The cell whose debts `invlpg` pays, where the engine does not see it."""

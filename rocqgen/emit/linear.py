@@ -42,6 +42,11 @@ class Rewriting:
         """Whether the two are seen to be equal."""
         return a == b or self.linear(a) == self.linear(b)
 
+    def apart(self, a: Term, b: Term) -> bool:
+        """Whether the two differ by a constant."""
+        form = self.canonical(add(self.linear(a), self.linear(b), -1))
+        return set(form) == {()}
+
     def bits(self, term: Term, mask: int) -> int | None:
         """The bits of `term` in `mask`, if they are seen to be constant."""
         form = self.linear(mk_and(term, ECst(mask)))
@@ -135,25 +140,26 @@ class Rewriting:
 
     def _operation(self, op: Alu, a: Term, b: Term) -> Fields | None:
         """The fields that an operation gives, if it gives such."""
-        match op, a, b:
-            case Alu.SHR, _, ECst(count):
-                return self._fields(a).shifted(-(count % 64))
-            case Alu.AND, _, ECst(mask):
-                return self._fields(a).masked(mask)
-            case Alu.AND, ECst(mask), _:
-                return self._fields(b).masked(mask)
-            case Alu.OR, _, ECst(value):
+        left, right = self.linear(a), self.linear(b)
+        if op in _COMMUTATIVE and set(left) <= {()}:
+            left, right = right, left
+        number = right.get((), 0) if set(right) <= {()} else None
+        match op:
+            case Alu.SHR if number is not None:
+                return self._fields(left).shifted(-(number % 64))
+            case Alu.AND if number is not None:
+                return self._fields(left).masked(number)
+            case Alu.OR if number is not None:
                 # Places that are set to 1 no longer show what was there.
-                rest = self._fields(a).masked(WORD - 1 - value)
-                return Fields(rest.constant | value, rest.slices)
-            case Alu.OR | Alu.XOR, _, _:
-                left, right = (fields(self.linear(one), self.known) for one in (a, b))
-                return None if left is None or right is None else left.joined(right)
+                rest = self._fields(left).masked(WORD - 1 - number)
+                return Fields(rest.constant | number, rest.slices)
+            case Alu.OR | Alu.XOR:
+                one, other = (fields(form, self.known) for form in (left, right))
+                return None if one is None or other is None else one.joined(other)
             case _:
                 return None
 
-    def _fields(self, term: Term) -> Fields:
-        form = self.linear(term)
+    def _fields(self, form: Linear) -> Fields:
         parts = fields(form, self.known)
         return parts or Fields(0, (Slice(0, WORD_BITS, _key(form), 0),))
 

@@ -74,7 +74,7 @@ class Machine(Computing):
     def ghost(self, ghost: Ghost, hint: Hint) -> None:
         """Do a step of the proof."""
         writer, about = self._blamed(ghost)
-        owed, learned = apply_ghost(ghost, self.path, self.guide.paging, self.instr)
+        owed, learned = apply_ghost(ghost, self.path, self.guide.paging, writer)
         self.run.hints.append((self.instr.offset, hint))
         first = len(self.run.facts)
         self.owe(owed)
@@ -143,7 +143,7 @@ class Machine(Computing):
                 if not self.path.mapped(root):
                     raise StuckError("the fragment's code is not mapped in the new space")
                 self.path.root, self.path.root_writer = root, instr
-                pay_all(self.path, instr)
+                pay_all(self.path)
             case Op.INVLPG:
                 self._flush(as_memory(operands[0]))
             case _:
@@ -172,7 +172,7 @@ class Machine(Computing):
             self.run.hints.append((self.instr.offset, self.hint))
         self.new_facts += paging.canonical(va)
         chosen = None if self.hint is None else self.hint.item
-        self.new_facts += pay(self.path, va, chosen, self.instr)
+        self.new_facts += pay(self.path, va, chosen)
 
     def _push(self, value: Term, *, hinted: bool) -> None:
         top = mk_add(self.get(Reg.RSP), -8)

@@ -136,9 +136,8 @@ class Wanted:
             if claim is not None:
                 return GUnclaim(n, claim)
         more = self._beyond(want.claimed, have.claimed)
-        return (
-            GOpen(n, more) if more and len(more) == len(want.claimed) - len(have.claimed) else None
-        )
+        enough = len(more) == len(want.claimed) - len(have.claimed)
+        return GOpen(n, more) if more and enough and not self.path.lacking else None
 
     def _left_claim(self, region: Region) -> int | None:
         """The claim of a page that is not wanted."""
