@@ -28,6 +28,9 @@ class Guide(Protocol):
     def access(self, instr: Instr, path: Path, addr: Term, *, write: bool) -> HAt | None:
         """What an access goes to, or `None` where the engine sees it; may raise `FirstError`."""
 
+    def storing(self, path: Path, addr: Term, hint: HAt | None, value: Term, /) -> None:
+        """A word is about to be stored; may raise `FirstError`."""
+
     def first(self, instr: Instr, path: Path, done: int, /) -> Ghost | None:
         """A step of the proof in front of `instr`, where so many have been done."""
 

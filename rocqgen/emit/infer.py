@@ -7,21 +7,20 @@ engine leaves facts to prove for it, or is stuck.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rocqgen.emit.access import back, is_page_share
+from rocqgen.emit.access import back, find_place, is_page_share
 from rocqgen.emit.actions import Steps
 from rocqgen.emit.aliases import Aliases
-from rocqgen.emit.cells import PAGE_SHIFT, PAGE_WORDS, PRESENT, Paging, cell_of
+from rocqgen.emit.cells import Paging, cell_of
+from rocqgen.emit.editing import Editing
 from rocqgen.emit.entail import find_witnesses, subst_state
 from rocqgen.emit.ghost import apply
-from rocqgen.emit.items import place, same_kind
 from rocqgen.emit.normal import ECst, EVar
-from rocqgen.emit.paths import FirstError, StuckError
-from rocqgen.emit.shares import rational
+from rocqgen.emit.paths import StuckError
 from rocqgen.emit.support import KNOWN
-from rocqgen.emit.symbolic import FOne, GJoin, GUnclaim, HAt, IClaim, IVirt
+from rocqgen.emit.symbolic import FOne, HAt, IClaim, IVirt
 from rocqgen.emit.wanted import Wanted
 from rocqgen.source.features import Feature
 from rocqgen.source.machine import Mem, Op
@@ -29,11 +28,10 @@ from rocqgen.source.machine import Mem, Op
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from rocqgen.emit.cells import Cell
     from rocqgen.emit.encode import Numbering
     from rocqgen.emit.normal import Term
     from rocqgen.emit.paths import Path
-    from rocqgen.emit.symbolic import Fact, Ghost, Item, Region, SState
+    from rocqgen.emit.symbolic import Fact, Ghost, Item, SState
     from rocqgen.source import spec as source
     from rocqgen.source.machine import Instr
     from rocqgen.source.spec import Expr, Hint
@@ -89,7 +87,11 @@ class Inference:
         self.marks = marks
         self.ends = ends
         self.wording = marks.names.wording
+        self.usable = Feature.GHOST in KNOWN
+        """Whether the engine takes steps of the proof."""
         self.steps = Steps(self.aliases, paging, self.wording)
+        wanted = [cell_of(item) for state, _ in ends for item in state.items]
+        self.editing = Editing(self.steps, [cell for cell in wanted if cell is not None])
 
     @staticmethod
     def of(
@@ -133,7 +135,7 @@ class Inference:
             data = self.aliases.frame(path, item, addr)
         if not isinstance(item, IClaim) or data is None:
             return None if n == found else HAt(n)
-        absent = write and self._writable(path, data)
+        absent = write and self.editing.ready(path, data)
         if path.index().physical.get(item.value) == data and not absent:
             if n == found:
                 return None
@@ -168,6 +170,11 @@ class Inference:
             raise StuckError(f"there is no `{say(where)} |->p ..` and no `{say(where)} |->e ..`")
         return n, data
 
+    def storing(self, path: Path, addr: Term, hint: HAt | None, value: Term) -> None:
+        """A word is about to be stored; may raise `FirstError`."""
+        if self.usable:
+            self.editing.storing(path, find_place(path, addr, hint).item, value)
+
     # -- steps of the proof ------------------------------------------------------------------------
 
     def first(self, instr: Instr, path: Path, done: int) -> Ghost | None:
@@ -190,7 +197,7 @@ class Inference:
 
     def leave(self, path: Path) -> Ghost | None:
         """A step of the proof to be done where a path ends."""
-        if Feature.GHOST not in KNOWN:
+        if not self.usable:
             return None
         ends = [self.ends[n] for n in path.ends]
         if len(ends) > 1:
@@ -247,70 +254,3 @@ class Inference:
             if pages and all(seen) and any(one.root != path.root or one.va != va for one in pages):
                 return HAt(n)
         return None
-
-    # -- stores to entries -------------------------------------------------------------------------
-
-    def _writable(self, path: Path, n: int) -> bool:
-        """Makes an entry ready to be written; gives whether it has to be said that it is absent."""
-        item = path.items[n]
-        cell = cell_of(item)
-        if cell is None:
-            return False
-        if not isinstance(item.share, FOne):
-            self._join(path, n, item)
-        absent = self.aliases.rewriting(path).bits(cell.entry, PRESENT) == 0
-        if cell.claimed and not absent:
-            self._unclaim(path, n, cell)
-        return absent and not cell.claimed and not isinstance(cell.entry, ECst)
-
-    def _join(self, path: Path, n: int, item: Item) -> None:
-        """Asks for the shares of an item to be joined, if there are others."""
-        for m, other in enumerate(path.items):
-            if m != n and joinable(item, other):
-                raise FirstError(GJoin(min(m, n), max(m, n)))
-
-    def _unclaim(self, path: Path, n: int, cell: Cell) -> None:
-        """Asks for the claims of a page through an entry to be given back."""
-        for region in cell.claimed:
-            m = None if region is None else self._claim_of(path, region)
-            if m is not None:
-                if rational(path.items[m].share) != PAGE_WORDS:
-                    self._join(path, m, path.items[m])
-                else:
-                    raise FirstError(GUnclaim(n, m))
-            say = self.wording
-            entry, page = say.term(cell.addr), say.region(region)
-            raise StuckError(
-                f"a store to the entry at {entry}, through which `{page}` is claimed: "
-                f"{self._why_kept(region, m)}, and it is not known that the entry is absent"
-            )
-
-    def _why_kept(self, region: Region | None, m: int | None) -> str:
-        if region is None:
-            return "all pages may be claimed"
-        if region.shift != PAGE_SHIFT:
-            return "the claims of a large page cannot be given back"
-        page = f"page {self.wording.term(region.va)} ~> ..` of that space"
-        return f"`{page} is not owned whole" if m is not None else f"`{page} is not owned"
-
-    def _claim_of(self, path: Path, region: Region) -> int | None:
-        """The claim of a page of 4 KiB."""
-        if region.shift != PAGE_SHIFT:
-            return None
-        rewriting = self.aliases.rewriting(path)
-        for n, item in enumerate(path.items):
-            if not isinstance(item, IClaim) or not is_page_share(item.share):
-                continue
-            same = rewriting.equal(item.root, region.root)
-            if same and rewriting.same_above(PAGE_SHIFT, item.addr, region.va):
-                return n
-        return None
-
-
-def joinable(one: Item, other: Item) -> bool:
-    """Whether the shares of two items can be joined."""
-    alike = same_kind(replace(one, share=other.share), other) and same_kind(
-        replace(other, share=one.share), one
-    )
-    numbers = rational(one.share), rational(other.share)
-    return alike and None not in numbers and place(one) == place(other)

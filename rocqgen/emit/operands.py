@@ -96,8 +96,6 @@ class Operands:
             if self.hint is not None and size is not Width.W64:
                 inside = ECst(self.offset) if self.offset else None
                 self.hint = replace(self.hint, index=inside)
-            if self.hint is not None:
-                self.run.hints.append((self.instr.offset, self.hint))
         return self.hint
 
     def load(
@@ -115,6 +113,11 @@ class Operands:
     ) -> None:
         """Write at an address."""
         hint = self._hint(addr, size, hinted=hinted, write=True)
+        if size is Width.W64:
+            self.guide.storing(self.path, addr, hint, value)
+        self._put(addr, value, size, hint)
+
+    def _put(self, addr: Term, value: Term, size: Width, hint: HAt | None) -> None:
         if size is Width.W64:
             paging = self.guide.paging
             self.new_facts += store(self.path, addr, value, hint, paging, self.instr)
@@ -164,8 +167,8 @@ class Operands:
         check_store(self.path, addr, (size, k), hint)
 
         def write(value: Term) -> None:
-            self.hint, self.offset, self.asked = hint, k, True
-            self.store(addr, value, size)
+            self.offset = k
+            self._put(addr, value, size, hint)
 
         return write
 

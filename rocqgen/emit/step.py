@@ -47,10 +47,21 @@ class Machine(Computing):
             self.start(self.path, instr)
             self.hint, self.offset, self.asked = None, 0, False
             try:
-                return self._step(instr)
+                went = self._step(instr)
             except FirstError as first:
                 self.path.regs, self.path.reg_writer = before
                 self.ghost(first.ghost, HFirst(first.ghost))
+                continue
+            except StuckError:
+                self._tell()
+                raise
+            self._tell()
+            return went
+
+    def _tell(self) -> None:
+        """Record the hint of the instruction."""
+        if self.hint is not None:
+            self.run.hints.append((self.instr.offset, self.hint))
 
     def then(self, path: Path, instr: Instr) -> None:
         """Do the steps of the proof behind `instr`, at the beginning of a way."""
@@ -168,8 +179,6 @@ class Machine(Computing):
         if paging is None:
             raise StuckError("a flush needs a `platform` in the annotation")
         self.hint = self.guide.flush(self.instr, self.path, va)
-        if self.hint is not None:
-            self.run.hints.append((self.instr.offset, self.hint))
         self.new_facts += paging.canonical(va)
         chosen = None if self.hint is None else self.hint.item
         self.new_facts += pay(self.path, va, chosen)

@@ -137,7 +137,9 @@ class Wanted:
                 return GUnclaim(n, claim)
         more = self._beyond(want.claimed, have.claimed)
         enough = len(more) == len(want.claimed) - len(have.claimed)
-        return GOpen(n, more) if more and enough and not self.path.lacking else None
+        # A page of 4 KiB is claimed, and not only opened.
+        large = all(one is None or one.shift > PAGE_SHIFT for one in more)
+        return GOpen(n, more) if more and enough and large else None
 
     def _left_claim(self, region: Region) -> int | None:
         """The claim of a page that is not wanted."""
