@@ -68,11 +68,11 @@ Definition hinted (root addr : expr) (i : item) : option (target_item * list fac
   end.
 (** More than all of a word is had of its page only: the item claims the page. *)
 Definition is_page (q : fexpr) : bool := match q with FDiv n d => Pos.ltb d n | _ => false end.
-Definition mask (k : Z) : expr := ECst (2 ^ 64 - 2 ^ k).
+Definition high_bits (k : Z) : expr := ECst (2 ^ 64 - 2 ^ k).
 (** What makes the word at [addr] that at [pm], by a claim on [a], or on its page. *)
 Definition claim_facts (root addr r a : expr) (q : fexpr) (pa pm : expr) : list fact :=
   if is_page q then
-    owe (PEq (mk_and addr (mask 12)) a) ++ owe (PEq (mk_and addr (ECst 7)) (ECst 0)) ++
+    owe (PEq (mk_and addr (high_bits 12)) a) ++ owe (PEq (mk_and addr (ECst 7)) (ECst 0)) ++
     owe (PEq (mk_and pa (ECst 4095)) (ECst 0)) ++
     owe (PEq (mk_op AluAdd pa (mk_and addr (ECst 4095))) pm) ++ owe (PEq root r)
   else owe (PEq addr a) ++ owe (PEq pa pm) ++ owe (PEq root r).

@@ -37,9 +37,9 @@ Proof.
     apply (Z.bounded_iff_bits_nonneg 64); lia.
 Qed.
 Lemma eval_high ρ e k : 0 ≤ k ≤ 64 →
-  bv_unsigned (eval ρ (mk_and e (mask k))) = (bv_unsigned (eval ρ e) ≫ k) ≪ k.
+  bv_unsigned (eval ρ (mk_and e (high_bits k))) = (bv_unsigned (eval ρ e) ≫ k) ≪ k.
 Proof.
-  intros Hk. rewrite /mask eval_mask.
+  intros Hk. rewrite /high_bits eval_mask.
   - rewrite land_high //. apply bv_unsigned_in_range.
   - assert (2 ^ k ≤ 2 ^ 64) by (apply Z.pow_le_mono_r; lia).
     assert (0 < 2 ^ k) by (apply Z.pow_pos_nonneg; lia). lia.
@@ -50,7 +50,7 @@ Proof.
   assert (0 < 2 ^ k) by (apply Z.pow_pos_nonneg; lia). nia.
 Qed.
 Lemma eval_high_eq ρ a b k : 0 ≤ k ≤ 64 →
-  eval ρ (mk_and a (mask k)) = eval ρ (mk_and b (mask k)) ↔
+  eval ρ (mk_and a (high_bits k)) = eval ρ (mk_and b (high_bits k)) ↔
   bv_unsigned (eval ρ a) ≫ k = bv_unsigned (eval ρ b) ≫ k.
 Proof.
   intros Hk. split.
@@ -69,7 +69,7 @@ Lemma aligned_in_page (va : word) : bv_unsigned va `mod` 8 = 0 → page_offset v
 Proof. rewrite /page_offset. intros H. Z.div_mod_to_equations. lia. Qed.
 
 Lemma page_facts ρ root addr r a pa pm :
-  Forall (holds ρ) (owe (PEq (mk_and addr (mask 12)) a) ++ owe (PEq (mk_and addr (ECst 7)) (ECst 0)) ++
+  Forall (holds ρ) (owe (PEq (mk_and addr (high_bits 12)) a) ++ owe (PEq (mk_and addr (ECst 7)) (ECst 0)) ++
     owe (PEq (mk_and pa (ECst 4095)) (ECst 0)) ++
     owe (PEq (mk_op AluAdd pa (mk_and addr (ECst 4095))) pm) ++ owe (PEq root r)) →
   page (eval ρ addr) = page (eval ρ a) ∧ page_offset (eval ρ a) + 8 ≤ 4096 ∧

@@ -1,0 +1,358 @@
+(* SPDX-License-Identifier: Apache-2.0 *)
+From rocqgen.auto Require Export symbolic items.
+From iris.prelude Require Import options.
+Local Open Scope Z_scope.
+
+(** Ghost steps on symbolic states: what is known of page tables changes, and no instruction runs.
+
+    Nothing is searched: the step says which items it is about, and what of it cannot be seen is owed as
+    facts about masked words. *)
+
+(** * Items that are taken out: a hole is left, so that nothing is taken twice *)
+Definition hole : item := IRes (KCell [] [] []) FOne [].
+Definition take_cell (n : nat) (l : list item) : res (fexpr * scell expr * list item) :=
+  match nth_error l n with
+  | Some (IRes k q es) =>
+    match open_cell k es with Some c => Done (q, c, item_put n hole l) | None => Fail BadHint end
+  | _ => Fail BadHint
+  end.
+Definition take_whole (n : nat) (l : list item) : res (scell expr * list item) :=
+  let* (q, c, l) := take_cell n l in
+  match q with FOne => Done (c, l) | _ => Fail (NotWhole n) end.
+Fixpoint take_path (ns : list nat) (l : list item) : res (list (fexpr * scell expr) * list item) :=
+  match ns with
+  | [] => Done ([], l)
+  | n :: ns =>
+    let* (q, c, l) := take_cell n l in
+    let* (cs, l) := take_path ns l in
+    Done ((q, c) :: cs, l)
+  end.
+Fixpoint put_path (ns : list nat) (cs : list (fexpr * scell expr)) (l : list item) : list item :=
+  match ns, cs with
+  | n :: ns, (q, c) :: cs => item_put n (ICell q c) (put_path ns cs l)
+  | _, _ => l
+  end.
+Fixpoint item_remove (n : nat) (l : list item) : list item :=
+  match l, n with
+  | [], _ => []
+  | _ :: l, O => l
+  | i :: l, S n => i :: item_remove n l
+  end.
+
+(** * Walks *)
+Definition frame_bits : Z := 0xffffffffff000.
+Definition reserved_bits (mp : Z) : Z := Z.ones (52 - mp) ≪ mp.
+Definition platform_shifts (pf : platform) : list Z :=
+  if pf_la57 pf then [48; 39; 30; 21; 12] else [39; 30; 21; 12].
+Definition platform_good (pf : platform) : bool := (12 <=? pf_maxphyaddr pf) && (pf_maxphyaddr pf <=? 52).
+
+Definition canonical_facts (pf : platform) (va : expr) : list fact :=
+  let w := if pf_la57 pf then 57 else 48 in
+  owe (PLt (mk_add va (2 ^ (w - 1))) (ECst (2 ^ w))).
+Definition root_facts (pf : platform) (root : expr) : list fact :=
+  owe (PEq (mk_and root (high_bits (pf_maxphyaddr pf))) (ECst 0)).
+(** The slot of an address in the table that an entry, or the root, leads to. *)
+Definition slot_expr (t : expr) (k : Z) (va : expr) : expr :=
+  mk_op AluAdd (mk_and t (ECst frame_bits)) (mk_and (mk_op AluShr va (ECst (k - 3))) (ECst 0xff8)).
+Definition table_facts (mp : Z) (e : expr) : list fact :=
+  owe (PEq (mk_and e (ECst (Z.lor 129 (reserved_bits mp)))) (ECst 1)).
+Definition page_facts_of (mp : Z) (e : expr) : list fact :=
+  owe (PEq (mk_and e (ECst (Z.lor 1 (reserved_bits mp)))) (ECst 1)).
+Definition absent_facts (e : expr) : list fact := owe (PEq (mk_and e (ECst 1)) (ECst 0)).
+
+(** The cells are those that a walk reads; all but the last lead to tables. *)
+Fixpoint walk_facts (mp : Z) (last : expr → list fact) (t va : expr) (ks : list Z) (cs : list (scell expr))
+    : res (list fact) :=
+  match ks, cs with
+  | k :: ks, c :: cs =>
+    let here := owe (PEq (sc_addr c) (slot_expr t k va)) in
+    match cs with
+    | [] => Done (here ++ last (sc_entry c))
+    | _ =>
+      let* more := walk_facts mp last (sc_entry c) va ks cs in
+      Done (here ++ table_facts mp (sc_entry c) ++ more)
+    end
+  | _, _ => Fail BadHint
+  end.
+
+(** * Regions *)
+(** That an address of a space is in the region, the level of which is to be one of [ok]. *)
+Definition region_facts (ok : Z → bool) (root va : expr) (g : sregion expr) : option (list fact) :=
+  match g with
+  | None => Some []
+  | Some (k, r, a) =>
+    if ok k && expr_eqb r root then Some (owe (PEq (mk_and a (high_bits k)) (mk_and va (high_bits k)))) else None
+  end.
+Fixpoint first_region (f : sregion expr → option (list fact)) (gs : list (sregion expr))
+    : option (list fact) :=
+  match gs with
+  | [] => None
+  | g :: gs => match f g with Some l => Some l | None => first_region f gs end
+  end.
+Definition owes_nothing (x : option (list fact)) : option (list fact) :=
+  match x with Some [] => Some [] | _ => None end.
+Definition find_region (ok : Z → bool) (root va : expr) (gs : list (sregion expr)) : option (list fact) :=
+  let f := region_facts ok root va in
+  match first_region (λ g, owes_nothing (f g)) gs with
+  | Some l => Some l
+  | None => first_region f gs
+  end.
+Definition page_level (k : Z) : bool := (12 <=? k) && (k <=? 64).
+(** That a page is in none of the regions. *)
+Fixpoint apart_facts (root va : expr) (gs : list (sregion expr)) : option (list fact) :=
+  match gs with
+  | [] => Some []
+  | None :: _ => None
+  | Some (k, r, a) :: gs =>
+    match apart_facts root va gs with
+    | Some l =>
+      if expr_eqb r root then
+        if page_level k then Some (owe (PNe (mk_and a (high_bits k)) (mk_and va (high_bits k))) ++ l) else None
+      else Some (owe (PNe r root) ++ l)
+    | None => None
+    end
+  end.
+
+(** * A page is claimed *)
+Definition claim_step (root va : expr) (here : bool) (k : Z) (c : scell expr) : res (list fact) :=
+  match find_region (Z.eqb k) root va (sc_reach c), sc_owed c with
+  | None, _ => Fail (NotAnswering (sc_addr c))
+  | _, _ :: _ => Fail (Owes (sc_addr c))
+  | Some l1, [] =>
+    match (if here then apart_facts root va (sc_claimed c)
+           else find_region page_level root va (sc_claimed c)) with
+    | Some l2 => Done (l1 ++ l2)
+    | None => Fail (NotClaimable (sc_addr c))
+    end
+  end.
+(** [i] is where the cell is that is marked, [None] behind it. *)
+Fixpoint claim_steps (root va : expr) (i : option nat) (ks : list Z) (cs : list (scell expr))
+    : res (list fact) :=
+  match ks, cs with
+  | [], [] => match i with None => Done [] | Some _ => Fail BadHint end
+  | k :: ks, c :: cs =>
+    let '(here, i) :=
+      match i with Some O => (true, None) | Some (S i) => (false, Some i) | None => (false, None) end in
+    let* l1 := claim_step root va here k c in
+    let* l2 := claim_steps root va i ks cs in
+    Done (l1 ++ l2)
+  | _, _ => Fail BadHint
+  end.
+
+(** Some bits of all entries of the path, from its end. *)
+Fixpoint meet (bits : Z) (es : list expr) : expr :=
+  match es with
+  | [] => ECst bits
+  | [e] => mk_and e (ECst bits)
+  | e :: es => match meet bits es with ECst 0 => ECst 0 | acc => mk_and e acc end
+  end.
+Definition rights_facts (w : bool) (es : list expr) : list fact :=
+  owe (PEq (meet 4 es) (ECst 0)) ++ if w then owe (PEq (meet 2 es) (ECst 2)) else [].
+
+Definition add_region (g : sregion expr) (c : scell expr) : scell expr :=
+  CellData (sc_addr c) (sc_entry c) (sc_reach c) (g :: sc_claimed c) (sc_owed c).
+Fixpoint alter_nth {A} (n : nat) (f : A → A) (l : list A) : list A :=
+  match l, n with
+  | [], _ => []
+  | a :: l, O => f a :: l
+  | a :: l, S n => a :: alter_nth n f l
+  end.
+Definition page_share : fexpr := FDiv 512 1.
+Definition in_page_facts (va : expr) : list fact := owe (PEq (mk_and va (ECst 4095)) (ECst 0)).
+
+Definition ghost_claim (pf : platform) (path : list nat) (i : nat) (w : bool) (root va pa : expr)
+    (l : list item) : res (list item * list fact) :=
+  let* (cs, l) := take_path path l in
+  let es := map (λ x, sc_entry x.2) cs in
+  if Nat.eqb (length cs) (length (platform_shifts pf)) then
+    match nth_error cs i with
+    | Some (FOne, _) =>
+      let* walk := walk_facts (pf_maxphyaddr pf) (page_facts_of (pf_maxphyaddr pf)) root va
+                     (platform_shifts pf) (map snd cs) in
+      let* steps := claim_steps root va (Some i) (platform_shifts pf) (map snd cs) in
+      let cs := alter_nth i (λ x, (x.1, add_region (Some (12, root, va)) x.2)) cs in
+      Done (put_path path cs l ++ [IClaim w root va page_share pa],
+            in_page_facts va ++ canonical_facts pf va ++ root_facts pf root ++ walk ++ steps ++
+            owe (PEq pa (mk_and (List.last es (ECst 0)) (ECst frame_bits))) ++ rights_facts w es)
+    | Some _ => Fail (NotWhole i)
+    | None => Fail BadHint
+    end
+  else Fail BadHint.
+
+(** * ... and given back *)
+Fixpoint region_take (f : sregion expr → bool) (gs : list (sregion expr))
+    : option (sregion expr * list (sregion expr)) :=
+  match gs with
+  | [] => None
+  | g :: gs =>
+    if f g then Some (g, gs)
+    else match region_take f gs with Some (g', gs) => Some (g', g :: gs) | None => None end
+  end.
+Definition page_region (root : expr) (g : sregion expr) : bool :=
+  match g with Some (k, r, _) => (k =? 12) && expr_eqb r root | None => false end.
+Definition same_page (root va : expr) (g : sregion expr) : bool :=
+  page_region root g &&
+  match g with Some (_, _, a) => expr_eqb (mk_and a (high_bits 12)) (mk_and va (high_bits 12)) | None => false end.
+Definition take_page (root va : expr) (gs : list (sregion expr)) : option (sregion expr * list (sregion expr)) :=
+  match region_take (same_page root va) gs with
+  | Some x => Some x
+  | None => region_take (page_region root) gs
+  end.
+Definition is_whole_page (q : fexpr) : bool :=
+  match q with FDiv n d => Pos.eqb n (512 * d) | _ => false end.
+Definition ghost_unclaim (cell claim : nat) (l : list item) : res (list item * list fact) :=
+  let* (c, l) := take_whole cell l in
+  match nth_error l claim with
+  | Some (IClaim w root va q pa) =>
+    if is_whole_page q then
+      match take_page root va (sc_claimed c) with
+      | Some (Some (_, _, a), gs) =>
+        let c := CellData (sc_addr c) (sc_entry c) (sc_reach c) gs (sc_owed c) in
+        Done (item_remove claim (item_put cell (ICell FOne c) l),
+              in_page_facts va ++ owe (PEq (mk_and a (high_bits 12)) (mk_and va (high_bits 12))))
+      | _ => Fail (NotClaimable (sc_addr c))
+      end
+    else Fail (NotWhole claim)
+  | _ => Fail BadHint
+  end.
+
+(** * What a cell answers for, and owes *)
+Definition ghost_open (cell : nat) (gs : list (sregion expr)) (l : list item) : res (list item) :=
+  let* (c, l) := take_whole cell l in
+  let c := CellData (sc_addr c) (sc_entry c) (sc_reach c) (gs ++ sc_claimed c) (sc_owed c) in
+  Done (item_put cell (ICell FOne c) l).
+Definition reach_more (g : sregion expr) (c : scell expr) : scell expr :=
+  CellData (sc_addr c) (sc_entry c) (g :: sc_reach c) (sc_claimed c) (sc_owed c).
+Definition ghost_reach (pf : platform) (path : list nat) (cell : nat) (k : Z) (root va : expr)
+    (l : list item) : res (list item * list fact) :=
+  let* (cs, l) := take_path path l in
+  let* (c, l) := take_whole cell l in
+  let* walk := walk_facts (pf_maxphyaddr pf) absent_facts root va (platform_shifts pf) (map snd cs) in
+  let k0 := nth (pred (length cs)) (platform_shifts pf) 0 in
+  if (12 <=? k) && (k <=? k0) then
+    Done (put_path path cs (item_put cell (ICell FOne (reach_more (Some (k, root, va)) c)) l), walk)
+  else Fail BadHint.
+Definition ghost_reach_elsewhere (cur : expr) (cell : nat) (k : Z) (root va : expr) (l : list item)
+    : res (list item * list fact) :=
+  let* (c, l) := take_whole cell l in
+  Done (item_put cell (ICell FOne (reach_more (Some (k, root, va)) c)) l, owe (PNe root cur)).
+Fixpoint pay_elsewhere (cur : expr) (gs : list (sregion expr)) : list (sregion expr) * list fact :=
+  match gs with
+  | [] => ([], [])
+  | g :: gs =>
+    let '(gs, facts) := pay_elsewhere cur gs in
+    match g with
+    | Some (_, r, _) => if expr_eqb r cur then (g :: gs, facts) else (gs, owe (PNe r cur) ++ facts)
+    | None => (g :: gs, facts)
+    end
+  end.
+Definition set_sowed (gs : list (sregion expr)) (c : scell expr) : scell expr :=
+  CellData (sc_addr c) (sc_entry c) (sc_reach c) (sc_claimed c) gs.
+Definition ghost_pay_elsewhere (cur : expr) (cell : nat) (l : list item) : res (list item * list fact) :=
+  let* (c, l) := take_whole cell l in
+  let '(gs, facts) := pay_elsewhere cur (sc_owed c) in
+  Done (item_put cell (ICell FOne (set_sowed gs c)) l, facts).
+Definition ghost_new (n : nat) (l : list item) : res (list item * list fact) :=
+  match nth_error l n with
+  | Some (IPhys pa FOne v) =>
+    Done (item_put n (ICell FOne (CellData pa v [] [] [])) l, owe (PEq (mk_and pa (ECst 7)) (ECst 0)))
+  | Some (IPhys _ _ _) => Fail (NotWhole n)
+  | _ => Fail BadHint
+  end.
+
+(** * Shares *)
+(** Numerator and denominator in lowest terms. *)
+Definition share_pair (q : fexpr) : option (positive * positive) :=
+  match q with
+  | FOne => Some (1, 1)%positive
+  | FDiv n d => Some (Pos.ggcd n d).2
+  | FVar _ => None
+  end.
+Definition share_of (n d : positive) : fexpr :=
+  let '(n, d) := (Pos.ggcd n d).2 in
+  match n, d with xH, xH => FOne | _, _ => FDiv n d end.
+Definition share_sum (q1 q2 : fexpr) : option fexpr :=
+  match share_pair q1, share_pair q2 with
+  | Some (n1, d1), Some (n2, d2) => Some (share_of (n1 * d2 + n2 * d1) (d1 * d2))%positive
+  | _, _ => None
+  end.
+Definition share_same (q q' : fexpr) : bool :=
+  match share_pair q, share_pair q' with
+  | Some (n, d), Some (n', d') => Pos.eqb n n' && Pos.eqb d d'
+  | _, _ => false
+  end.
+Definition item_share (i : item) : fexpr :=
+  match i with IVirt _ _ _ q _ | IPhys _ q _ | IClaim _ _ _ q _ | IRes _ q _ => q end.
+Definition set_share (q : fexpr) (i : item) : item :=
+  match i with
+  | IVirt w r a _ v => IVirt w r a q v
+  | IPhys a _ v => IPhys a q v
+  | IClaim w r a _ pa => IClaim w r a q pa
+  | IRes k _ es => IRes k q es
+  end.
+Definition ghost_split (n : nat) (q1 q2 : fexpr) (l : list item) : res (list item) :=
+  match nth_error l n, share_sum q1 q2 with
+  | Some i, Some q =>
+    if share_same q (item_share i) then Done (item_put n (set_share q1 i) l ++ [set_share q2 i])
+    else Fail BadHint
+  | _, _ => Fail BadHint
+  end.
+Fixpoint exprs_eqb (es es' : list expr) : bool :=
+  match es, es' with
+  | [], [] => true
+  | e :: es, e' :: es' => expr_eqb e e' && exprs_eqb es es'
+  | _, _ => false
+  end.
+(** What two shares of the same thing agree on; [None] where they are not of the same thing. *)
+Definition join_facts (i j : item) : option (list fact) :=
+  match i, j with
+  | IVirt w r a _ v, IVirt w' r' a' _ v' =>
+    if eqb w w' && expr_eqb r r' && expr_eqb a a' then Some (equate v v') else None
+  | IPhys a _ v, IPhys a' _ v' => if expr_eqb a a' then Some (equate v v') else None
+  | IClaim w r a _ pa, IClaim w' r' a' _ pa' =>
+    if eqb w w' && expr_eqb r r' && expr_eqb a a' then Some (equate pa pa') else None
+  | IRes (KCell _ _ _ as k) _ (a :: v :: es), IRes k' _ (a' :: v' :: es') =>
+    if kind_eqb k k' && expr_eqb a a' && exprs_eqb es es' then Some (equate v v') else None
+  | _, _ => None
+  end.
+Definition ghost_join (n m : nat) (l : list item) : res (list item * list fact) :=
+  match nth_error l n, nth_error l m with
+  | Some i, Some j =>
+    if Nat.eqb n m then Fail BadHint
+    else
+      match join_facts i j, share_sum (item_share i) (item_share j) with
+      | Some learned, Some q => Done (item_remove m (item_put n (set_share q i) l), learned)
+      | _, _ => Fail BadHint
+      end
+  | _, _ => Fail BadHint
+  end.
+
+(** * All of them: the state, what is owed, what is learned, and the names *)
+Section ghost.
+  Context {Π : the_platform}.
+
+  Definition sghost (g : ghost) (s : sstate) (ν : names) : res (sstate * list fact * list fact * names) :=
+    let tables (f : platform → res (list item * list fact)) :=
+      match platform_is with
+      | Some pf =>
+        if platform_good pf then
+          let* (l, facts) := f pf in Done (set_items l s, facts, [], ν)
+        else Fail NoPlatform
+      | None => Fail NoPlatform
+      end in
+    match g with
+    | GClaim path i w root va pa => tables (λ pf, ghost_claim pf path i w root va pa (s_items s))
+    | GUnclaim cell claim => tables (λ _, ghost_unclaim cell claim (s_items s))
+    | GOpen cell gs => tables (λ _, let* l := ghost_open cell gs (s_items s) in Done (l, []))
+    | GReach path cell k va => tables (λ pf, ghost_reach pf path cell k (s_root s) va (s_items s))
+    | GReachElsewhere cell k root va =>
+      tables (λ _, ghost_reach_elsewhere (s_root s) cell k root va (s_items s))
+    | GPayElsewhere cell => tables (λ _, ghost_pay_elsewhere (s_root s) cell (s_items s))
+    | GNew n => tables (λ _, ghost_new n (s_items s))
+    | GDrop n => Done (set_items (item_remove n (s_items s)) s, [], [], ν)
+    | GSplit n q1 q2 =>
+      let* l := ghost_split n q1 q2 (s_items s) in Done (set_items l s, [], [], ν)
+    | GJoin n m =>
+      let* (l, learned) := ghost_join n m (s_items s) in Done (set_items l s, [], learned, ν)
+    end.
+End ghost.
