@@ -208,7 +208,7 @@ Definition ghost_unclaim (cell claim : nat) (l : list item) : res (list item * l
       match take_page root va (sc_claimed c) with
       | Some (Some (_, _, a), gs) =>
         let c := CellData (sc_addr c) (sc_entry c) (sc_reach c) gs (sc_owed c) in
-        Done (item_remove claim (item_put cell (ICell FOne c) l),
+        Done (item_remove claim (item_put cell (ICell FOne c) (item_put claim hole l)),
               in_page_facts va ++ owe (PEq (mk_and a (high_bits 12)) (mk_and va (high_bits 12))))
       | _ => Fail (NotClaimable (sc_addr c))
       end
@@ -311,8 +311,12 @@ Definition join_facts (i j : item) : option (list fact) :=
   | IPhys a _ v, IPhys a' _ v' => if expr_eqb a a' then Some (equate v v') else None
   | IClaim w r a _ pa, IClaim w' r' a' _ pa' =>
     if eqb w w' && expr_eqb r r' && expr_eqb a a' then Some (equate pa pa') else None
-  | IRes (KCell _ _ _ as k) _ (a :: v :: es), IRes k' _ (a' :: v' :: es') =>
-    if kind_eqb k k' && expr_eqb a a' && exprs_eqb es es' then Some (equate v v') else None
+  | IRes k _ (a :: v :: es), IRes k' _ (a' :: v' :: es') =>
+    match open_cell k (a :: v :: es) with
+    | Some _ =>
+      if kind_eqb k k' && expr_eqb a a' && exprs_eqb es es' then Some (equate v v') else None
+    | None => None
+    end
   | _, _ => None
   end.
 Definition ghost_join (n m : nat) (l : list item) : res (list item * list fact) :=
@@ -321,7 +325,7 @@ Definition ghost_join (n m : nat) (l : list item) : res (list item * list fact) 
     if Nat.eqb n m then Fail BadHint
     else
       match join_facts i j, share_sum (item_share i) (item_share j) with
-      | Some learned, Some q => Done (item_remove m (item_put n (set_share q i) l), learned)
+      | Some learned, Some q => Done (item_remove m (item_put n (set_share q i) (item_put m hole l)), learned)
       | _, _ => Fail BadHint
       end
   | _, _ => Fail BadHint
