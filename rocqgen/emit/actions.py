@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rocqgen.emit.access import physical_address
 from rocqgen.emit.cells import FRAME, PAGE_SHIFT, WRITABLE, Cell, cell_of
-from rocqgen.emit.normal import ECst, EVar, mk_and
+from rocqgen.emit.normal import ECst, EVar, mk_and, variables
 from rocqgen.emit.paths import StuckError
 from rocqgen.emit.symbolic import (
     FOne,
@@ -132,11 +132,9 @@ class Steps:
         for one in names:
             if rewriting.linear(one) == form:
                 return one
-        if len(form) == 1:
-            ((key, count),) = form.items()
-            match key:
-                case ("var", int(x)) if count == 1:
-                    return EVar(x)
+        for x in sorted(variables(term)):
+            if rewriting.linear(EVar(x)) == form:
+                return EVar(x)
         return term
 
     def unclaim(self, path: Path, root: Term, va: Term) -> GUnclaim:

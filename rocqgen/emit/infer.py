@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from rocqgen.emit.access import back, find_place, is_page_share
 from rocqgen.emit.actions import Steps
 from rocqgen.emit.aliases import Aliases
-from rocqgen.emit.cells import Paging, cell_of
+from rocqgen.emit.cells import PAGE_SHIFT, Paging, cell_of
 from rocqgen.emit.editing import Editing
 from rocqgen.emit.entail import find_witnesses, subst_state
 from rocqgen.emit.ghost import apply
 from rocqgen.emit.normal import ECst, EVar
-from rocqgen.emit.paths import StuckError
+from rocqgen.emit.paths import FirstError, StuckError
 from rocqgen.emit.support import KNOWN
 from rocqgen.emit.symbolic import FOne, HAt, IClaim, IVirt
 from rocqgen.emit.wanted import Wanted
@@ -129,12 +129,13 @@ class Inference:
         found = path.index().virtual.get((path.root, addr))
         n, data = self._translated(instr, path, addr, found)
         if n is None:
+            self._claim(path, addr)
             return None
         item = path.items[n]
-        if isinstance(item, IClaim) and data is None:
-            data = self.aliases.frame(path, item, addr)
-        if not isinstance(item, IClaim) or data is None:
+        if not isinstance(item, IClaim):
             return None if n == found else HAt(n)
+        if data is None:
+            data = self._frame(path, item, addr)
         absent = write and self.editing.ready(path, data)
         if path.index().physical.get(item.value) == data and not absent:
             if n == found:
@@ -142,6 +143,46 @@ class Inference:
             if not is_page_share(item.share):
                 return HAt(n)
         return HAt(n, data, ECst(0) if absent else None)
+
+    def _frame(self, path: Path, item: IClaim, addr: Term) -> int:
+        """The physical word or cell that is reached by a claim."""
+        data = self.aliases.frame(path, item, addr)
+        if data is None:
+            say = self.wording.term
+            page = "page " if is_page_share(item.share) else ""
+            where = say(item.value)
+            if item.addr != addr:
+                where = f"{where} + ({say(addr)} - {say(item.addr)})"
+            raise StuckError(
+                f"`{page}{say(item.addr)} ~> {say(item.value)}` is there, but the physical word "
+                f"behind it is not owned: neither `{where} |->p ..` nor `{where} |->e ..`"
+            )
+        return data
+
+    def _claim(self, path: Path, addr: Term) -> None:
+        """Asks for the claim of the page at an address that an entry answers for; or fails."""
+        why = ""
+        for item in path.items if self.usable else ():
+            cell = cell_of(item)
+            for region in () if cell is None else cell.reach:
+                if (
+                    region is None
+                    or region.shift != PAGE_SHIFT
+                    or not self.aliases.same_page(path, region, path.root, addr)
+                ):
+                    continue
+                try:
+                    ghost = self.steps.claim(path, path.root, region.va)
+                    apply(ghost, path.copy(), self.paging, None)
+                except StuckError as error:
+                    why = f" ({error})"
+                else:
+                    raise FirstError(ghost)
+        say = self.wording.term
+        raise StuckError(
+            "nothing is known of this address in the current space: "
+            f"`{say(addr)} |->v ..` in {say(path.root)}{why}"
+        )
 
     def _translated(
         self, instr: Instr, path: Path, addr: Term, found: int | None
