@@ -15,7 +15,7 @@ from lark.lark import PostLex
 
 from rocqgen.errors import UserError
 from rocqgen.source import raw
-from rocqgen.source.expected import describe, hint_for
+from rocqgen.source.expected import ARROWS, describe, hint_for
 from rocqgen.source.location import Location
 from rocqgen.source.spec import BinOp, Rel
 
@@ -90,8 +90,19 @@ class _Hard:
     )
 
     def process(self, stream: Iterator[Token]) -> Iterator[Token]:
-        """The tokens as they are."""
-        return stream
+        """The tokens as they are; what looks like an arrow and is none is refused at once."""
+        for token in stream:
+            if token.type == "ARROW":
+                raise _NoArrow(token)
+            yield token
+
+
+class _NoArrow(Exception):  # noqa: N818 - it is a signal within the module
+    """A token that looks like an arrow."""
+
+    def __init__(self, token: Token) -> None:
+        super().__init__(str(token))
+        self.token = token
 
 
 @cache
@@ -118,6 +129,9 @@ def _parse(file: str, pieces: tuple[Piece, ...], start: str) -> object:
         tree = _parser().parse("\n".join(lines), start=start)
     except UnexpectedInput as err:
         _refuse_syntax(err, file, first, pieces[-1], start)
+    except _NoArrow as err:
+        place = Location(file, (err.token.line or 1) + first - 1, err.token.column or 1)
+        raise refused(f"`{err.token}` is not an arrow", place, ARROWS) from None
     try:
         return _Builder(file, first).transform(tree)
     except VisitError as err:
@@ -291,14 +305,6 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         if swap:
             left, right = right, left
         return raw.RawPure(rel, left, right, self._at(meta))
-
-    def unknown_arrow(self, _meta: Any, parts: list[Any]) -> NoReturn:
-        raise refused(
-            f"`{parts[1]}` is not an arrow",
-            self._at(parts[1]),
-            "`|->r` for a register, `|->v` or read-only `|->vr` for a virtual address, "
-            "`|->p` for a physical one, `|->e` for an entry of a page table",
-        )
 
     def at(self, meta: Any, parts: list[Any]) -> raw.RawAt:
         root, items = parts

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 
+from rocqgen.errors import UserError
 from rocqgen.source.annotations import Piece, refused
 from rocqgen.source.location import Location
 from rocqgen.source.text import Comment, SourceText
@@ -84,6 +86,9 @@ def find_blocks(source: SourceText) -> Blocks:
             runs[-1].append(comment)
         else:
             runs.append([comment])
+    for run in runs:
+        if _word(run[0]) is None:
+            raise _no_beginning(source, run[0])
     starts = {run[0].line for run in runs}
     assumed = [run for run in runs if _word(run[0]) == "assume"]
     labelled = [(_word(run[0]), run) for run in runs if _word(run[0]) != "assume"]
@@ -105,6 +110,19 @@ def _word(comment: Comment) -> str | None:
     """The word that begins a block, if the line begins with one."""
     found = _WORD.match(comment.text[1:])
     return found["word"] if found else None
+
+
+def _no_beginning(source: SourceText, comment: Comment) -> UserError:
+    words = comment.text[1:].split()
+    close = get_close_matches(words[0].lower(), ("spec", "invariant", "assume"), 1) if words else []
+    text = comment.text[1:]
+    column = comment.column + 1 + len(text) - len(text.lstrip())
+    return refused(
+        f"a block begins with `{words[0]}`" if words else "a block begins with an empty line",
+        Location(source.path, comment.line, column if words else comment.column),
+        "`spec`, `invariant` or `assume` where a block of `#@` lines begins",
+        close[0] if close else "consecutive #@ lines, if this goes on with those above",
+    )
 
 
 def _piece(comment: Comment) -> Piece:

@@ -54,7 +54,23 @@ _ASSERTION = (
     "an assertion, such as `rdi |->r x`, `p + 8 |->v x`, `pa |->p x`, `va ~> pa`, `x != y`, "
     "`[r] { ... }`, `code` or `emp`"
 )
+ARROWS = (
+    "`|->r` for a register, `|->v` or read-only `|->vr` for a virtual address, "
+    "`|->p` for a physical one, `|->e` for an entry of a page table"
+)
+"""The arrows that there are."""
+
+_OWN_BLOCK = "a block of its own in front of a label of the code"
 _WRITE_INSTEAD = {
+    "size": "level 2m",
+    "and": "`,` between pages, `*` between assertions",
+    "via": "at ADDRESS via PAGE",
+    "invariant": _OWN_BLOCK,
+    "assume": "a block of its own above the spec",
+    "platform": "`platform` behind `space ROOT` of a spec",
+    "la57": "platform la57 maxphyaddr N",
+    "True": "emp",
+    "&&": "`*` between facts",
     ".": "a clause has no full stop at its end",
     ";": "separate assertions by `*`",
     ",": "separate assertions by `*`",
@@ -85,6 +101,9 @@ def describe(accepted: set[str], start: str) -> str | None:
     elif left >= _EXPRESSION:
         words.append("an expression (a name, a number, or one in parentheses)")
         left -= _EXPRESSION
+    if left & _ARROWS == {"CLAIM", "CLAIM_RO"}:
+        words.append("the arrow of a claim (`~>`, `~>r`)")
+        left -= _ARROWS
     if left & _ARROWS:
         words.append("an arrow (`|->r`, `|->v`, `|->vr`, `|->p`, `|->e`, `~>`, `~>r`)")
         words.append("a relation (`=`, `!=`, `<`, `<=`, `>`, `>=`)")
@@ -99,20 +118,35 @@ def describe(accepted: set[str], start: str) -> str | None:
     return ", or ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
 
 
+# What was written, a token that could have stood there, and what to write instead.
+_SLIPS: tuple[tuple[frozenset[str], str, str], ...] = (
+    (frozenset("*∗"), "EQ", "there is no multiplication: `x << 3` for 8 * x"),
+    (frozenset("="), "NAME", "one `=`"),
+    (
+        frozenset("|>"),
+        "NAME",
+        "facts are words and a relation; several exits may have one address, for `or`",
+    ),
+    (frozenset("."), "RSQB", "a[n], with the number of words alone"),
+    (frozenset("["), "NAME", "names without brackets, and `none` for no pages"),
+    (frozenset({"in"}), "CLAIM", "`,` between pages, and `page va ~> pa` for a claim"),
+    (frozenset({"requires", "ensures"}), "HOLDS", "holds ASSERTION"),
+    (
+        frozenset({"forall"}),
+        "HOLDS",
+        "exists NAMES : SORT; the names behind the spec's `forall` are known here, too",
+    ),
+    (frozenset({"exists"}), "EMP", "`exists x : word` in front of `ensures` or `holds`"),
+)
+
+
 def hint_for(shown: str, accepted: set[str]) -> str | None:
     """What to write instead of `shown`, for the slips that other languages teach."""
-    if shown in {"*", "∗"} and accepted & _ARROWS:
-        return "there is no multiplication: `x << 3` for 8 * x"
-    if shown == "=" and "NAME" in accepted:
-        return "one `=`"
+    for written, token, instead in _SLIPS:
+        if shown in written and token in accepted:
+            return instead
     if shown == "spec":
         return "a block has one spec: leave a line without `#@` between two"
-    if shown == "exists" and "EMP" in accepted:
-        return "`exists x : word` in front of `ensures` or `holds`"
-    if shown in {"requires", "ensures"} and "HOLDS" in accepted:
-        return "holds ASSERTION"
-    if shown == "forall" and "HOLDS" in accepted:
-        return "exists NAMES : SORT; the names behind the spec's `forall` are known here, too"
     if "SPEC" in accepted:
-        return "spec ... in front of the entry label; `at` and `expect` at an instruction's line"
+        return "spec ... in front of the entry label; marks at the end of an instruction's line"
     return _WRITE_INSTEAD.get(shown)

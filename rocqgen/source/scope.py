@@ -99,6 +99,12 @@ def check_assume(block: raw.RawAssume, doc: str = "") -> Contract:
     return Contract(block.name, params, space, pre, exits, block.location, doc)
 
 
+def _has_code(items: tuple[Assertion, ...]) -> bool:
+    return any(
+        isinstance(item, Code) or (isinstance(item, At) and _has_code(item.items)) for item in items
+    )
+
+
 def _refuse_code(items: tuple[Assertion, ...]) -> None:
     for item in items:
         if isinstance(item, At):
@@ -165,6 +171,14 @@ def _invariant(place: Place, default: Expr, outer: Scope) -> Invariant:
     item = place.invariant
     space = default if item.space is None else root(item.space, outer)
     exists, holds = _under(item.exists, item.holds, space, outer)
+    if not _has_code(holds):
+        raise refused(
+            "the code is not there behind the invariant: it does not hold `code`",
+            item.location,
+            "`code` among what holds, with the share that the precondition has: "
+            "what an invariant does not mention is lost",
+            "code{q}",
+        )
     return Invariant(place.offset, space, exists, holds, item.location, place.label)
 
 

@@ -237,7 +237,9 @@ class Writer:
 
     def invariant(self, bound: str, offset: int) -> Invariant:
         exists = (Name(bound, Sort.WORD, HERE),)
-        return Invariant(offset, self.root(), exists, self.assertion([bound]), HERE, "done")
+        holds = tuple(item for item in self.assertion([bound]) if not isinstance(item, Code))
+        own = (Code(self.frac(), HERE), *holds)
+        return Invariant(offset, self.root(), exists, own, HERE, "done")
 
     def hint(self) -> Hint:
         index = self.expr([]) if self.draw(BOOLEANS) else None

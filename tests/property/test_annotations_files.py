@@ -18,6 +18,12 @@ LINES = st.sampled_from(
         "#@ spec forall r : root, p : word space r requires code exit p ensures code",
         "#@ spec",
         "#@   space r",
+        "#@ invariant holds code",
+        "#@ invariant exists x : word",
+        "#@   holds p |->v x * code",
+        "#@ assume p forall k : root space k requires emp exit p ensures emp",
+        "    nop  #@ first unclaim p in r then drop p",
+        "    movq (%rdi), %rax  #@ at p via p",
         "# plain",
         "#",
         "#@",
@@ -26,6 +32,7 @@ LINES = st.sampled_from(
         "f:",
         "g: nop",
         "1:",
+        ".Lh:",
         "f.2: ret",
         "Qed:",
         "    ret",
@@ -74,12 +81,19 @@ def outcome(data: bytes) -> UserError | None:
             fragments = load_fragments(path)
         except UserError as err:
             return err
+    names = {fragment.name for fragment in fragments}
     for fragment in fragments:
         assert IDENTIFIER.match(fragment.name)
         assert fragment.instrs[0].offset == 0
         ends = [instr.offset + instr.length for instr in fragment.instrs]
         assert [instr.offset for instr in fragment.instrs[1:]] == ends[:-1]
         assert all(len(instr.encoding) == instr.length for instr in fragment.instrs)
+        offsets = [invariant.offset for invariant in fragment.spec.invariants]
+        assert offsets == sorted(set(offsets))
+        assert set(offsets) <= {instr.offset for instr in fragment.instrs}
+        assert {callee.fragment.name for callee in fragment.callees} <= names
+        params = {name.ident for name in fragment.spec.params}
+        assert {contract.name for contract in fragment.assumes} <= params
     return None
 
 
