@@ -24,6 +24,7 @@ from rocqgen.emit.symbolic import FOne, HAt, IClaim, IVirt
 from rocqgen.emit.wanted import Wanted
 from rocqgen.source.features import Feature
 from rocqgen.source.machine import Mem, Op
+from rocqgen.source.spec import AnswerPage, ClaimPage, OpenEntry, Page, SplitBlock, UnclaimPage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from rocqgen.emit.symbolic import Fact, Ghost, Item, SState
     from rocqgen.source import spec as source
     from rocqgen.source.machine import Instr
-    from rocqgen.source.spec import Expr, Hint
+    from rocqgen.source.spec import Action, Expr, Hint
 
 _APART = 1 << 32
 """Added to the names of an end while values for them are sought: a run has numbers of its own."""
@@ -61,11 +62,39 @@ class Marks:
                     found.append((address, None if one.via is None else self._term(one.via)))
         return found
 
+    def actions(self, offset: int, *, after: bool) -> list[Action]:
+        """The steps of the proof in front of an instruction or behind it."""
+        return [
+            one.action
+            for one in self.ghosts
+            if one.offset == offset
+            and one.after == after
+            and all(self._term(expr) is not None for expr in _words(one.action))
+        ]
+
     def _term(self, expr: Expr) -> Term | None:
         try:
             return self.names.term(expr)
         except KeyError:
             return None
+
+
+def _words(action: Action) -> list[Expr]:
+    """Words that a step of the proof is about, as far as they may have names of an invariant."""
+    match action:
+        case ClaimPage():
+            return [action.va, action.root, *action.through]
+        case UnclaimPage():
+            return [action.va, action.root]
+        case AnswerPage():
+            return [action.addr, action.page.va, action.page.root]
+        case OpenEntry():
+            pages = [one for one in action.pages if isinstance(one, Page)]
+            return [action.addr, *(word for one in pages for word in (one.va, one.root))]
+        case SplitBlock():
+            return [action.addr, action.index]
+        case _:
+            return [action.addr]
 
 
 class Inference:
@@ -227,11 +256,7 @@ class Inference:
         return self._written(instr, path, done, after=True)
 
     def _written(self, instr: Instr, path: Path, done: int, *, after: bool) -> Ghost | None:
-        own = [
-            one.action
-            for one in self.marks.ghosts
-            if one.offset == instr.offset and one.after == after
-        ]
+        own = self.marks.actions(instr.offset, after=after)
         if done >= len(own):
             return None
         return self.steps.of_action(own[done], self.marks.names, path)
