@@ -7,7 +7,6 @@ engine leaves facts to prove for it, or is stuck.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rocqgen.emit.access import back, find_place, is_page_share
@@ -22,9 +21,9 @@ from rocqgen.emit.paths import FirstError, StuckError
 from rocqgen.emit.support import KNOWN
 from rocqgen.emit.symbolic import FOne, HAt, IClaim, IVirt
 from rocqgen.emit.wanted import Wanted
+from rocqgen.emit.written import Marks
 from rocqgen.source.features import Feature
 from rocqgen.source.machine import Mem, Op
-from rocqgen.source.spec import AnswerPage, ClaimPage, OpenEntry, Page, SplitBlock, UnclaimPage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,66 +34,9 @@ if TYPE_CHECKING:
     from rocqgen.emit.symbolic import Fact, Ghost, Item, SState
     from rocqgen.source import spec as source
     from rocqgen.source.machine import Instr
-    from rocqgen.source.spec import Action, Expr, Hint
 
 _APART = 1 << 32
 """Added to the names of an end while values for them are sought: a run has numbers of its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """What the user wrote at instructions, by their offsets; its names have `names`.
-
-    Marks with other names are for other parts of the fragment.
-    """
-
-    names: Numbering
-    hints: tuple[Hint, ...] = ()
-    ghosts: tuple[source.Ghost, ...] = ()
-
-    def at(self, offset: int) -> list[tuple[Term, Term | None]]:
-        """Where the accesses of an instruction go, each with the page that translates it."""
-        found = []
-        for one in self.hints:
-            if one.offset == offset:
-                address = self._term(one.address)
-                if address is not None:
-                    found.append((address, None if one.via is None else self._term(one.via)))
-        return found
-
-    def actions(self, offset: int, *, after: bool) -> list[Action]:
-        """The steps of the proof in front of an instruction or behind it."""
-        return [
-            one.action
-            for one in self.ghosts
-            if one.offset == offset
-            and one.after == after
-            and all(self._term(expr) is not None for expr in _words(one.action))
-        ]
-
-    def _term(self, expr: Expr) -> Term | None:
-        try:
-            return self.names.term(expr)
-        except KeyError:
-            return None
-
-
-def _words(action: Action) -> list[Expr]:
-    """Words that a step of the proof is about, as far as they may have names of an invariant."""
-    match action:
-        case ClaimPage():
-            return [action.va, action.root, *action.through]
-        case UnclaimPage():
-            return [action.va, action.root]
-        case AnswerPage():
-            return [action.addr, action.page.va, action.page.root]
-        case OpenEntry():
-            pages = [one for one in action.pages if isinstance(one, Page)]
-            return [action.addr, *(word for one in pages for word in (one.va, one.root))]
-        case SplitBlock():
-            return [action.addr, action.index]
-        case _:
-            return [action.addr]
 
 
 class Inference:
