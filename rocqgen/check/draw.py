@@ -15,6 +15,7 @@ from rocqgen.check.mend import mend
 from rocqgen.check.parts import Subject
 from rocqgen.check.place import Placer
 from rocqgen.check.roles import Roles, roles_of
+from rocqgen.check.spans import LONGEST
 from rocqgen.check.words import ENTRY, FEW, MASK, PAGE, holds, value
 from rocqgen.source.machine import Imm, Op
 
@@ -82,7 +83,8 @@ class Words:
         """Words for the names that are no addresses in a space."""
         roles, random = self.roles, self.random
         for name in sorted(roles.counts):
-            words.setdefault(name, random.choice((0, 1, 2, 3, 8, 17, 512)))
+            long = random.random() < 0.05 * wild
+            words.setdefault(name, 512 if long else random.choice((0, 1, 2, 3, 4, 5, 8, 17)))
         for name in sorted(roles.indices):
             words.setdefault(name, random.choice((0, 1, 2, 3, 7, 8, 16, 511)))
         for name, offsets in roles.physical.items():
@@ -112,6 +114,9 @@ class Words:
             for name, expr in self.roles.defined:
                 words[name] = value(expr, words)
             self._link(words)
+        for name in self.roles.counts:
+            if words[name] > LONGEST:
+                words[name] &= 15
 
     def _entry(self, wild: float, mode: Mode) -> int:
         """Where the code is: at times across a page, at times not aligned."""

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 class Step:
     """An instruction that was executed: where, its accesses, the registers that it changed.
 
-    `root` is cr3 before it, `new_root` behind it where it loads cr3.
+    `root` is cr3 before it, `new_root` behind it where it loads cr3.  With a `note`, it is a call
+    that was played by a contract.
     """
 
     instr: Instr
@@ -25,6 +26,7 @@ class Step:
     accesses: tuple[Accessed, ...]
     changed: tuple[tuple[Reg, int, int], ...]
     new_root: int | None = None
+    note: str = ""
 
     @property
     def stores(self) -> bool:
@@ -42,7 +44,7 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """Control is at the exit, and these parts of its postcondition are false."""
+    """Control is at this goal of the subject, and these parts of what must hold are false."""
 
     exit: int
     parts: tuple[False_, ...]

@@ -9,11 +9,13 @@ are tried.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
-from rocqgen.check.parts import Parts
+from rocqgen.check.parts import Cell, Parts
+from rocqgen.check.spans import TooLongError, spread
 from rocqgen.check.words import MASK, holds, names, value
 from rocqgen.cpu import State
-from rocqgen.source.spec import Bin, BinOp, Expr, Rel, Var
+from rocqgen.source.spec import AnyWords, Bin, BinOp, Entry, Expr, PhysPt, Rel, Var
 
 Read = Callable[[int, int], tuple[int, int] | None]
 """From a root and an address to the word there and its physical address."""
@@ -73,7 +75,8 @@ class _Matcher:
                 yield one.value, self.state.regs[one.reg]
 
     def _memory(self, words: Words) -> Iterator[tuple[Expr, int]]:
-        for root, cell in self.parts.cells:
+        cells, phys = self._spread(words)
+        for root, cell in cells:
             found = self._at(root, cell.addr, words)
             if found is not None:
                 yield cell.value, found[0]
@@ -81,11 +84,24 @@ class _Matcher:
             found = self._at(root, claim.va, words)
             if found is not None:
                 yield claim.pa, found[1]
-        for phys in self.parts.phys:
-            if self._known(phys.addr, words):
-                word = self.state.memory.read(value(phys.addr, words), 8)
+        physical: tuple[PhysPt | Entry, ...] = (*phys, *self.parts.entries)
+        for one in physical:
+            if self._known(one.addr, words):
+                word = self.state.memory.read(value(one.addr, words), 8)
                 if word is not None:
-                    yield phys.value, word
+                    yield one.value, word
+
+    def _spread(self, words: Words) -> tuple[tuple[Cell, ...], tuple[PhysPt, ...]]:
+        """The points-tos, with those in blocks of which the length is known."""
+        known = tuple(
+            span
+            for span in self.parts.spans
+            if self._known(span.item.count, words) and not isinstance(span.item.content, AnyWords)
+        )
+        try:
+            return spread(replace(self.parts, spans=known), words)
+        except TooLongError:
+            return self.parts.cells, self.parts.phys
 
     def _at(self, root: str, address: Expr, words: Words) -> tuple[int, int] | None:
         if root not in words or not self._known(address, words):

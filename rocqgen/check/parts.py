@@ -28,6 +28,7 @@ from rocqgen.source.spec import (
     PhysPt,
     Pure,
     RegPt,
+    Sort,
     Var,
     VirtPt,
 )
@@ -94,7 +95,7 @@ class UnsupportedError(Exception):
     """An assertion that says what concrete states are not made for."""
 
 
-KNOWN = frozenset(Feature) - {Feature.ASSUME, Feature.WALK}
+KNOWN = frozenset(Feature) - {Feature.WALK}
 """The parts of the annotation language, beyond the first ones, that fragments are run with."""
 
 
@@ -176,7 +177,7 @@ class Subject:
 
     @cached_property
     def goals(self) -> tuple[Goal, ...]:
-        """What must hold at each exit, and behind these at each invariant."""
+        """What must hold at each exit, behind these at each invariant, then at each contract."""
         spec = self.fragment.spec
         exits = (
             Goal(parts, one.space, one.exists, one.location)
@@ -194,7 +195,17 @@ class Subject:
             )
             for one in spec.invariants
         )
-        return (*exits, *cuts)
+        calls = (
+            Goal(
+                one.pre,
+                one.contract.space,
+                tuple(name for name in one.contract.params if name.sort is not Sort.FRACTION),
+                one.contract.location,
+                f"the call of {one.contract.name}",
+            )
+            for one in self.contracts
+        )
+        return (*exits, *cuts, *calls)
 
     @cached_property
     def contracts(self) -> tuple[Agreed, ...]:
@@ -211,7 +222,7 @@ class Subject:
     @cached_property
     def all_parts(self) -> tuple[Parts, ...]:
         """All assertions."""
-        agreed = (part for one in self.contracts for part in (one.pre, *one.posts))
+        agreed = (part for one in self.contracts for part in one.posts)
         return (self.pre, *(one.parts for one in self.goals), *agreed)
 
     @cached_property

@@ -15,12 +15,13 @@ from functools import partial
 from rocqgen.check.choice import Mode, Rights
 from rocqgen.check.existentials import solve
 from rocqgen.check.parts import Cell, Fetched, Goal, Mapped, Parts, Subject
-from rocqgen.check.regions import Slot, covered, slot_of
-from rocqgen.check.resident import WORD_SIZE, Resident
+from rocqgen.check.regions import slot_of
+from rocqgen.check.resident import WORD_SIZE, Ownership, Resident
 from rocqgen.check.spans import TooLongError, spread, unknown
 from rocqgen.check.stale import Watch
+from rocqgen.check.table_claims import TableClaims
 from rocqgen.check.words import ENTRY, MASK, holds, pages_of, share, value
-from rocqgen.cpu import Access, Leaf, State
+from rocqgen.cpu import Access, State
 from rocqgen.source.location import Location
 from rocqgen.source.machine import Reg
 from rocqgen.source.print import print_expr, print_item
@@ -56,7 +57,8 @@ class _Unsatisfied(Exception):  # noqa: N818 - it is a signal within the module
 class Ending:
     """A state at an exit, and what there is to compare it with.
 
-    `solved` are the words with values for the existentials, once these were found.
+    `solved` are the words with values for the existentials, once these were found, and `left` is
+    what is owned beside the assertion.
     """
 
     subject: Subject
@@ -69,6 +71,7 @@ class Ending:
     lookup: Lookup
     watch: Watch | None = None
     solved: dict[str, int] = field(default_factory=dict)
+    left: Ownership | None = None
 
     def false_parts(self) -> tuple[False_, ...] | None:
         """The parts that are false, none where the postcondition holds.
@@ -83,9 +86,11 @@ class Ending:
             return None
         self.solved = words
         try:
-            return tuple(_Evaluation(self, parts, words).run())
+            evaluation = _Evaluation(self, parts, words)
         except TooLongError:
             return None
+        self.left = evaluation.left
+        return tuple(evaluation.run())
 
     def _read(self, root: int, va: int) -> tuple[int, int] | None:
         """The word at a virtual address and the physical address of its first byte."""
@@ -124,8 +129,8 @@ class _Evaluation:
         self.left = ending.resident.owned.copy()
         self.unit, self.bytes, self.pages = self.left.unit, self.left.bytes, self.left.pages
         self.cells, self.phys = spread(parts, words)
-        self.fresh: set[tuple[int, int]] = set()
-        self.slots = {one.at: one for one in (slot_of(item, words) for item in parts.entries)}
+        slots = {one.at: one for one in (slot_of(item, words) for item in parts.entries)}
+        self.tables = TableClaims(ending.watch, slots, self.left, ending.mode)
 
     def run(self) -> Iterator[False_]:
         yield from self._space()
@@ -207,38 +212,20 @@ class _Evaluation:
         found = self.ending.state.memory.read(slot.at, WORD_SIZE)
         if found != slot.word:
             raise _Unsatisfied(f"{slot.word:#x}", f"{found or 0:#x}", pas)
-        for root, page in self._claimed_by_others(slot):
+        for root, page in self.tables.claimed_by_others(slot):
             raise _Unsatisfied(
                 f"claims that others may have on {page << 12:#x} in the space rooted at {root:#x}",
                 "they are not among those that it claims",
                 pas,
             )
 
-    def _claimed_by_others(self, slot: Slot) -> Iterator[tuple[int, int]]:
-        """Pages that others may claim through an entry, and that it does not list."""
-        watch = self.ending.watch
-        for root, page in watch.others if watch is not None else ():
-            va = page << 12
-            if not covered(slot.claims, root, va) and slot.at in self._stages(root, va):
-                yield root, page
-
-    def _stages(self, root: int, va: int) -> set[int]:
-        watch = self.ending.watch
-        return set() if watch is None else {at for _, at in watch.walker.stages(root, va)}
-
     def _flushes(self) -> Iterator[False_]:
         """What the TLB may hold, and the entries do not owe a flush for."""
-        watch = self.ending.watch
-        for doubt in watch.doubts(self.slots) if watch is not None else ():
-            item, leaf = doubt.slot.item, doubt.entry.leaf
-            yield False_(
-                print_item(item),
-                item.location,
-                f"nothing stale in the TLB for {doubt.va:#x}, as no flush is owed",
-                f"it may still translate {doubt.va:#x} to {leaf.translate(doubt.va):#x}"
-                f"{_rights(leaf)}, and a walk finds {doubt.now}",
-                pas=tuple(range(doubt.slot.at, doubt.slot.at + WORD_SIZE)),
-            )
+        for doubt in self.tables.doubts():
+            item = doubt.slot.item
+            expected = f"nothing stale in the TLB for {doubt.va:#x}, as no flush is owed"
+            pas = tuple(range(doubt.slot.at, doubt.slot.at + WORD_SIZE))
+            yield False_(print_item(item), item.location, expected, doubt.found, pas=pas)
 
     def _claim(self, claim: Mapped) -> None:
         item, root = claim.item, self.words[claim.root]
@@ -248,7 +235,8 @@ class _Evaluation:
         part = self._part(item.frac) * (512 if item.page else 1)
         pas = self._translated(root, va, WORD_SIZE, part, _accesses(item.writable))
         if pas != tuple(range(pa, pa + WORD_SIZE)):
-            raise _Unsatisfied(f"{va:#x} translated to {pa:#x}", f"{pas[0]:#x}")
+            slots = self.tables.stages(root, va)
+            raise _Unsatisfied(f"{va:#x} translated to {pa:#x}", f"{pas[0]:#x}", slots)
 
     def _phys(self, item: PhysPt) -> None:
         pa = value(item.addr, self.words)
@@ -274,16 +262,18 @@ class _Evaluation:
         self, root: int, va: int, size: int, part: int, accesses: tuple[Access, ...]
     ) -> tuple[int, ...]:
         """The same for a share in parts of a whole."""
-        places = self.ending.places(root, va, size)
+        places, slots = self.ending.places(root, va, size), self.tables.stages(root, va)
         if isinstance(places, str):
-            raise _Unsatisfied(f"{va:#x} mapped in the space rooted at {root:#x}", places)
+            raise _Unsatisfied(f"{va:#x} mapped in the space rooted at {root:#x}", places, slots)
         for page in pages_of(va, size):
-            self._claimable(root, page)
+            lie = self.tables.claim((root, page))
+            if lie is not None:
+                raise _Unsatisfied(lie.expected, lie.found, lie.pas)
         for k, (_, rights) in enumerate(places):
             for access in accesses:
                 if not self.ending.mode.admits(rights, access):
                     raise _Unsatisfied(
-                        f"{va:#x} mapped for {access.value}", "the page does not admit it"
+                        f"{va:#x} mapped for {access.value}", "the page does not admit it", slots
                     )
             key = (root, ((va + k) & MASK) >> 12)
             left = self.pages.get(key, 0) - part
@@ -296,33 +286,6 @@ class _Evaluation:
                 )
             self.pages[key] = left
         return tuple(pa for pa, _ in places)
-
-    def _claimable(self, root: int, page: int) -> None:
-        """Claim a page anew where nobody claims it; and see that a claim is true."""
-        watch, key, va = self.ending.watch, (root, page), page << 12
-        if watch is None or not self.ending.mode.canonical(va):
-            return
-        if watch.claimable(key, self.slots):
-            taken = self.ending.resident.owned.pages.get(key, 0)
-            if key not in self.fresh:
-                self.fresh.add(key)
-                self.pages[key] = self.pages.get(key, 0) + 4096 * self.unit - taken
-        for _, at in watch.walker.stages(root, va):
-            slot = self.slots.get(at)
-            if slot is not None and not covered(slot.claims, root, va):
-                raise _Unsatisfied(
-                    f"{va:#x} among what is claimed through the entry at {at:#x}",
-                    "it does not list it",
-                )
-        leaf = watch.walker.walk(root, va)
-        stale = watch.stale_for(key, leaf) if isinstance(leaf, Leaf) else None
-        if stale is not None and isinstance(leaf, Leaf):
-            raise _Unsatisfied(
-                f"{va:#x} translated to {leaf.translate(va):#x}{_rights(leaf)}",
-                f"the TLB may still translate it to {stale.leaf.translate(va):#x}"
-                f"{_rights(stale.leaf)}",
-                tuple(at for _, at in watch.walker.stages(root, va))[-1:],
-            )
 
     def _owned(self, pas: tuple[int, ...], frac: Frac, expected: int | None) -> None:
         """Compare a word in memory, and take the shares of its bytes."""
@@ -345,11 +308,6 @@ class _Evaluation:
 
     def _part(self, frac: Frac) -> int:
         return int(share(frac, self.ending.fractions) * self.unit)
-
-
-def _rights(leaf: Leaf) -> str:
-    """Rights, for a message."""
-    return (", writable" if leaf.write else ", read-only") + (" by users" if leaf.user else "")
 
 
 def _accesses(writable: bool) -> tuple[Access, ...]:

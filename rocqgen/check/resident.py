@@ -83,9 +83,16 @@ class Resident:
 
 
 def needs(subject: Subject, words: dict[str, int]) -> Iterator[Need]:
-    """The pages that the precondition needs mapped; one may come several times."""
+    """The pages that the precondition needs mapped; one may come several times.
+
+    None where a block is too long: then nothing resides.
+    """
     pre = subject.pre
-    for root, item in spread(pre, words)[0]:
+    try:
+        cells, _ = spread(pre, words)
+    except TooLongError:
+        return
+    for root, item in cells:
         yield from _needs(words[root], value(item.addr, words), item, item.writable)
     for root, claim in pre.claims:
         yield from _needs(words[root], value(claim.va, words), claim, claim.writable)

@@ -65,6 +65,7 @@ class Story:
     part_location: Location | None = None
     expected: str = ""
     found: str = ""
+    place: str = "the exit"
 
     def to_json(self) -> dict[str, Any]:
         """JSON values; `from_json` reads them back."""

@@ -4,23 +4,31 @@ until something is wrong."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fractions import Fraction
 from typing import Final
 
 from rocqgen.check.choice import Rights, base_of
 from rocqgen.check.ends import Arrived, Endless, Halted, Run, Step, Undecided, Wrong
 from rocqgen.check.machine import Machine
+from rocqgen.check.parts import root_name
+from rocqgen.check.play import Player
 from rocqgen.check.post import Ending, Lookup
 from rocqgen.check.stale import Watch, flushed, owed
+from rocqgen.check.tables import Tables
 from rocqgen.check.translate import Miss, Translator, Walker
 from rocqgen.check.why import explain, while_fetching
 from rocqgen.check.words import ENTRY, MASK, value
 from rocqgen.cpu import Accessed, Config, Ok, step
 from rocqgen.source.machine import Op, Reg
-from rocqgen.source.spec import Label
+from rocqgen.source.spec import Label, Sort
 
 MAX_STEPS: Final = 10_000
 """Instructions of one run; what runs longer is not judged."""
 
+
+LOOKS_CLOSE: Final = 32
+"""Passes of a label at which its invariant is evaluated; then it is when their number doubles."""
 
 LOOKS_ENDLESS: Final = 200
 """Instructions from which on states are compared."""
@@ -37,8 +45,13 @@ class _Runner:
         self.subject, choice = machine.subject, machine.choice
         self.words = choice.words
         self.state = machine.state.copy()
-        self.tables = frozenset(machine.tables.frames)
-        self.walker = Walker(self.state, choice.mode, self.tables)
+        # Contracts change what is owned, and what is mapped.
+        self.resident = replace(machine.resident)
+        if self.subject.contracts:
+            own = machine.resident
+            self.resident = replace(own, regs=dict(own.regs), slots=dict(own.slots))
+        self.tables = Tables(dict(machine.tables.entries), set(machine.tables.frames))
+        self.walker = Walker(self.state, choice.mode, self.tables.frames)
         pages = frozenset(page for _, page in choice.frames)
         self.translator = Translator(self.walker, choice, pages)
         mode = choice.mode
@@ -49,11 +62,17 @@ class _Runner:
         recursive = any(not one.distance for one in self.subject.fragment.callees)
         cuts = () if recursive else spec.invariants
         self.goals = [*self.exits, *((self.words[ENTRY] + one.offset) & MASK for one in cuts)]
+        self.contracts = {
+            self.words[one.contract.name]: number
+            for number, one in enumerate(self.subject.contracts)
+        }
+        self.player = Player(machine, self.state, self.resident, self.walker, self.tables)
         self.steps: list[Step] = []
+        self.passed: dict[int, int] = {}
         self.seen: set[tuple[object, ...]] = set()
         self.watch: Watch | None = None
         if self.subject.edits:
-            self.watch = Watch(machine, self.walker, self.state)
+            self.watch = Watch(machine, self.walker, self.state, self.resident)
             if choice.strategy != "walk":
                 self.state.tlb += owed(machine, self.walker)
 
@@ -74,7 +93,7 @@ class _Runner:
                     wrong = Run(list(self.steps), end, self.state.copy())
             elif wrong is not None and not self._meant(wrong):
                 wrong = None
-            halted = self._step()
+            halted = self._call(self.contracts[rip]) if rip in self.contracts else self._step()
             if halted is not None:
                 # Control was where it should be: what is wrong is the state there.
                 return wrong or Run(self.steps, halted, self.state)
@@ -103,6 +122,9 @@ class _Runner:
         """The invariant of this address, if it is false."""
         for number in range(len(self.exits), len(self.goals)):
             if self.goals[number] == rip:
+                passed = self.passed[number] = self.passed.get(number, 0) + 1
+                if passed > LOOKS_CLOSE and passed & (passed - 1):
+                    continue
                 parts = self._ending(number).false_parts()
                 if parts:
                     return Wrong(number, parts)
@@ -133,6 +155,37 @@ class _Runner:
             return Undecided("no values for what the postcondition leaves open were found")
         return wrong
 
+    def _call(self, number: int) -> Wrong | Undecided | None:
+        """A function that is not here: what is wrong with its call, else it is played."""
+        agreed = self.subject.contracts[number]
+        name, state = agreed.contract.name, self.state
+        goal = len(self.subject.goals) - len(self.subject.contracts) + number
+        ending = self._ending(goal)
+        ending.words = {name: self.words[name], root_name(agreed.contract.space): state.cr3}
+        least = Fraction(1, self.resident.owned.unit)
+        sorts = ((one.ident, one.sort) for one in agreed.contract.params)
+        ending.fractions = {ident: least for ident, sort in sorts if sort is Sort.FRACTION}
+        parts = ending.false_parts()
+        if parts is None or ending.left is None:
+            return Undecided(f"the values with which {name} is called were not found")
+        if parts:
+            return Wrong(goal, parts)
+        before, root = dict(state.regs), state.cr3
+        if not self.player.play(agreed, ending.solved, ending.fractions, ending.left):
+            return Undecided(f"no values for what {name} gives were found")
+        if self.watch is not None:
+            self.watch.called(root != state.cr3)
+        changed = tuple(
+            (reg, before.get(reg, 0), word)
+            for reg, word in state.regs.items()
+            if before.get(reg) != word
+        )
+        called = self.steps[-1].instr
+        new_root = state.cr3 if root != state.cr3 else None
+        note = f"as is assumed of {name}"
+        self.steps.append(Step(called, self.words[name], root, (), changed, new_root, note))
+        return None
+
     def _ending(self, goal: int) -> Ending:
         choice = self.machine.choice
         return Ending(
@@ -141,7 +194,7 @@ class _Runner:
             self.words,
             choice.fractions,
             choice.mode,
-            self.machine.resident,
+            self.resident,
             self.state,
             self._lookup(),
             self.watch,
@@ -176,7 +229,7 @@ class _Runner:
         instr = self.subject.at.get((rip - self.words[ENTRY]) & MASK)
         flush = None if instr is None else flushed(instr, state)
         self.translator.begin()
-        outcome = step(self.machine.resident.image, state, self.translator, self.config, accesses)
+        outcome = step(self.resident.image, state, self.translator, self.config, accesses)
         if not isinstance(outcome, Ok):
             fetching = while_fetching(outcome, self.translator)
             return Halted(
@@ -204,7 +257,7 @@ class _Runner:
         if stores and (
             watch is not None
             or any(
-                one.write and not self.tables.isdisjoint(pa >> 12 for pa in one.pas)
+                one.write and not self.tables.frames.isdisjoint(pa >> 12 for pa in one.pas)
                 for one in accesses
             )
         ):
@@ -224,7 +277,7 @@ class _Runner:
 
     def _trespass(self, accesses: list[Accessed], changed: tuple[tuple[Reg, int, int], ...]) -> str:
         """What the instruction did without the right to do it; empty if nothing."""
-        owned = self.machine.resident.owned
+        owned = self.resident.owned
         for one in accesses:
             for pa in one.pas:
                 part = owned.of(pa)
@@ -233,6 +286,6 @@ class _Runner:
                 if one.write and part < owned.unit:
                     return f"writes memory at {pa:#x}, of which the precondition gives a share only"
         for reg, _, _ in changed:
-            if reg not in self.machine.resident.regs:
+            if reg not in self.resident.regs:
                 return f"writes {reg.value}, which the precondition does not describe"
         return ""

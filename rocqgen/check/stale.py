@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from rocqgen.check.machine import Machine
     from rocqgen.check.regions import Slot
+    from rocqgen.check.resident import Resident
     from rocqgen.check.translate import Walker
     from rocqgen.cpu import State
 
@@ -40,8 +41,11 @@ class Doubt(NamedTuple):
 class Watch:
     """Everything that the TLB may hold, along one run; and the claims that others may hold."""
 
-    def __init__(self, machine: Machine, walker: Walker, state: State) -> None:
+    def __init__(
+        self, machine: Machine, walker: Walker, state: State, resident: Resident | None = None
+    ) -> None:
         self.machine, self.walker, self.state = machine, walker, state
+        self.resident = resident or machine.resident
         self.pages = dict.fromkeys(page for _, page in self._known_pages())
         self.cached: dict[TlbEntry, None] = dict.fromkeys(owed(machine, walker))
         self.others = dict(self._others())
@@ -101,7 +105,7 @@ class Watch:
     def _unexcused(
         self, root: int, va: int, entry: TlbEntry, slots: Mapping[int, Slot]
     ) -> Slot | None:
-        owned, blamed = self.machine.resident.owned, None
+        owned, blamed = self.resident.owned, None
         for shift, at in self.walker.stages(root, va):
             slot = slots.get(at)
             if slot is None:
@@ -115,6 +119,13 @@ class Watch:
             else:
                 blamed = slot
         return blamed
+
+    def called(self, new_space: bool) -> None:
+        """A function was played, which may have changed what is owned."""
+        if new_space:
+            self.cached.clear()
+        self.others = dict(self._others())
+        self.look()
 
     # -- claims of others
 
@@ -137,7 +148,7 @@ class Watch:
 
     def _others(self) -> Iterator[tuple[PageOf, Leaf]]:
         """Pages that others may claim, and what they are then sure of."""
-        machine, owned = self.machine, self.machine.resident.owned
+        machine, owned = self.machine, self.resident.owned
         for root, page in dict.fromkeys(self._known_pages()):
             va = page << 12
             if owned.pages.get((root, page), 0) == 4096 * owned.unit:
@@ -148,7 +159,7 @@ class Watch:
             if isinstance(leaf, Leaf) and all(
                 covered(slot.claims, root, va)
                 for _, at in self.walker.stages(root, va)
-                if (slot := machine.resident.slots.get(at)) is not None
+                if (slot := self.resident.slots.get(at)) is not None
             ):
                 yield (root, page), leaf
 
@@ -168,7 +179,7 @@ class Watch:
         """Whether nobody else claims a page, and the entries on its walk are there to claim it."""
         if page in self.others:
             return False
-        owned = self.machine.resident.owned
+        owned = self.resident.owned
         root, va = page[0], page[1] << 12
         stages = list(self.walker.stages(root, va))
         whole = any(owned.of(at) == owned.unit for _, at in stages)

@@ -35,14 +35,15 @@ def tell(machine: Machine, run: Run) -> Story:
         "trace": lines[-MAX_LINES:],
     }
     if isinstance(end, Wrong):
-        part = end.parts[0]
+        part, place = end.parts[0], subject.goals[end.exit].called
         return Story(
             Verdict.COUNTEREXAMPLE,
-            f"at the exit, {part.part} is false: expected {part.expected}, found {part.found}",
+            f"at {place}, {part.part} is false: expected {part.expected}, found {part.found}",
             part=part.part,
             part_location=part.location,
             expected=part.expected,
             found=part.found,
+            place=place,
             **shared,  # type: ignore[arg-type]
         )
     if not isinstance(end, Halted):
@@ -105,6 +106,8 @@ def _rights(rights: Rights) -> str:
 def _touched(run: Run, machine: Machine) -> Iterator[tuple[int, int]]:
     """Addresses with the roots in which they were accessed."""
     for step in run.steps:
+        if step.note:
+            continue
         yield step.root, step.rip
         yield step.root, (step.rip + step.instr.length - 1) & MASK
         for one in step.accesses:
@@ -116,7 +119,7 @@ def _touched(run: Run, machine: Machine) -> Iterator[tuple[int, int]]:
             yield run.state.cr3, run.end.outcome.va
     if isinstance(run.end, Wrong):
         words = machine.choice.words
-        exit_ = machine.subject.posts[run.end.exit]
+        exit_ = machine.subject.goals[run.end.exit].parts
         for root, cell in exit_.cells:
             if print_expr(cell.addr) in run.end.parts[0].part and root in words:
                 try:
@@ -172,5 +175,7 @@ def _effects(step: Step) -> Iterator[str]:
         yield f"[{one.va:#x}] {':=' if one.write else 'is'} {one.value:#x}"
     for reg, _, word in step.changed:
         yield f"{reg.value} := {word:#x}"
+    if step.note:
+        yield step.note
     if step.new_root is not None:
         yield f"cr3 := {step.new_root:#x}"

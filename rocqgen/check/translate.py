@@ -12,6 +12,7 @@ Which of the two happens is left open by `step` (`theories/machine/step.v`); a s
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from random import Random
 
@@ -60,7 +61,7 @@ class Walker:
     What it found is kept until `forget`, which a store into a table calls for.
     """
 
-    def __init__(self, state: State, mode: Mode, tables: frozenset[int]) -> None:
+    def __init__(self, state: State, mode: Mode, tables: AbstractSet[int]) -> None:
         """`tables` are the frames that hold tables: what memory lacks there is zero."""
         self.state, self.mode = state, mode
         self._memory = _TableMemory(state, tables)
@@ -109,7 +110,7 @@ class Walker:
 class _TableMemory(SparseMemory):
     """A state's memory as walks see it: what is absent in a frame of tables is zero."""
 
-    def __init__(self, state: State, tables: frozenset[int]) -> None:
+    def __init__(self, state: State, tables: AbstractSet[int]) -> None:
         super().__init__()
         self._state, self._tables = state, tables
 

@@ -102,7 +102,7 @@ def _message(result: Result) -> str:
     if story is not None and story.part:
         at = f" (line {story.part_location.line})" if story.part_location else ""
         return (
-            f"on a concrete state, {story.part}{at} is false at the exit: expected "
+            f"on a concrete state, {story.part}{at} is false at {story.place}: expected "
             f"{story.expected}, found {story.found}"
         )
     if story is not None:

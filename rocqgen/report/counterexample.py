@@ -39,7 +39,7 @@ def render_story(story: Story) -> Iterator[str]:
     yield f"{story.location.file}:{story.location.line}: {story.text}"
     if story.part:
         at = f" (line {story.part_location.line})" if story.part_location else ""
-        yield f"  {story.verdict.value}: at the exit, {story.part} is false{at}"
+        yield f"  {story.verdict.value}: at {story.place}, {story.part} is false{at}"
         yield f"    expected {story.expected}"
         yield f"    found    {story.found}"
     else:
