@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from rocqgen.source import raw
@@ -11,30 +11,13 @@ from rocqgen.source.annotations import parse_marks, parse_spec, refused
 from rocqgen.source.blocks import Block, LineMark
 from rocqgen.source.decode import decode
 from rocqgen.source.location import Location
-from rocqgen.source.machine import Instr, Mem, Op
+from rocqgen.source.machine import Instr
 from rocqgen.source.object import ObjectCode
+from rocqgen.source.places import check_places, hints_of
 from rocqgen.source.reserved import IDENTIFIER, why_refused
 from rocqgen.source.resolve import Labels
-from rocqgen.source.scope import Place, check_ghost, check_hint, check_spec
-from rocqgen.source.spec import (
-    Assertion,
-    At,
-    Claim,
-    Entry,
-    Expectation,
-    Expr,
-    Fragment,
-    Ghost,
-    Hint,
-    Label,
-    PhysPt,
-    Spec,
-    VirtPt,
-)
-from rocqgen.source.spec import (
-    Block as Words,
-)
-from rocqgen.source.terms import normal
+from rocqgen.source.scope import Place, check_ghost, check_spec
+from rocqgen.source.spec import Expectation, Fragment, Ghost, Hint, Label, Spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +115,7 @@ def build_fragment(
         note.used = True
         for item in note.items:
             if isinstance(item, raw.RawHint):
-                hints += _hints(item, here, checked, scope)
+                hints += hints_of(item, here, checked, scope)
             elif isinstance(item, raw.RawGhost):
                 instr = here[-1] if item.after else here[0]
                 ghosts.append(check_ghost(item, instr.offset, checked, scope))
@@ -144,6 +127,8 @@ def build_fragment(
                 )
             else:
                 expect = Expectation(item.outcome, here[0].offset, item.location)
+    annotated = replace(checked, hints=tuple(hints), ghosts=tuple(ghosts))
+    check_places(annotated, instrs)
     return Fragment(
         name=block.entry,
         source=part.source,
@@ -156,7 +141,7 @@ def build_fragment(
                 key=lambda pair: (pair[1], pair[0]),
             )
         ),
-        spec=replace(checked, hints=tuple(hints), ghosts=tuple(ghosts)),
+        spec=annotated,
         location=block.entry_location,
         expect=expect,
     )
@@ -204,82 +189,3 @@ def _check_invariants(spec: Spec, instrs: tuple[Instr, ...]) -> None:
 
 def _shown(label: str | None, offset: int) -> str:
     return f"`{label}`" if label is not None else f"the offset {offset:#x}"
-
-
-_IMPLICIT = {Op.PUSH, Op.POP, Op.CALL, Op.RET, Op.LEAVE, Op.REP_STOSQ}
-
-
-def accesses(instr: Instr) -> int:
-    """How many times an instruction accesses memory, fetches aside; a read-modify-write is one."""
-    memory = sum(isinstance(operand, Mem) for operand in instr.operands)
-    if instr.op in {Op.LEA, Op.INVLPG, Op.NOP}:
-        return 0
-    return memory + (instr.op in _IMPLICIT)
-
-
-def _hints(item: raw.RawHint, here: list[Instr], spec: Spec, scope: Labels) -> tuple[Hint, ...]:
-    """The hints of one line, for the one instruction there that accesses memory."""
-    candidates = [instr for instr in here if accesses(instr)]
-    if len(candidates) != 1:
-        raise refused(
-            "no instruction on this line accesses memory"
-            if not candidates
-            else f"{len(candidates)} instructions on this line access memory",
-            item.location,
-            "`at` on the line of one instruction that accesses memory",
-        )
-    instr = candidates[0]
-    if len(item.places) != accesses(instr):
-        raise refused(
-            f"`at` with {len(item.places)} addresses",
-            item.location,
-            f"{accesses(instr)}: one for each memory access of `{instr.text}`, in order",
-        )
-    hints = check_hint(item, instr.offset, spec, scope)
-    virtual = {normal(address) for address in _addresses(spec)}
-    physical = {normal(address) for address in _physical(spec)}
-    for hint in hints:
-        if hint.via is not None and normal(hint.address) not in physical:
-            raise refused(
-                "the precondition has nothing at this physical address",
-                hint.address.location,
-                "the address of an entry or of physical memory behind `requires` or `holds`",
-            )
-        place = hint.address if hint.via is None else hint.via
-        if normal(place) not in virtual:
-            raise refused(
-                "the precondition has nothing at this address",
-                place.location,
-                "the address of a virtual points-to, block or claim behind `requires` or `holds`",
-                "at ADDRESS via PAGE, for what lies at a physical address"
-                if normal(place) in physical
-                else "at ADDRESS[i], for the word with the number i of a block"
-                if any(isinstance(item, Words) for item in _assertions(spec))
-                else None,
-            )
-    return hints
-
-
-def _assertions(spec: Spec) -> Iterator[Assertion]:
-    """What is known in front of an instruction, without what steps and calls on the way bring."""
-    for items in (spec.pre, *(item.holds for item in spec.invariants)):
-        for item in items:
-            yield from item.items if isinstance(item, At) else (item,)
-
-
-def _addresses(spec: Spec) -> Iterator[Expr]:
-    """The virtual addresses that are known, in any space."""
-    for item in _assertions(spec):
-        match item:
-            case VirtPt() | Words(virtual=True):
-                yield item.addr
-            case Claim():
-                yield item.va
-            case _:
-                pass
-
-
-def _physical(spec: Spec) -> Iterator[Expr]:
-    for item in _assertions(spec):
-        if isinstance(item, PhysPt | Entry) or (isinstance(item, Words) and not item.virtual):
-            yield item.addr

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from rocqgen.errors import UserError
 from rocqgen.exits import ExitCode
-from rocqgen.source.build import accesses
 from rocqgen.source.fragment import load_fragments
 from rocqgen.source.machine import Op
 from rocqgen.source.object import read_program
+from rocqgen.source.places import accesses
 
 C = """\
 unsigned long second(unsigned long *table) {

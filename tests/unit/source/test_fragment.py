@@ -10,9 +10,9 @@ import pytest
 
 from rocqgen.errors import UserError
 from rocqgen.exits import ExitCode
-from rocqgen.source.build import accesses
 from rocqgen.source.fragment import load_fragments
 from rocqgen.source.machine import Op
+from rocqgen.source.places import accesses
 from rocqgen.source.spec import Fragment, Label, Lit, RegPt, Sort, Var, VirtPt
 
 GOLDEN = Path(__file__).with_name("errors.golden")

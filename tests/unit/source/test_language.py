@@ -78,6 +78,10 @@ helper:
 """
 
 
+NO_CALL = ("call helper", "nop")
+"""Behind a call, more is known than what the annotation names."""
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory, so that messages name the file alone."""
@@ -195,6 +199,20 @@ def test_marks() -> None:
     assert (then.offset, then.after) == (9, True)
     assert isinstance(then.action, ClaimPage)
     assert print_ghost(then) == "then claim e in r through pa"
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [
+        [("at a[i]", "at a + 8")],
+        [NO_CALL, ("first drop e", "first split a at i"), ("at a[i]", "at (a + (i << 3))[0]")],
+        [NO_CALL, ("at pa via e", "at pa via e + 4096"), ("claim e in", "claim e + 4096 in")],
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_calls_and_steps_bring_what_marks_may_name(edits: list[tuple[str, str]]) -> None:
+    total, _ = load(edited(*edits))
+    assert len(total.spec.hints) == 2
 
 
 @pytest.mark.usefixtures("folder")
@@ -332,11 +350,12 @@ BAD = {
     "physical block overlaps": edited(("n != 0", "(pa - 16)[4] |->p{1/2} 0")),
     "two pages": edited(("n != 0", "page e ~> pa")),
     "word of a claimed page": edited(("n != 0", "e + 4088 ~>{1/2} pa")),
-    "mark with an unknown name": edited(("at a[i]", "at a[j]")),
-    "mark of a word of the block": edited(("at a[i]", "at a + 8")),
-    "mark at a physical address": edited(("at pa via e", "at pa")),
-    "mark via nothing": edited(("at pa via e", "at pa via a + 8")),
-    "mark at nothing": edited(("at pa via e", "at s via e")),
+    "mark with an unknown name": edited(("at a[i]", "at a[j]"), NO_CALL),
+    "mark of a word of the block": edited(("at a[i]", "at a + 8"), NO_CALL),
+    "mark at a physical address": edited(("at pa via e", "at pa"), NO_CALL),
+    "mark via nothing": edited(("at pa via e", "at pa via a + 8"), NO_CALL),
+    "mark at nothing": edited(("at pa via e", "at s via e"), NO_CALL),
+    "mark at a page that no step claims": edited(("at pa via e", "at pa via a + 8"), NO_CALL),
     "unknown step": edited(("first drop", "first forget")),
     "step without a space": edited(("claim e in r", "claim e")),
     "step in a word": edited(("claim e in r", "claim e in a")),
