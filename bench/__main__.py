@@ -8,13 +8,17 @@ import os
 import platform
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bench.blocks import KINDS
+from bench.examples import BASELINE, measure_examples
+from bench.faults import right_examples
 from bench.goals import judge
 from bench.measure import Lab, Row, Sample
 from bench.precheck import check_examples
+from bench.proofs import run as run_mutants
 from bench.table import Report, document
 from bench.whole import build_library, prove_examples
 from rocqgen.errors import UserError
@@ -25,16 +29,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from bench.blocks import Kind
+    from bench.examples import Cost
     from bench.precheck import Checked
+    from bench.proofs import Tally
     from bench.whole import Prove
+    from rocqgen.rocq.library import Library
+    from rocqgen.rocq.toolchain import Toolchain
 
 LENGTHS: Final = (10, 100, 1000)
 FACTS: Final = (10, 30, 100)
-SECTIONS: Final = ("engine", "script", "library", "prove", "check")
+SECTIONS: Final = ("engine", "script", "library", "prove", "check", "examples", "mutants")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure what is asked for, print it, and give 0; goals that are missed are no error."""
+    """Measure what is asked for and print it.
+
+    Gives 1 where a mutant survived: a program was proved to do what it does not. Goals that are
+    missed are no error.
+    """
     args = _parser().parse_args(arguments)
     sections = args.only or list(SECTIONS)
     report = Report()
@@ -49,10 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     library = ensure_library(toolchain)
     rows: list[Row] = []
     if {"engine", "script"} & set(sections):
-        with tempfile.TemporaryDirectory(prefix="rocqgen-bench-") as scratch:
-            folder = args.keep or Path(scratch)
-            folder.mkdir(parents=True, exist_ok=True)
-            lab = Lab(toolchain, library, folder, args.limit, args.repeats)
+        with _lab(toolchain, library, args) as lab:
             rows = list(_rows(lab, quick=args.quick, scripts="script" in sections))
         report.blocks(rows)
     runs: tuple[Prove, ...] = ()
@@ -65,7 +74,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _tell("rocqgen check examples/")
         checked = check_examples()
         report.checked(checked)
-    goals = judge(rows, build, runs, checked)
+    costs: list[Cost] = []
+    if "examples" in sections:
+        _tell("each example: its annotation, and the prover's time for it")
+        with _lab(toolchain, library, args) as lab:
+            script = lab.script(*BASELINE)
+            costs = list(measure_examples(lab))
+        report.costs(costs, script)
+    tallies: list[Tally] = []
+    if "mutants" in sections:
+        for tally in run_mutants(right_examples()):
+            _tell(f"mutants of {tally.name}: {tally.total} in {tally.seconds:.0f} s")
+            tallies.append(tally)
+        report.mutants(tallies)
+    goals = judge(rows, build, runs, checked, costs, tallies)
     report.goals(goals)
     if args.json is not None:
         machine = {
@@ -74,8 +96,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "python": platform.python_version(),
             "coq": toolchain.version,
         }
-        args.json.write_text(document(rows, build, runs, checked, goals, machine), encoding="utf-8")
-    return 0
+        text = document(rows, build, runs, checked, goals, machine, costs, tallies)
+        args.json.write_text(text, encoding="utf-8")
+    return 1 if any(tally.counts["survived"] for tally in tallies) else 0
+
+
+@contextmanager
+def _lab(toolchain: Toolchain, library: Library, args: argparse.Namespace) -> Iterator[Lab]:
+    with tempfile.TemporaryDirectory(prefix="rocqgen-bench-") as scratch:
+        folder = args.keep or Path(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        yield Lab(toolchain, library, folder, args.limit, args.repeats)
 
 
 def _rows(lab: Lab, *, quick: bool, scripts: bool) -> Iterator[Row]:

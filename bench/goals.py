@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from bench.examples import Cost
     from bench.measure import Row
     from bench.precheck import Checked
+    from bench.proofs import Tally
     from bench.whole import LibraryBuild, Prove
 
 MS_PER_INSTRUCTION: Final = 0.1
@@ -19,6 +21,10 @@ TIMES_THE_SCRIPT: Final = 100
 LIBRARY_SECONDS: Final = 240
 WARM_SECONDS: Final = 10
 CHECK_SECONDS: Final = 1
+EXAMPLE_MS: Final = 1
+EXAMPLE_SECONDS: Final = 0.3
+EXAMPLES_SECONDS: Final = 30
+MUTANTS: Final = 200
 
 
 def judge(
@@ -26,9 +32,17 @@ def judge(
     build: LibraryBuild | None,
     runs: Sequence[Prove],
     checked: Sequence[Checked] = (),
+    costs: Sequence[Cost] = (),
+    tallies: Sequence[Tally] = (),
 ) -> list[tuple[str, bool]]:
     """Each goal that was measured, with the worst figure, and whether it is reached."""
-    return [*_blocks(rows), *_whole(build, runs), *_checked(checked)]
+    return [
+        *_blocks(rows),
+        *_whole(build, runs),
+        *_checked(checked),
+        *_examples(costs),
+        *_mutants(tallies),
+    ]
 
 
 def _blocks(rows: Sequence[Row]) -> Iterator[tuple[str, bool]]:
@@ -95,6 +109,38 @@ def _checked(rows: Sequence[Checked]) -> Iterator[tuple[str, bool]]:
             f"goal {CHECK_SECONDS} s"
         )
         yield text, worst.seconds <= CHECK_SECONDS
+
+
+def _examples(costs: Sequence[Cost]) -> Iterator[tuple[str, bool]]:
+    if not costs:
+        return
+    good = [one for one in costs if not one.sample.problem]
+    failed = len(costs) - len(good)
+    yield f"examples: {len(good)} of {len(costs)} proved", not failed
+    if not good:
+        return
+    instructions = sum(one.instructions for one in good)
+    run = sum(one.ms_per_instruction * one.instructions for one in good) / instructions
+    yield (
+        f"examples: {run:.2f} ms per instruction, run and Qed, on average; goal {EXAMPLE_MS} ms",
+        run <= EXAMPLE_MS,
+    )
+    mean = sum(one.seconds for one in good) / len(good)
+    text = f"examples: {mean:.2f} s per block on average, statement, facts and proof"
+    yield f"{text}; goal {EXAMPLE_SECONDS} s", mean <= EXAMPLE_SECONDS
+    whole = sum(one.seconds for one in good)
+    text = f"examples: all {len(good)} theorems in {whole:.1f} s with the library loaded"
+    yield f"{text}; goal {EXAMPLES_SECONDS} s", not failed and whole <= EXAMPLES_SECONDS
+    by_hand = [one.name for one in good if one.by_hand and not one.name.startswith("buddy/")]
+    yield f"examples: proof lines by hand in {by_hand or 'none'} but buddy's region", not by_hand
+
+
+def _mutants(tallies: Sequence[Tally]) -> Iterator[tuple[str, bool]]:
+    if tallies:
+        judged = sum(one.total for one in tallies)
+        survived = sum(one.counts["survived"] for one in tallies)
+        text = f"mutants: {survived} of {judged} survived; goal 0 of {MUTANTS} or more"
+        yield text, survived == 0 and judged >= MUTANTS
 
 
 def _name(row: Row) -> str:

@@ -101,18 +101,19 @@ class Lab:
         name = f"engine_{kind}_{length}_{facts}"
         block = make_block(kind, length, facts)
         fragment = load_block(block, self.folder / f"{name}.s")
-        return self._sample(name, engine_theory(fragment), engine_parts, self.repeats)
+        return self.sample(name, engine_theory(fragment), engine_parts, self.repeats)
 
     def script(self, kind: Kind, length: int, facts: int) -> Sample:
         """The proof-mode script of the block; once, for it takes long enough to be told apart."""
         name = f"script_{kind}_{length}_{facts}"
         block = make_block(kind, length, facts)
         fragment = load_block(block, self.folder / f"{name}.s")
-        return self._sample(name, script_theory(block, fragment), script_parts, 1)
+        return self.sample(name, script_theory(block, fragment), script_parts, 1)
 
-    def _sample(
+    def sample(
         self, name: str, text: str, parts: Callable[[Run], dict[str, float]], repeats: int
     ) -> Sample:
+        """A theory, compiled `repeats` times; `parts` says where the seconds of a run went."""
         file = self.folder / f"{name}.v"
         file.write_text(text, encoding="utf-8")
         runs: list[Run] = []
@@ -129,15 +130,15 @@ class Lab:
         )
 
 
-def engine_parts(run: Run) -> dict[str, float]:
-    """Seconds by part of a generated theory."""
+def engine_parts(run: Run, name: str = "blk") -> dict[str, float]:
+    """Seconds by part of a generated theory; `name` is its fragment's."""
     parts = dict.fromkeys(ENGINE_PARTS, 0.0)
     lemma = ""
     for sentence in run.sentences:
         text = sentence.text
         if text.startswith("From "):
             continue
-        stated = re.match(r"Lemma blk_(\w+)", text)
+        stated = re.match(rf"Lemma {re.escape(name)}_(\w+)", text)
         if stated:
             lemma = stated[1]
             parts["statement"] += sentence.seconds
@@ -148,7 +149,7 @@ def engine_parts(run: Run) -> dict[str, float]:
             part = "run" if lemma == "run" else "proof"
             parts[part + "_qed" * (text == "Qed.")] += sentence.seconds
         else:
-            part = "code" if text.startswith("Definition blk_code") else "data"
+            part = "code" if text.startswith(f"Definition {name}_code") else "data"
             parts[part] += sentence.seconds
     return parts
 

@@ -37,7 +37,10 @@ GOAL: Final = 0.95
 
 _REGISTER: Final = re.compile(r"%(r[a-z0-9]+|cr3)")
 _OFFSET: Final = re.compile(r"(?<![\w$])(-?\d+)(?=\()")
-_CONSTANT: Final = re.compile(r"\$(-?\d+)")
+_CONSTANT: Final = re.compile(r"\$(-?(?:0x[0-9a-fA-F]+|\d+))\b")
+_CONDITION: Final = re.compile(r"(?:j|set|cmov)(n?(?:e|z|b|be|a|ae|l|le|g|ge|s|o|p))")
+_CONDITIONS: Final = {"e": "b", "ne": "ae", "b": "be", "ae": "a", "l": "le", "ge": "g"}
+"""Conditions that are nearly the same."""
 _OPERATIONS: Final = {
     "addq": ("subq", "xorq"),
     "subq": ("addq", "xorq"),
@@ -48,6 +51,14 @@ _OPERATIONS: Final = {
     "shlq": ("shrq",),
     "movq": ("addq", "leaq", "xorq"),
     "leaq": ("movq",),
+    "addl": ("subl",),
+    "subl": ("addl",),
+    "andl": ("orl",),
+    "movl": ("addl",),
+    "testb": ("cmpb",),
+    "cmpl": ("testl",),
+    "cmpq": ("testq",),
+    "incq": ("decq",),
     "pushq": ("popq",),
     "popq": ("pushq",),
 }
@@ -93,7 +104,8 @@ def mutants(source: str, lines: Sequence[int]) -> Iterator[Mutant]:
 
 def _with(rows: Sequence[str], number: int, kind: str, code: str, rest: str) -> Mutant:
     changed = [*rows]
-    changed[number - 1] = code + rest
+    # Without an instruction there is nothing that a mark could belong to.
+    changed[number - 1] = code + rest if code.strip() else ""
     return Mutant(kind, number, code.strip() or "(left out)", "\n".join(changed) + "\n")
 
 
@@ -108,10 +120,22 @@ def _changes(code: str, registers: Sequence[str]) -> Iterator[tuple[str, str]]:
     words = code.split(None, 1)
     for operation in _OPERATIONS.get(words[0], ()) if words else ():
         yield "operation", code.replace(words[0], operation, 1)
+    yield from _conditions(words)
     if len(words) == 2:
         left, comma, right = _operands(words[1])
         if comma:
             yield "exchanged", f"    {words[0]} {right}, {left}"
+
+
+def _conditions(words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Other conditions: the opposite, and one that is nearly the same."""
+    found = _CONDITION.fullmatch(words[0]) if words else None
+    if found is None:
+        return
+    condition, stem = found[1], words[0][: found.start(1)]
+    opposite = condition[1:] if condition.startswith("n") else f"n{condition}"
+    for other in dict.fromkeys((opposite, _CONDITIONS.get(condition, opposite))):
+        yield "condition", f"    {stem}{other} {words[1]}"
 
 
 def _numbers(code: str) -> Iterator[tuple[str, str]]:
@@ -120,8 +144,10 @@ def _numbers(code: str) -> Iterator[tuple[str, str]]:
         for offset in (-8, 8, 1):
             yield "offset", f"{code[: found.start()]}{int(found[1]) + offset}{code[found.end() :]}"
     for found in _CONSTANT.finditer(code):
-        value = int(found[1])
-        for other in (value - 1, value + 1, -value, ~value):
+        value = int(found[1], 0)
+        others = (value - 1, value + 1, -value, ~value)
+        # In a mask, a bit of the address.
+        for other in (*others, value ^ 1 << 12) if value >> 12 else others:
             yield "constant", f"{code[: found.start()]}${other}{code[found.end() :]}"
 
 

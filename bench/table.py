@@ -11,14 +11,17 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from bench import examples, proofs
 from bench.measure import ENGINE_PARTS, RESOLUTION, SCRIPT_PARTS
 from bench.precheck import HEADS, lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from bench.examples import Cost
     from bench.measure import Row, Sample
     from bench.precheck import Checked
+    from bench.proofs import Tally
     from bench.whole import LibraryBuild, Prove
 
 FORMAT: Final = 1
@@ -83,6 +86,26 @@ class Report:
     def checked(self, rows: Sequence[Checked]) -> None:
         """The examples by the pre-check alone."""
         self._table("rocqgen check examples/: milliseconds of processor time", HEADS, lines(rows))
+
+    def costs(self, costs: Sequence[Cost], script: Sample) -> None:
+        """What each example costs, beside a script."""
+        self._table(
+            "examples: lines by a person; ms for an instruction (run and Qed) and seconds for the "
+            "theorem, each with its ratio to the script",
+            examples.HEADS,
+            examples.lines(costs, script),
+        )
+
+    def mutants(self, tallies: Sequence[Tally]) -> None:
+        """What became of the mutants of each example, and why some are equivalent."""
+        self._table(
+            "mutants of the examples, and the prover",
+            proofs.HEADS,
+            [one.cells() for one in tallies],
+        )
+        self._console.print()
+        for line in proofs.summary(tallies):
+            self._console.print(line, markup=False)
 
     def goals(self, lines: Sequence[tuple[str, bool]]) -> None:
         """Each goal, and whether it is reached."""
@@ -152,6 +175,8 @@ def document(
     checked: Sequence[Checked],
     goals: Sequence[tuple[str, bool]],
     machine: Mapping[str, object],
+    costs: Sequence[Cost] = (),
+    tallies: Sequence[Tally] = (),
 ) -> str:
     """All measurements as JSON, with a final newline."""
     content = {
@@ -164,6 +189,10 @@ def document(
         "library": None if build is None else asdict(build),
         "prove": [asdict(run) for run in runs],
         "check": [{**asdict(row), "ms_per_state": row.ms_per_state} for row in checked],
+        "examples": [
+            {**asdict(one), "ms_per_instruction": one.ms_per_instruction} for one in costs
+        ],
+        "mutants": [one.document() for one in tallies],
         "goals": [{"goal": text, "reached": reached} for text, reached in goals],
     }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
