@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rocqgen.emit.normal import WORD, Alu, ECst, Term, mk_add, mk_and, mk_op
-from rocqgen.emit.symbolic import Fact, IRes, KCell, Region
+from rocqgen.emit.paths import StuckError
+from rocqgen.emit.symbolic import Fact, FOne, IRes, KCell, Region
 from rocqgen.source.spec import Rel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from rocqgen.emit.paths import Path
     from rocqgen.emit.symbolic import Item, Regions, Share
 
 FRAME = 0x000FFFFFFFFFF000
@@ -126,3 +128,28 @@ class Paging:
         """That `va` is canonical (SDM vol. 1, 3.3.7.1)."""
         width = 57 if self.la57 else 48
         return owe(Rel.LT, mk_add(va, 1 << width - 1), ECst(1 << width))
+
+
+def the_cell(path: Path, n: int) -> Cell:
+    """The cell that an item is."""
+    cell = cell_of(path.items[n])
+    if cell is None:
+        raise StuckError("this is no entry of a page table")
+    return cell
+
+
+def whole_cell(path: Path, n: int) -> Cell:
+    """The cell that an item is, owned whole."""
+    if not isinstance(path.items[n].share, FOne):
+        raise StuckError("an entry is changed that is owned in part")
+    return the_cell(path, n)
+
+
+def put_cell(path: Path, n: int, cell: Cell) -> None:
+    """Change what is said of a cell; who wrote its entry stays."""
+    path.put(n, cell.item(path.items[n].share), None)
+
+
+def same_page(region: Region, va: Term) -> list[Fact]:
+    """What makes a region the page of its size around `va`."""
+    return owe(Rel.EQ, page_of(region.shift, region.va), page_of(region.shift, va))
