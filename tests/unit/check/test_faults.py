@@ -20,12 +20,7 @@ def shown(code: bytes) -> list[str]:
 
 
 PATCHES = {
-    "4c896710": (
-        "mov [rdi+10h],r12",
-        "mov [rdi+18h],r12",
-        "mov [rdi+10h],rdi",
-        "mov [r12+10h],r12",
-    ),
+    "4c896710": ("mov [rdi+10h],r12", "mov [rdi+18h],r12", "mov [rdi+10h],rdi"),
     "751f": ("jne short 0000000000000021h", "je short 0000000000000021h"),
     "4801f8": ("add rax,rdi", "sub rax,rdi", "xor rax,rdi", "add rdi,rdi"),
     "83e909": ("sub ecx,9", "sub ecx,0Ah", "add ecx,9", "sub edi,9"),
