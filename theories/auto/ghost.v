@@ -46,9 +46,6 @@ Definition platform_shifts (pf : platform) : list Z :=
   if pf_la57 pf then [48; 39; 30; 21; 12] else [39; 30; 21; 12].
 Definition platform_good (pf : platform) : bool := (12 <=? pf_maxphyaddr pf) && (pf_maxphyaddr pf <=? 52).
 
-Definition canonical_facts (pf : platform) (va : expr) : list fact :=
-  let w := if pf_la57 pf then 57 else 48 in
-  owe (PLt (mk_add va (2 ^ (w - 1))) (ECst (2 ^ w))).
 Definition root_facts (pf : platform) (root : expr) : list fact :=
   owe (PEq (mk_and root (high_bits (pf_maxphyaddr pf))) (ECst 0)).
 (** The slot of an address in the table that an entry, or the root, leads to. *)
@@ -97,7 +94,6 @@ Definition find_region (ok : Z → bool) (root va : expr) (gs : list (sregion ex
   | Some l => Some l
   | None => first_region f gs
   end.
-Definition page_level (k : Z) : bool := (12 <=? k) && (k <=? 64).
 (** That a page is in none of the regions. *)
 Fixpoint apart_facts (root va : expr) (gs : list (sregion expr)) : option (list fact) :=
   match gs with
@@ -246,8 +242,6 @@ Fixpoint pay_elsewhere (cur : expr) (gs : list (sregion expr)) : list (sregion e
     | None => (g :: gs, facts)
     end
   end.
-Definition set_sowed (gs : list (sregion expr)) (c : scell expr) : scell expr :=
-  CellData (sc_addr c) (sc_entry c) (sc_reach c) (sc_claimed c) gs.
 Definition ghost_pay_elsewhere (cur : expr) (cell : nat) (l : list item) : res (list item * list fact) :=
   let* (c, l) := take_whole cell l in
   let '(gs, facts) := pay_elsewhere cur (sc_owed c) in

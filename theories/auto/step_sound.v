@@ -1,6 +1,6 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
 From iris.proofmode Require Import proofmode.
-From rocqgen.auto Require Export arith_sound.
+From rocqgen.auto Require Export arith_sound flush_sound.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
 
@@ -224,10 +224,20 @@ Section step_sound.
       SI σ -∗ den s -∗ dflags ρ φ ==∗ reaches σ (MovToCr3 r) o.
     Proof using Hnext Hkernel.
       intros (v & Hv & [= <-])%res_bind_Done Hroot. iIntros "HS Hden Hf".
-      iDestruct (sget_sound with "HS Hden") as %Hr; [done|]. iDestruct "Hden" as "[[Hc #HM] Hden]".
-      iMod (state_interp_set_cr3 _ _ (eval ρ v) with "HS Hc") as "[HS Hc]".
-      iApply (reaches_same with "HS [Hc Hden] Hf"); [|done|by iFrame "∗ HM"].
+      iDestruct (sget_sound with "HS Hden") as %Hr; [done|].
+      iMod (sload_root_sound base code ρ σ v with "HS Hden") as "[HS Hden]".
+      iApply (reaches_same with "HS Hden Hf"); [|done].
       intros τ _. by rewrite /= Hr /= Hkernel (Hroot _ Hv).
+    Qed.
+    Lemma invlpg_sound hint a s φ ν o :
+      sstep hint next (Invlpg a) s φ ν = Done (Straight o) → hold (o_facts o) →
+      SI σ -∗ den s -∗ dflags ρ φ ==∗ reaches σ (Invlpg a) o.
+    Proof using Hnext Hkernel.
+      intros (va & Hva & ([s' f1] & Hs & [= <-])%res_bind_Done)%res_bind_Done Hf1. iIntros "HS Hden Hf".
+      iDestruct (saddress_sound base code ρ σ next Hnext with "HS Hden") as %Ha; [done|].
+      iMod (sinvlpg_sound base code ρ σ _ va with "HS Hden") as "[HS Hden]"; [done..|].
+      iApply (reaches_same with "HS Hden Hf"); [|by case_match].
+      intros τ _. by rewrite /= Ha /= Hkernel.
     Qed.
     Lemma from_cr3_sound hint d s φ ν o :
       sstep hint next (MovFromCr3 d) s φ ν = Done (Straight o) →
@@ -435,6 +445,7 @@ Section step_sound.
         | sstep _ _ Ret _ _ _ = _ => exact (ret_sound _ _ _ _ _ Hstep Hfacts)
         | sstep _ _ (Jmp _) _ _ _ = _ => exact (jmp_sound _ _ _ _ _ _ Hstep Hfacts)
         | sstep _ _ Leave _ _ _ = _ => exact (leave_sound _ _ _ _ _ Hstep Hfacts)
+        | sstep _ _ (Invlpg _) _ _ _ = _ => exact (invlpg_sound _ _ _ _ _ _ Hstep Hfacts)
         | sstep _ _ (MovToCr3 _) _ _ _ = _ => exact (to_cr3_sound _ _ _ _ _ _ Hstep Hroot)
         | sstep _ _ (MovFromCr3 _) _ _ _ = _ => exact (from_cr3_sound _ _ _ _ _ _ Hstep)
         | sstep _ _ (Adc _ _ _) _ _ _ = _ => exfalso; simpl in Hstep; rewrite /scarry in Hstep; invert_res;

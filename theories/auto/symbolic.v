@@ -1,5 +1,5 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
-From rocqgen.auto Require Export access.
+From rocqgen.auto Require Export flush.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
 
@@ -295,7 +295,11 @@ Definition sstep (hint : option at_hint) (next : expr) (i : instr) (s : sstate) 
     go s f1
   | MovToCr3 r =>
     let* v := sget r s in
-    go (set_root v s) []
+    go (sload_root v s) []
+  | Invlpg a =>
+    let* va := saddress next a s in
+    let* (s, facts) := sinvlpg hint va s in
+    go s facts
   | MovFromCr3 d =>
     let* s := sput d (s_root s) s in
     go s []

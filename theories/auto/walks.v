@@ -1,5 +1,5 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
-From rocqgen.auto Require Export sound ghost.
+From rocqgen.auto Require Export flush_sound ghost.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
 
@@ -228,32 +228,6 @@ Proof.
   rewrite eval_cst // in H. rewrite /x86_root_ok /bits.
   assert (bv_unsigned (eval ρ root) ≫ pf_maxphyaddr pf = 0) as ->; [|by rewrite Z.mod_0_l; [|lia]].
   apply (shiftl_inj _ _ (pf_maxphyaddr pf)); [lia|]. by rewrite H Z.shiftl_0_l.
-Qed.
-Lemma x86_canonical_sound (va : word) w : 1 < w < 64 →
-  bv_unsigned (va `+Z` 2 ^ (w - 1)) < 2 ^ w → x86_canonical w va = true.
-Proof.
-  intros Hw. rewrite bv_add_Z_unsigned /x86_canonical /bv_wrap /bv_modulus. change (Z.of_N 64) with 64.
-  pose proof (bv_unsigned_in_range _ va) as [Hr Hr']. unfold bv_modulus in Hr'. change (Z.of_N 64) with 64 in Hr'.
-  set (k := w - 1). assert (2 ^ w = 2 * 2 ^ k) as ->.
-  { replace w with (Z.succ k) by lia. rewrite Z.pow_succ_r; lia. }
-  assert (2 ^ 64 = 2 ^ (64 - k) * 2 ^ k) as H64. { rewrite -Z.pow_add_r; [f_equal|..]; lia. }
-  assert (0 < 2 ^ k) as Hk by (apply Z.pow_pos_nonneg; lia).
-  assert (4 ≤ 2 ^ (64 - k)) as Hk'.
-  { transitivity (2 ^ 2); [done|]. apply Z.pow_le_mono_r; lia. }
-  intros H. rewrite Z.shiftr_div_pow2; [|lia]. set (x := bv_unsigned va) in *.
-  destruct (Z.ltb_spec x (2 ^ k)).
-  - rewrite Z.div_small; [done|lia].
-  - apply orb_true_iff. right. apply Z.eqb_eq.
-    destruct (Z.ltb_spec (x + 2 ^ k) (2 ^ 64)).
-    { rewrite Z.mod_small in H; lia. }
-    symmetry. apply (Z.div_unique_pos _ _ _ (x - (2 ^ (64 - k) - 1) * 2 ^ k)); nia.
-Qed.
-Lemma platform_canonical pf ρ va :
-  Forall (holds ρ) (canonical_facts pf va) → pm_canonical (platform_mode pf) (eval ρ va) = true.
-Proof.
-  intros H%owe_hold. rewrite /holds eval_mk_add in H.
-  destruct pf as [[] mp]; simpl pf_la57 in *; cbv iota in H; rewrite eval_cst // in H;
-    by apply x86_canonical_sound.
 Qed.
 
 (** * Rights *)

@@ -151,6 +151,20 @@ Section cells.
     intros Hmono. apply cell_set. intros T Θ E Hok Hs. eapply tables_ok_cell; [done..|].
     intros e va lv _ _ _ Hexc Hans. by eapply owes_mono; [|apply Hexc].
   Qed.
+  (** Of what the TLB does not hold nothing is owed. *)
+  Lemma cell_pay σ s x va :
+    tlb_drop va (st_tlb σ) = st_tlb σ →
+    state_interp σ -∗ cell_pt s 1 x ==∗ state_interp σ ∗ cell_pt s 1 (unpaid (paid (root_of σ) va) x).
+  Proof using Type.
+    intros Hdrop. apply cell_set. intros T Θ E Hok Hs. rewrite -Hdrop. by eapply tables_ok_invlpg.
+  Qed.
+  Lemma cell_pay_all σ s x :
+    st_tlb σ = [] →
+    state_interp σ -∗ cell_pt s 1 x ==∗ state_interp σ ∗ cell_pt s 1 (set_owed [] x).
+  Proof using Type.
+    intros Hempty. apply cell_set. intros T Θ E Hok Hs. rewrite Hempty in Hok |- *.
+    eapply tables_ok_cell; [done..|]. by intros e va lv ?%elem_of_nil.
+  Qed.
   (** It answers for a page of another space. *)
   Lemma cell_reach_elsewhere σ s x r k n :
     r ≠ root_of σ →

@@ -1,0 +1,171 @@
+(* SPDX-License-Identifier: Apache-2.0 *)
+From rocqgen.auto Require Import facts ghost_sound.
+Import conditions.
+From iris.prelude Require Import options.
+Local Open Scope Z_scope.
+
+(** Ghost steps on concrete and on symbolic states: what is owed, what is stuck. *)
+
+#[local] Instance four_levels : the_platform := Some (Platform false 40).
+Definition root : expr := ECst 0x1000.
+Definition page_va : expr := ECst 0x402000.
+Definition slot_va : expr := ECst 0x403010.
+Definition table_cell (a e k n : Z) : item :=
+  ICell (FDiv 1 2) (CellData (ECst a) (ECst e) [Some (k, root, ECst n)] [Some (k, root, ECst n)] []).
+Definition leaf_cell (e : expr) (claimed owed : list (sregion expr)) : item :=
+  ICell FOne (CellData (ECst 0x4010) e [Some (12, root, page_va)] claimed owed).
+Definition here : sregion expr := Some (12, root, page_va).
+Definition start (e : expr) (claimed owed : list (sregion expr)) : sstate :=
+  SState root [] [table_cell 0x1000 0x2003 39 0; table_cell 0x2000 0x3003 30 0;
+    table_cell 0x3010 0x4003 21 0x400000; leaf_cell e claimed owed;
+    IClaim true root slot_va FOne (ECst 0x4010)] [] [].
+
+(** Steps in a row, with what they owe in order. *)
+Inductive move := Ghost (g : ghost) | Store (e : expr) | Flush (va : expr) | Load (root : expr).
+Definition play1 (m : move) (s : sstate) : res (sstate * list fact) :=
+  match m with
+  | Ghost g => let* (s, owed, _, _) := sghost g s (Names 1 []) in Done (s, owed)
+  | Store e => sstore None slot_va e s
+  | Flush va => sinvlpg None va s
+  | Load root => Done (sload_root root s, [])
+  end.
+Fixpoint play (l : list move) (s : sstate) : res (sstate * list fact) :=
+  match l with
+  | [] => Done (s, [])
+  | m :: l => let* (s, f1) := play1 m s in let* (s, f2) := play l s in Done (s, f1 ++ f2)
+  end.
+Definition owed_of (x : res (sstate * list fact)) : option (list fact) :=
+  match x with Done (_, l) => Some l | Fail _ => None end.
+Definition why_not (x : res (sstate * list fact)) : option why :=
+  match x with Done _ => None | Fail w => Some w end.
+Definition leaf_is (x : res (sstate * list fact)) (i : item) : Prop :=
+  match x with Done (s, _) => nth_error (s_items s) 3 = Some i | Fail _ => False end.
+
+Definition leaf_21 : expr := ECst 0x8000000000021003.
+Definition claim_21 : move := Ghost (GClaim [0; 1; 2; 3]%nat 3 true root page_va (ECst 0x21000)).
+Definition claim_22 : move := Ghost (GClaim [0; 1; 2; 3]%nat 3 true root page_va (ECst 0x22000)).
+Definition unclaim : move := Ghost (GUnclaim 3 5).
+
+(** Map, claim, give back, unmap, flush, map again, claim: nothing is owed. *)
+Example maps_twice :
+  owed_of (play [Store leaf_21; claim_21; unclaim; Store (ECst 0); Flush page_va;
+                 Store (ECst 0x8000000000022003); claim_22] (start (ECst 0) [] [])) = Some [].
+Proof. vm_compute. reflexivity. Qed.
+(** Without the flush, or with that of another page, it is stuck at the claim. *)
+Example no_flush :
+  why_not (play [Store leaf_21; claim_21; unclaim; Store (ECst 0); Store (ECst 0x8000000000022003); claim_22]
+             (start (ECst 0) [] [])) = Some (Owes (ECst 0x4010)).
+Proof. vm_compute. reflexivity. Qed.
+Example wrong_flush :
+  why_not (play [Store leaf_21; claim_21; unclaim; Store (ECst 0); Flush (ECst 0x403000);
+                 Store (ECst 0x8000000000022003); claim_22] (start (ECst 0) [] [])) = Some (Owes (ECst 0x4010)).
+Proof. vm_compute. reflexivity. Qed.
+(** A load of cr3 pays, too. *)
+Example load_pays :
+  owed_of (play [Store leaf_21; claim_21; unclaim; Store (ECst 0); Load root;
+                 Store (ECst 0x8000000000022003); claim_22] (start (ECst 0) [] [])) = Some [].
+Proof. vm_compute. reflexivity. Qed.
+(** A present entry through which pages are claimed is not written: that it is absent is owed. *)
+Example claimed_not_written :
+  owed_of (play [Store leaf_21; claim_21; Store (ECst 0)] (start (ECst 0) [] [])) =
+  Some [PEq (ECst 1) (ECst 0)].
+Proof. vm_compute. reflexivity. Qed.
+(** The claim of a page that is shared with somebody is not given back. *)
+Example part_not_given_back :
+  why_not (play [Store leaf_21; claim_21; Ghost (GSplit 5 (FDiv 511 1) FOne); unclaim] (start (ECst 0) [] [])) =
+  Some (NotWhole 5).
+Proof. vm_compute. reflexivity. Qed.
+(** An entry with a reserved bit, a frame that is another, a read-only entry: facts that are false. *)
+Example reserved_bit :
+  owed_of (play [Store (ECst (0x21003 + 2 ^ 51)); Ghost (GClaim [0; 1; 2; 3]%nat 3 true root page_va (ECst 0x21000))]
+             (start (ECst 0) [] [])) =
+  Some [PEq (ECst (1 + 2 ^ 51)) (ECst 1); PEq (ECst 0x21000) (ECst (0x21000 + 2 ^ 51))].
+Proof. vm_compute. reflexivity. Qed.
+Example wrong_frame :
+  owed_of (play [Store leaf_21; claim_22] (start (ECst 0) [] [])) = Some [PEq (ECst 0x22000) (ECst 0x21000)].
+Proof. vm_compute. reflexivity. Qed.
+Example read_only :
+  owed_of (play [Store (ECst 0x21001); claim_21] (start (ECst 0) [] [])) = Some [PEq (ECst 0) (ECst 2)].
+Proof. vm_compute. reflexivity. Qed.
+Example wrong_page :
+  why_not (play [Store leaf_21; Ghost (GClaim [0; 1; 2; 3]%nat 3 true (ECst 0x9000) page_va (ECst 0x21000))]
+             (start (ECst 0) [] [])) = Some (NotAnswering (ECst 0x1000)).
+Proof. vm_compute. reflexivity. Qed.
+(** Without a platform nothing of this is done. *)
+Example no_platform :
+  @sghost None (GOpen 3 []) (start (ECst 0) [] []) (Names 1 []) = Fail NoPlatform.
+Proof. reflexivity. Qed.
+
+(** * Symbolic entries: the facts are about masked words, and are decided *)
+Example symbolic_claim :
+  owed_of (play [Ghost (GClaim [0; 1; 2; 3]%nat 3 true root page_va (EVar 2))] (start (EVar 1) [] [])) =
+  Some [PEq (EOp AluAnd (EVar 1) (ECst 4502500115742721)) (ECst 1);
+        PEq (EVar 2) (EOp AluAnd (EVar 1) (ECst 0xffffffffff000));
+        PEq (EOp AluAnd (ECst 0x2003) (EOp AluAnd (ECst 0x3003) (EOp AluAnd (ECst 0x4003)
+              (EOp AluAnd (EVar 1) (ECst 4))))) (ECst 0);
+        PEq (EOp AluAnd (ECst 0x2003) (EOp AluAnd (ECst 0x3003) (EOp AluAnd (ECst 0x4003)
+              (EOp AluAnd (EVar 1) (ECst 2))))) (ECst 2)].
+Proof. vm_compute. reflexivity. Qed.
+Lemma symbolic_entry (frame e : word) :
+  e = bv_or frame (Z_to_bv 64 0x8000000000000003) →
+  bv_and frame (Z_to_bv 64 0xfff0000000000fff) = Z_to_bv 64 0 →
+  bv_unsigned frame < bv_unsigned (Z_to_bv 64 0x10000000000) →
+  bv_and e (Z_to_bv 64 4502500115742721) = Z_to_bv 64 1 ∧
+  frame = bv_and e (Z_to_bv 64 0xffffffffff000) ∧
+  bv_and (Z_to_bv 64 0x2003) (bv_and e (Z_to_bv 64 4)) = Z_to_bv 64 0.
+Proof. repeat split; solve_fact. Qed.
+(** The slot of a symbolic address, and a canonical address. *)
+Lemma symbolic_slot (table va a : word) :
+  bv_and table (Z_to_bv 64 0xfff0000000000fff) = Z_to_bv 64 0 →
+  a = bv_add table (alu_value AluShl (bv_and (alu_value AluShr va (Z_to_bv 64 12)) (Z_to_bv 64 511)) (Z_to_bv 64 3)) →
+  a = bv_add (bv_and table (Z_to_bv 64 0xffffffffff000))
+        (bv_and (alu_value AluShr va (Z_to_bv 64 9)) (Z_to_bv 64 0xff8)).
+Proof. solve_fact. Qed.
+Lemma symbolic_canonical (va : word) :
+  bv_unsigned va < bv_unsigned (Z_to_bv 64 0x800000000000) →
+  bv_unsigned (va `+Z` 0x800000000000) < bv_unsigned (Z_to_bv 64 0x1000000000000).
+Proof. solve_fact. Qed.
+
+(** * Cells, shares and blocks of the TLB's debts *)
+Example unmap_owes :
+  leaf_is (play [Store leaf_21; claim_21; unclaim; Store (ECst 0)] (start (ECst 0) [] []))
+    (leaf_cell (ECst 0) [] [here]).
+Proof. vm_compute. reflexivity. Qed.
+Example absent_by_hint :
+  sstore (Some (At 4 (Some 3%nat) (Some (ECst 0)))) slot_va (EVar 2) (start (EVar 1) [] []) =
+  Done (start (EVar 2) [] [], [PEq (EOp AluAnd (EVar 1) (ECst 1)) (ECst 0)]).
+Proof. vm_compute. reflexivity. Qed.
+Example split_and_joined :
+  play [Ghost (GSplit 4 (FDiv 1 3) (FDiv 2 3)); Ghost (GJoin 4 5)] (start (ECst 0) [] []) =
+  Done (start (ECst 0) [] [], []).
+Proof. vm_compute. reflexivity. Qed.
+Example joined_learns :
+  sghost (GJoin 0 1) (SState root [] [IPhys root (FDiv 1 2) (EVar 1); IPhys root (FDiv 1 2) (EVar 2)] [] [])
+    (Names 3 []) =
+  Done (SState root [] [IPhys root FOne (EVar 1)] [] [], [], [PEq (EVar 1) (EVar 2)], Names 3 []).
+Proof. vm_compute. reflexivity. Qed.
+
+(** * A new table: an absent entry above, the table zeroed, linked, and a page mapped below it *)
+Definition fresh : sstate :=
+  SState root [] [table_cell 0x1000 0x2003 39 0; table_cell 0x2000 0x3003 30 0;
+    ICell FOne (CellData (ECst 0x3010) (ECst 0) [Some (21, root, ECst 0x400000)] [] []);
+    IPhys (ECst 0x4010) FOne (ECst 0); IClaim true root slot_va FOne (ECst 0x4010);
+    IClaim true root (ECst 0x405010) FOne (ECst 0x3010)] [] [].
+Example new_table :
+  match play [Ghost (GNew 3); Ghost (GReach [0; 1; 2]%nat 3 12 page_va)] fresh with
+  | Done (s, []) =>
+    match sstore None (ECst 0x405010) (ECst 0x4003) s with
+    | Done (s, []) =>
+      owed_of (play [Ghost (GOpen 2 [Some (21, root, ECst 0x400000)]); Store leaf_21; claim_21] s)
+    | _ => None
+    end
+  | _ => None
+  end = Some [].
+Proof. vm_compute. reflexivity. Qed.
+(** Once it is linked, a slot does not come to answer for its pages. *)
+Example late_answer :
+  owed_of (play [Ghost (GReach [0; 1; 2]%nat 3 12 page_va)] (start (ECst 0) [] [])) =
+  Some [PEq (ECst 1) (ECst 0)].
+Proof. vm_compute. reflexivity. Qed.
+
+Print Assumptions sghost_sound.
