@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rocqgen.errors import UserError
-from rocqgen.source.annotations import refused
-from rocqgen.source.location import Location
+from rocqgen.source.location import Location, refused
 from rocqgen.source.text import read_text
 
 if TYPE_CHECKING:

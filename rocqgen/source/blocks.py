@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from rocqgen.errors import UserError
-from rocqgen.source.annotations import Piece, refused
-from rocqgen.source.location import Location
+from rocqgen.source.annotations import Piece
+from rocqgen.source.location import Location, refused
 from rocqgen.source.text import Comment, SourceText
 
 _LABEL = re.compile(r"\s*(?P<name>[A-Za-z_.$][A-Za-z0-9_.$]*|[0-9]+|\"[^\"]*\")\s*:")

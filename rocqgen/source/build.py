@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from rocqgen.source import raw
-from rocqgen.source.annotations import parse_marks, parse_spec, refused
+from rocqgen.source.annotations import parse_marks, parse_spec
 from rocqgen.source.blocks import Block, LineMark
 from rocqgen.source.decode import decode
-from rocqgen.source.location import Location
+from rocqgen.source.location import Location, refused
 from rocqgen.source.machine import Instr
 from rocqgen.source.object import ObjectCode
 from rocqgen.source.places import check_places, hints_of

@@ -7,8 +7,9 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
-from rocqgen.source.annotations import parse_assume, refused
+from rocqgen.source.annotations import parse_assume
 from rocqgen.source.blocks import Assumed
+from rocqgen.source.location import refused
 from rocqgen.source.machine import Imm, Instr, Op
 from rocqgen.source.scope import check_assume
 from rocqgen.source.spec import Callee, Contract, Fragment, Sort

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rocqgen.errors import UserError
 from rocqgen.exits import ExitCode
-from rocqgen.source.annotations import parse_invariant, refused
+from rocqgen.source.annotations import parse_invariant
 from rocqgen.source.build import (
     Note,
     Part,
@@ -22,7 +22,7 @@ from rocqgen.source.build import (
 )
 from rocqgen.source.calls import Placed, assume, link
 from rocqgen.source.decode import disassemble
-from rocqgen.source.location import Location
+from rocqgen.source.location import Location, refused
 from rocqgen.source.object import ObjectCode, read_program
 from rocqgen.source.scope import Place
 from rocqgen.source.spec import Fragment

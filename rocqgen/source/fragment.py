@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from rocqgen.errors import UserError
 from rocqgen.exits import ExitCode
-from rocqgen.source.annotations import parse_invariant, refused
+from rocqgen.source.annotations import parse_invariant
 from rocqgen.source.assemble import assemble
 from rocqgen.source.blocks import Block, Blocks, LineMark, find_blocks, find_marks
 from rocqgen.source.build import (
@@ -23,7 +23,7 @@ from rocqgen.source.build import (
 )
 from rocqgen.source.calls import Placed, assume, link
 from rocqgen.source.compiled import is_elf, load_compiled
-from rocqgen.source.location import Location
+from rocqgen.source.location import Location, refused
 from rocqgen.source.object import ObjectCode, read_object
 from rocqgen.source.scope import Place
 from rocqgen.source.spec import Fragment

@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 from rocqgen.source import raw
-from rocqgen.source.annotations import refused
-from rocqgen.source.location import Location
+from rocqgen.source.location import Location, refused
 from rocqgen.source.reserved import REGISTERS
 from rocqgen.source.resolve import Scope, array, close, frac, root, word
 from rocqgen.source.spec import (

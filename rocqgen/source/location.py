@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Positions in a source file."""
+"""Positions in a source file, and errors that point at them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from rocqgen.errors import UserError
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -16,3 +18,17 @@ class Location:
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
+
+
+def refused(
+    message: str, location: Location, expected: str | None = None, hint: str | None = None
+) -> UserError:
+    """The error that refuses what is at `location`."""
+    return UserError(
+        message,
+        file=location.file,
+        line=location.line,
+        column=location.column,
+        expected=expected,
+        hint=hint,
+    )

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rocqgen.source import raw
-from rocqgen.source.annotations import refused
+from rocqgen.source.location import refused
 from rocqgen.source.machine import Instr, Mem, Op
 from rocqgen.source.resolve import Labels
 from rocqgen.source.scope import check_hint

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 from rocqgen.errors import UserError
 from rocqgen.source import raw
-from rocqgen.source.annotations import refused
-from rocqgen.source.location import Location
+from rocqgen.source.location import Location, refused
 from rocqgen.source.reserved import REGISTERS, is_register, why_refused
 from rocqgen.source.spec import (
     Bin,

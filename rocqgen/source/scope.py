@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rocqgen.source import raw
-from rocqgen.source.annotations import refused
 from rocqgen.source.items import assertion, page, pages
-from rocqgen.source.location import Location
+from rocqgen.source.location import Location, refused
 from rocqgen.source.reserved import why_refused
 from rocqgen.source.resolve import Labels, Scope, bind, root, word
 from rocqgen.source.shares import check_shares

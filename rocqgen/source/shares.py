@@ -11,8 +11,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from rocqgen.errors import UserError
-from rocqgen.source.annotations import refused
-from rocqgen.source.location import Location
+from rocqgen.source.location import Location, refused
 from rocqgen.source.spec import (
     Assertion,
     At,

@@ -16,9 +16,9 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rocqgen.source.annotations import Piece, refused
+from rocqgen.source.annotations import Piece
 from rocqgen.source.blocks import Assumed, Block, LineMark
-from rocqgen.source.location import Location
+from rocqgen.source.location import Location, refused
 from rocqgen.source.text import read_text
 
 _OBJECT = re.compile(r"\s*object\s+\"(?P<path>[^\"]+)\"\s*(?:#.*)?")

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from rocqgen.errors import UserError
 from rocqgen.source import raw
 from rocqgen.source.annotations import (
-    WORD,
     Piece,
     parse_assume,
     parse_invariant,
     parse_marks,
     parse_spec,
 )
+from rocqgen.source.builder import WORD
 from rocqgen.source.location import Location
 from rocqgen.source.machine import Reg
 from rocqgen.source.print import (
