@@ -30,6 +30,10 @@ class Rewriting:
         self.rules: dict[Key, Linear] = {}
         self.known: dict[Key, Known] = {}
         equations = [fact for fact in facts if fact.rel is Rel.EQ]
+        # What a name stands for comes before what is known of its bits.
+        equations.sort(
+            key=lambda fact: not isinstance(fact.a, EVar) and not isinstance(fact.b, EVar)
+        )
         for _ in range(_PASSES):
             before = dict(self.rules), dict(self.known)
             for fact in equations:
@@ -73,6 +77,8 @@ class Rewriting:
         left, right = self.linear(a), self.linear(b)
         if self._learn(left, right) or self._learn(right, left):
             return
+        if self._align(left, right) or self._align(right, left):
+            return
         difference = add(left, right, -1)
         atoms = [key for key, count in difference.items() if key and count in {1, WORD - 1}]
         atoms.sort(key=lambda key: (_size(key), repr(key)), reverse=True)
@@ -107,13 +113,31 @@ class Rewriting:
                 return True
         return False
 
+    def _align(self, left: Linear, right: Linear) -> bool:
+        """Use what a field of a word is, where that has no smaller places."""
+        if len(left) != 1:
+            return False
+        ((key, count),) = left.items()
+        one, other = (fields(form, self.known) for form in (left, right))
+        if one is None or other is None or count == 1 or key[:1] != (FIELD,):
+            return False
+        if len(one.slices) != 1 or one.constant or _occurs(key, tuple(right)):
+            return False
+        self.rules[key] = other.shifted(-one.slices[0].to).linear()
+        return True
+
     def _note(self, key: Key, mask: int, value: int) -> None:
         old = self.known.get(key, Known())
         self.known[key] = Known(old.mask | mask, old.value | value)
 
     def linear(self, term: Term) -> Linear:
         """The linear form of `term`."""
-        return self.canonical(self._sum(term))
+        form = self.canonical(self._sum(term))
+        for _ in range(_PASSES):
+            before, form = form, self.canonical(self._rewritten(form))
+            if form == before:
+                break
+        return form
 
     def _sum(self, term: Term) -> Linear:
         match term:

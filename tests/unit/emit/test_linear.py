@@ -72,6 +72,17 @@ def test_equations_count(fact: tuple[Term, Term], a: Term, b: Term) -> None:
     assert Rewriting([Fact(Rel.EQ, *fact)]).equal(a, b)
 
 
+def test_what_a_name_stands_for_and_its_bits() -> None:
+    bits = Fact(Rel.EQ, masked(P, 4095), ECst(0))
+    for facts in (
+        [bits, Fact(Rel.EQ, P, masked(E, FRAME.z))],
+        [bits, Fact(Rel.EQ, masked(E, FRAME.z), P)],
+    ):
+        assert Rewriting(facts).equal(P, masked(E, FRAME.z))
+    shifted_down = mk_op(Alu.SHR, P, ECst(12)), masked(mk_op(Alu.SHR, E, ECst(12)), 0xFF)
+    assert Rewriting([bits, Fact(Rel.EQ, *shifted_down)]).equal(P, masked(E, 0xFF000))
+
+
 def test_words_that_differ_are_apart() -> None:
     rewriting = Rewriting([Fact(Rel.EQ, masked(P, 4095), ECst(0))])
     assert not rewriting.equal(masked(E, 0xFF0), masked(E, 0xFF8))
