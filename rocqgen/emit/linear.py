@@ -77,8 +77,6 @@ class Rewriting:
         left, right = self.linear(a), self.linear(b)
         if self._learn(left, right) or self._learn(right, left):
             return
-        if self._align(left, right) or self._align(right, left):
-            return
         difference = add(left, right, -1)
         atoms = [key for key, count in difference.items() if key and count in {1, WORD - 1}]
         atoms.sort(key=lambda key: (_size(key), repr(key)), reverse=True)
@@ -94,6 +92,7 @@ class Rewriting:
                     self.rules[key] = add(kept, solution, factor)
             self.rules[atom] = solution
             return
+        _ = self._align(left, right) or self._align(right, left)
 
     def _learn(self, left: Linear, right: Linear) -> bool:
         """Learn the bits of words of which fields are constant, or which are their own fields."""
