@@ -109,8 +109,8 @@ class Watch:
         for shift, at in self.walker.stages(root, va):
             slot = slots.get(at)
             if slot is None:
-                if owned.of(at):
-                    # It was given up: nothing is known of what it answers for.
+                if owned.of(at) == owned.unit:
+                    # All of it was given up: it need not answer for anything.
                     return None
             elif not slot.answers_for(root, va, shift) or slot.owes_entry(
                 root, entry.leaf.shift, entry.page

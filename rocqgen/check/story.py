@@ -11,6 +11,7 @@ from rocqgen.check.choice import Rights, base_of
 from rocqgen.check.ends import Halted, Run, Step, Wrong
 from rocqgen.check.machine import Machine
 from rocqgen.check.parts import Subject
+from rocqgen.check.regions import ALL
 from rocqgen.check.result import Line, Row, Story, Verdict
 from rocqgen.check.words import ENTRY, MASK, value
 from rocqgen.cpu import PageFault
@@ -76,7 +77,7 @@ def _pages(machine: Machine, run: Run) -> Iterator[Row]:
     """The pages that the run touched, and at its end missed, in the spaces it was in."""
     choice, seen = machine.choice, set()
     spaces = _spaces(machine)
-    for root, va in _touched(run, machine):
+    for root, va in (*_touched(run, machine), *_spoken_of(machine)):
         key = (base_of(root), va >> 12)
         if key in seen:
             continue
@@ -101,6 +102,14 @@ def _rights(rights: Rights) -> str:
     words += ["x"] if rights.execute else []
     words += ["user"] if rights.user else []
     return " ".join(words)
+
+
+def _spoken_of(machine: Machine) -> Iterator[tuple[int, int]]:
+    """The pages that owned entries are about."""
+    for slot in machine.resident.slots.values():
+        for one in (*slot.answers, *slot.claims, *slot.owes):
+            if one is not ALL:
+                yield one.root, one.number << one.shift
 
 
 def _touched(run: Run, machine: Machine) -> Iterator[tuple[int, int]]:
@@ -141,6 +150,8 @@ def _memory(machine: Machine, run: Run) -> Iterator[Row]:
             yield Row(
                 f"{one.va:#x} (physical {_places(one.pas)})", f"{word:#x}", names.get(one.va, "")
             )
+    for slot in machine.resident.slots.values():
+        yield Row(f"entry at {slot.at:#x}", f"{slot.word:#x}", print_expr(slot.item.addr))
 
 
 def _names(subject: Subject, machine: Machine) -> dict[int, str]:

@@ -54,3 +54,18 @@ def test_the_examples_are_real(
     # Examples may have been added since.
     known = [line for line in shown("rocqgen check examples/") if "examples/" in line]
     assert set(known) <= set(printed)
+
+
+@pytest.mark.usefixtures("cache")
+def test_the_edit_of_a_table_is_real(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start = TEXT.index("    #@ spec\n    #@   forall r : root, va pa s4")
+    lines = TEXT[start : TEXT.index("\n\n", start)].splitlines()
+    source = "".join(f"{line[4:]}\n" for line in lines)
+    (tmp_path / "unmap.s").write_text(source, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", "unmap.s"]) == 1
+    *known, dots = shown("rocqgen check unmap.s")
+    assert dots == "  ..."
+    assert plain(capsys.readouterr().out)[: len(known)] == known

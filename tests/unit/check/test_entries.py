@@ -33,11 +33,11 @@ UPPER = "rdi |->r va * rsi |->r slot * s4 |->e{f} e4 * s3 |->e{f} e3 * s2 |->e{f
 OWN = "answers va in r claims va in r"
 
 
-def fragment(folder: Path, pre: str, post: str, code: str) -> Fragment:
+def fragment(folder: Path, pre: str, post: str, code: str, kept: str = UPPER) -> Fragment:
     """A fragment that has the entries on the way to `va` and a mapping of the last of them."""
     path = folder / "f.s"
     body = "\n".join(f"    {line}" for line in code.split("; "))
-    text = f"{HEAD}#@   * {pre}\n#@ exit done ensures {UPPER} * {post}\n"
+    text = f"{HEAD}#@   * {pre}\n#@ exit done ensures {kept} * {post}\n"
     path.write_text(f"{text}.globl edit\nedit:\n{body}\ndone: nop\n", encoding="utf-8")
     (found,) = load_fragments(path)
     return found
@@ -80,6 +80,13 @@ BAD = {
     "flush of another page": (*UNMAP, "movq $0, (%rsi); invlpg (%rsi)", 15),
     "flush before the store": (*UNMAP, "invlpg (%rdi); movq $0, (%rsi)", 16),
     "debt not paid": (*DEBT, "nop", 15),
+    "no flush, and less is kept": (
+        UNMAP[0],
+        "rax |->r x * s1 |->e 0 answers va in r claims none",
+        "movq $0, (%rsi)",
+        15,
+        "rdi |->r va * rsi |->r slot",
+    ),
     "another entry": (*MAP, "addq $0x1000, %rax; movq %rax, (%rsi); subq $0x1000, %rax", 16),
     "claimed by others": (
         "s1 |->e e1 answers va in r claims va in r",
@@ -110,8 +117,8 @@ def test_edits_that_are_right(case: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("case", BAD)
 def test_edits_that_are_wrong(case: str, tmp_path: Path) -> None:
-    *parts, line = BAD[case]
-    result = check(fragment(tmp_path, *map(str, parts)))
+    pre, post, code, line, *kept = BAD[case]
+    result = check(fragment(tmp_path, pre, post, code, *kept))
     assert result.failed, result.reason
     assert result.location is not None
     assert result.location.line == line
