@@ -2,7 +2,7 @@
 From stdpp Require Import gmap list.
 From iris.proofmode Require Import proofmode monpred.
 From rocqgen.machine Require Import x86_64.
-From rocqgen.rules Require Import mov alu stack cr3.
+From rocqgen.rules Require Import mov alu stack cr3 compute branch exchange string control.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
 
@@ -105,7 +105,118 @@ Section examples.
     iApply (wp_pop_r with "HC Hsp Hs Hb"). iIntros "HC Hsp Hs Hb". iApply vwp_exit. by iFrame.
   Qed.
 
+  (** Parts of words: a byte and half a word change, the rest is kept; and a byte is read. *)
+  Definition parts : list (Z * (instr * Z)) :=
+    [ (0, (Mov W8 (OMem (at_disp RBX 3)) (OReg RAX), 3));
+      (3, (Alu AluOr W32 (OMem (at_disp RBX 4)) (OImm 1), 4));
+      (7, (Movzx W32 W8 RCX (OMem (at_disp RBX 1)), 4)) ].
+  Lemma parts_spec base a b c v :
+    code base parts 1 -∗ RAX ⇒ᵣ a -∗ RBX ⇒ᵣ b -∗ RCX ⇒ᵣ c -∗ flags_any -∗ b ↦ᵥ v -∗
+    vwp base (λ e, ∃ w, ⌜e = base `+Z` 11⌝ ∗ b ↦ᵥ w ∗ RCX ⇒ᵣ trunc W32 (extract_part W8 1 w) ∗
+      ⌜w = insert_part W32 4 (insert_part W8 3 v (trunc W8 a))
+        (alu_at W32 AluOr (extract_part W32 4 (insert_part W8 3 v (trunc W8 a))) (Z_to_bv 64 1))⌝).
+  Proof using Type.
+    iIntros "HC Ha Hb Hc Hf Hv".
+    iApply (wp_mov _ _ _ _ _ _ _ _ (RAX ⇒ᵣ a ∗ RBX ⇒ᵣ b ∗ b ↦ᵥ v) with "HC [$Ha $Hb $Hv]").
+    iIntros "HC (Ha & Hb & Hv)".
+    iApply (wp_alu _ _ _ _ _ _ _ _ _ _ (RBX ⇒ᵣ b ∗ b ↦ᵥ _) with "HC [$Hb $Hv] Hf").
+    iIntros "HC [Hb Hv] Hf".
+    iApply (wp_movzx _ _ _ _ _ _ _ _ _ (RCX ⇒ᵣ c ∗ RBX ⇒ᵣ b ∗ b ↦ᵥ _) with "HC [$Hc $Hb $Hv]").
+    iIntros "HC (Hc & Hb & Hv)". iApply vwp_exit. iExists _. by iFrame.
+  Qed.
+
+  (** A sum of two words with its carry, and a branch on what is left of it. *)
+  Definition carries : list (Z * (instr * Z)) :=
+    [ (0, (Alu AluAdd W64 (OReg RAX) (OReg RBX), 3));
+      (3, (Adc W64 (OReg RCX) (OImm 0), 4));
+      (7, (Jcc CondE 2, 2));
+      (9, (Jmp (TRel 0), 2)) ].
+  Lemma carries_spec base f :
+    code base carries 1 -∗ RAX ⇒ᵣ Z_to_bv 64 (-1) -∗ RBX ⇒ᵣ Z_to_bv 64 1 -∗ RCX ⇒ᵣ Z_to_bv 64 (-1) -∗ vflags f -∗
+    vwp base (λ e, ⌜e = base `+Z` 11⌝ ∗ RCX ⇒ᵣ Z_to_bv 64 0).
+  Proof using Type.
+    iIntros "HC Ha Hb Hc Hf". iApply (wp_alu_rr with "HC Ha Hb Hf"). iIntros "HC Ha Hb Hf".
+    iApply (wp_adc with "HC Hc Hf"); [by vm_compute|]. iIntros "HC Hc Hf".
+    iApply (wp_jcc _ _ _ _ _ _ true with "HC Hf"); [by vm_compute|]. iIntros "HC Hf".
+    iApply vwp_exit. iSplit; [done|].
+    replace (Z_to_bv 64 0) with (adc_at W64 true (Z_to_bv 64 (-1)) (Z_to_bv 64 0)) by (apply bv_eq; by vm_compute).
+    iExact "Hc".
+  Qed.
+
+  (** A word is claimed by a compare and exchange, whoever had it. *)
+  Lemma cmpxchg_spec base a b c d v :
+    code base [(0, (Cmpxchg W64 (OMem (at_disp RBX 0)) RCX, 5)); (5, (Setcc CondE (OReg RDX), 3))] 1 -∗
+    RAX ⇒ᵣ a -∗ RBX ⇒ᵣ b -∗ RCX ⇒ᵣ c -∗ RDX ⇒ᵣ d -∗ flags_any -∗ b ↦ᵥ v -∗
+    vwp base (λ e, ⌜e = base `+Z` 8⌝ ∗ RAX ⇒ᵣ v ∗
+      if decide (a = v) then b ↦ᵥ c ∗ RDX ⇒ᵣ merge_low W8 d (carry_word true)
+      else b ↦ᵥ v ∗ RDX ⇒ᵣ merge_low W8 d (carry_word false)).
+  Proof using Type.
+    iIntros "HC Ha Hb Hc Hd Hf Hv". rewrite flags_any_vflags. iDestruct "Hf" as (f) "Hf".
+    assert (∀ x y : word, fl_zf (alu_flags W64 AluSub x y f) = Some (bool_decide (x = y))) as Hzf.
+    { intros x y. simpl. f_equal. destruct (bool_decide_reflect (x = y)) as [->|Hne].
+      - rewrite bv_sub_unsigned Z.sub_diag. done.
+      - apply Z.eqb_neq. intros H. apply Hne, bv_eq. rewrite bv_sub_unsigned in H.
+        pose proof (bv_unsigned_in_range _ x). pose proof (bv_unsigned_in_range _ y).
+        unfold bv_wrap, bv_modulus in *. change (2 ^ Z.of_N 64) with 18446744073709551616 in *.
+        Z.div_mod_to_equations. lia. }
+    destruct (decide (a = v)) as [<-|Hne].
+    - iApply (wp_cmpxchg_equal _ _ _ _ _ _ _ _ _ (RAX ⇒ᵣ a ∗ RBX ⇒ᵣ b ∗ RCX ⇒ᵣ c ∗ b ↦ᵥ a)
+        with "HC [$Ha $Hb $Hc $Hv] Hf"). iIntros "HC (Ha & Hb & Hc & Hv) Hf".
+      iApply (wp_setcc _ _ _ _ _ _ true with "HC Hd Hf").
+      { by rewrite /cond_holds Hzf bool_decide_true. }
+      iIntros "HC Hd Hf". iApply vwp_exit. by iFrame.
+    - iApply (wp_cmpxchg_differs _ _ _ _ _ _ _ _ _ _ (RAX ⇒ᵣ a ∗ RBX ⇒ᵣ b ∗ RCX ⇒ᵣ c ∗ b ↦ᵥ v)
+        with "HC [$Ha $Hb $Hc $Hv] Hf"); [done|]. iIntros "HC (Ha & Hb & Hc & Hv) Hf".
+      iApply (wp_setcc _ _ _ _ _ _ false with "HC Hd Hf").
+      { by rewrite /cond_holds Hzf bool_decide_false. }
+      iIntros "HC Hd Hf". iApply vwp_exit. by iFrame.
+  Qed.
+  Lemma xchg_spec base a b v :
+    code base [(0, (Xchg W32 (OMem (at_disp RBX 4)) RAX, 3))] 1 -∗ RAX ⇒ᵣ a -∗ RBX ⇒ᵣ b -∗ b ↦ᵥ v -∗
+    vwp base (λ e, ⌜e = base `+Z` 3⌝ ∗ b ↦ᵥ insert_part W32 4 v (trunc W32 a) ∗
+      RAX ⇒ᵣ trunc W32 (extract_part W32 4 v)).
+  Proof using Type.
+    iIntros "HC Ha Hb Hv".
+    iApply (wp_xchg _ _ _ _ _ _ _ _ _ (RAX ⇒ᵣ a ∗ RBX ⇒ᵣ b ∗ b ↦ᵥ v) with "HC [$Ha $Hb $Hv]").
+    iIntros "HC (Ha & Hb & Hv)". iApply vwp_exit. by iFrame.
+  Qed.
+
+  (** Three words. *)
+  Lemma stos_spec base a v x y z :
+    code base [(0, (RepStosq, 3))] 1 -∗ RAX ⇒ᵣ v -∗ RDI ⇒ᵣ a -∗ RCX ⇒ᵣ Z_to_bv 64 3 -∗
+    a ↦ᵥ x -∗ (a `+Z` 8) ↦ᵥ y -∗ (a `+Z` 16) ↦ᵥ z -∗
+    vwp base (λ e, ⌜e = base `+Z` 3⌝ ∗ a ↦ᵥ v ∗ (a `+Z` 8) ↦ᵥ v ∗ (a `+Z` 16) ↦ᵥ v ∗ RDI ⇒ᵣ (a `+Z` 24)).
+  Proof using Type.
+    iIntros "HC Ha Hd Hc H1 H2 H3".
+    iApply (wp_rep_stosq _ _ _ [x; y; z] with "HC Hc Hd Ha [H1 H2 H3]"); [done| |].
+    { rewrite /= bv_add_Z_0. by iFrame. }
+    iIntros "HC Hc Hd Ha (H1 & H2 & H3 & _)". rewrite /= bv_add_Z_0. iApply vwp_exit. by iFrame.
+  Qed.
+  (** Caching may be switched off and on; paging may not. *)
+  Lemma cr4_spec base x v :
+    control_ok (m_config M) CR4 v = true → control_kept CR4 v (bv_or v (Z_to_bv 64 4)) →
+    code base [(0, (MovFromCr4 RAX, 3)); (3, (Alu AluOr W64 (OReg RAX) (OImm 4), 4)); (7, (MovToCr4 RAX, 3))] 1 -∗
+    RAX ⇒ᵣ x -∗ CR4 ⇒ᵣ v -∗ flags_any -∗
+    vwp base (λ e, ⌜e = base `+Z` 10⌝ ∗ CR4 ⇒ᵣ bv_or v (Z_to_bv 64 4)).
+  Proof using Hkernel.
+    iIntros (Hok Hkept) "HC Ha Hv Hf". iApply (wp_mov_from_cr4 with "HC Ha Hv"); [done..|].
+    iIntros "HC Ha Hv". iApply (wp_alu_ri with "HC Ha Hf"). iIntros "HC Ha Hf".
+    iApply (wp_mov_to_cr4 with "HC Ha Hv"); [done..|]. iIntros "HC Ha Hv".
+    iApply vwp_exit. by iFrame.
+  Qed.
+
   (** * What must fail *)
+  (** A part that is not in the word, or of a word that is read-only.  The statement is the control. *)
+  Lemma part_outside va v v' :
+    SetPart W32 (va ↦ᵥ v) (va `+Z` 4) v' (va ↦ᵥ insert_part W32 4 v v') ∧
+    HasPart W32 Read (va ↦ᵥʳ v) (va `+Z` 4) (extract_part W32 4 v).
+  Proof using Type.
+    Fail assert (∃ R, SetPart W32 (va ↦ᵥ v) (va `+Z` 5) v' R) by (eexists; tc_solve).
+    Fail assert (∃ R, SetPart W8 (va ↦ᵥ v) (va `+Z` (-1)) v' R) by (eexists; tc_solve).
+    Fail assert (∃ R, SetPart W32 (va ↦ᵥʳ v) (va `+Z` 4) v' R) by (eexists; tc_solve).
+    Fail assert (∃ x, HasPart W32 Write (va ↦ᵥʳ v) (va `+Z` 4) x) by (eexists; tc_solve).
+    split; tc_solve.
+  Qed.
   (** [mov cr3] to a space that does not map the code: there the old code is not the code. *)
   Lemma cr3_without_code base old new b d u x :
     in_space old -∗ code base block 1 -∗ RAX ⇒ᵣ x -∗ RCX ⇒ᵣ new -∗ RDX ⇒ᵣ d -∗ @[new] d ↦ᵥ u -∗
