@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rocqgen.emit.access import physical_address
-from rocqgen.emit.cells import FRAME, PAGE_SHIFT, WRITABLE, Cell, cell_of
+from rocqgen.emit.cells import FRAME, PAGE_SHIFT, PRESENT, WRITABLE, Cell, cell_of
 from rocqgen.emit.normal import ECst, EVar, mk_and, variables
 from rocqgen.emit.paths import StuckError
 from rocqgen.emit.symbolic import (
@@ -96,16 +96,12 @@ class Steps:
             if lacking is not None:
                 where = self.wording.term(lacking)
                 raise StuckError(f"{page} cannot be claimed: there is no `{where} |->e ..`")
-        if len(cells) < len(shifts):
-            last = cell_of(path.items[cells[-1]]) if cells else None
-            where = "" if last is None else f" at {self.wording.term(last.addr)}"
-            raise StuckError(f"{page} cannot be claimed: the entry{where} is absent")
+        found = [cell for n in cells if (cell := cell_of(path.items[n])) is not None]
+        for cell in found:
+            self._claimable(path, page, cell)
         whole = [k for k, n in enumerate(cells) if isinstance(path.items[n].share, FOne)]
         if not whole:
             raise StuckError(f"{page} cannot be claimed: no entry on its way is owned whole")
-        found = [cell for n in cells if (cell := cell_of(path.items[n])) is not None]
-        for cell in found:
-            self._claimable(page, cell)
         entries = [cell.entry for cell in found]
         if writable is None:
             bits = [self.aliases.rewriting(path).bits(entry, WRITABLE) for entry in entries]
@@ -115,8 +111,11 @@ class Steps:
             pa = self._known(path, frame)
         return GClaim(tuple(cells), whole[-1], writable, root, va, pa)
 
-    def _claimable(self, page: str, cell: Cell) -> None:
-        """That nothing is owed."""
+    def _claimable(self, path: Path, page: str, cell: Cell) -> None:
+        """That it is present and owes nothing."""
+        if self.aliases.rewriting(path).bits(cell.entry, PRESENT) == 0:
+            where = self.wording.term(cell.addr)
+            raise StuckError(f"{page} cannot be claimed: the entry at {where} is absent")
         if cell.owed:
             pages = ", ".join(map(self.wording.region, cell.owed))
             raise StuckError(

@@ -24,7 +24,7 @@ _SIGNS = {
     Alu.SHL: "<<",
     Alu.SHR: ">>",
 }
-_SMALL = 10
+_SMALL = 64
 
 
 @dataclass(frozen=True, slots=True)
