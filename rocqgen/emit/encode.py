@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rocqgen.emit.cells import PAGE_SHIFT, PAGE_WORDS, Cell
-from rocqgen.emit.normal import Alu, ECst, EVar, Term, mk_add, mk_op
+from rocqgen.emit.normal import WORD, Alu, ECst, EVar, Term, mk_add, mk_op
 from rocqgen.emit.shares import rational, share_of
 from rocqgen.emit.symbolic import (
     Fact,
@@ -42,6 +42,7 @@ from rocqgen.source.spec import (
     Page,
     Pages,
     PhysPt,
+    Platform,
     Pure,
     RegPt,
     Rel,
@@ -184,6 +185,27 @@ def encode(
         tuple(origin for origin, _ in code),
         tuple(origin for origin, _ in facts),
     )
+
+
+def with_roots(
+    encoded: Encoded, params: Iterable[Name], names: Numbering, platform: Platform | None
+) -> Encoded:
+    """The same state, and that the roots among the parameters are what cr3 may hold.
+
+    That asks for the width of physical addresses.
+    """
+    if platform is None:
+        return encoded
+    facts: list[Pure] = []
+    for name in params:
+        if name.sort is Sort.ROOT:
+            at = name.location
+            beyond = Lit(WORD - (1 << platform.maxphyaddr), at)
+            root = Var(name.ident, at)
+            facts.append(Pure(Rel.EQ, Bin(BinOp.AND, root, beyond, at), Lit(0, at), at))
+    more = tuple(_fact(one, names) for one in facts)
+    state = replace(encoded.state, facts=encoded.state.facts + more)
+    return replace(encoded, state=state, facts=(*encoded.facts, *facts))
 
 
 def _flat(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rocqgen.emit.encode import BASE, Encoded, Numbering, encode
+from rocqgen.emit.encode import BASE, Encoded, Numbering, encode, with_roots
 from rocqgen.emit.entail import find_witnesses, match_state, similar_item, subst_state
 from rocqgen.emit.execute import run
 from rocqgen.emit.infer import Inference
@@ -81,6 +81,7 @@ def plan(fragment: Fragment) -> Plan:
     refuse_unsupported(instrs)
     names = Numbering.of(spec.params)
     pre = encode(spec.pre, spec.space, names, needed=True)
+    pre = with_roots(pre, spec.params, names, spec.platform)
     exits = [names.term(item.address) for item in spec.exits]
     wanted = []
     for item in spec.exits:
