@@ -71,9 +71,22 @@ def load_compiled(path: str | Path) -> tuple[Fragment, ...]:
             )
         seen[name] = place
         placed.append(_fragment(spec, one, program, digest))
+        _refuse_alias(placed)
     fragments = assume(spec.path, spec.assumed, [one.fragment for one in placed])
     pairs = zip(placed, fragments, strict=True)
     return link([replace(one, fragment=fragment) for one, fragment in pairs])
+
+
+def _refuse_alias(placed: list[Placed]) -> None:
+    """Refuse a second block for one piece of code, under another name."""
+    *others, last = placed
+    for other in others:
+        if (other.section, other.start) == (last.section, last.start):
+            raise refused(
+                f"`{other.fragment.name}` and `{last.fragment.name}` are names of one function",
+                last.fragment.location,
+                "one block for each function",
+            )
 
 
 def _read(spec: SpecFile) -> bytes:

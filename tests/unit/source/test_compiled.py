@@ -23,6 +23,7 @@ unsigned long second(unsigned long *table) {
 __attribute__((section(".text.apart"))) unsigned long third(unsigned long *table) {
     return table[2];
 }
+unsigned long also(unsigned long *table) __attribute__((alias("second")));
 static unsigned long calls;
 unsigned long counted(void) {
     return calls++;
@@ -110,6 +111,7 @@ ERRORS = {
     "second object": (HEAD + HEAD + SPEC, 2, "second `object`"),
     "no function": (HEAD + SPEC.replace("second", "secnod"), 4, "is no function"),
     "two blocks": (HEAD + SPEC + SPEC, 14, "second block"),
+    "two names": (HEAD + SPEC + SPEC.replace("second", "also"), 14, "names of one function"),
     "mark first": (HEAD + "+0x0: at t\n" + SPEC, 2, "mark in front"),
     "mark between instructions": (HEAD + SPEC + "+0x1: at t + 8\n", 12, "no instruction begins"),
     "two marks": (HEAD + SPEC + "+0: at t + 8\n+0x0: at t + 8\n", 13, "second mark"),
