@@ -174,10 +174,12 @@ class Inference:
     def _by_page(self, path: Path, where: Term, page: Term) -> tuple[int, int]:
         """The claim of the page at `page`, and what lies at the physical address `where`."""
         n = self.aliases.page_claim(path, path.root, page)
+        if n is None:
+            n = self.aliases.translated(path, path.root, page, exact=True)
         data = self.aliases.physical(path, where)
         say = self.wording.term
         if n is None:
-            raise StuckError(f"there is no `page {say(page)} ~> ..` in the current space")
+            raise StuckError(f"there is no `{say(page)} ~> ..` in the current space")
         if data is None:
             raise StuckError(f"there is no `{say(where)} |->p ..` and no `{say(where)} |->e ..`")
         return n, data
