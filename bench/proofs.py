@@ -10,7 +10,6 @@ and the prover has a hole.  Nothing may survive.
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 import tempfile
 import time
@@ -216,16 +215,12 @@ def run(files: Iterable[Path], each: int | None = EACH) -> Iterator[Tally]:
 
 
 def summary(tallies: Sequence[Tally]) -> list[str]:
-    """The proved mutants by their reasons, and the sums."""
-    lines = []
-    why: Counter[str] = Counter()
-    for tally in tallies:
-        for verdict, fault, reason in tally.notes:
-            if verdict == "survived":
-                lines.append(f"SURVIVED: {tally.name}: {fault.kind}: {fault.key} ({reason})")
-            else:
-                why[re.sub(r"\d+ states", "N states", reason)] += 1
-    lines += [f"equivalent: {count} x {reason}" for reason, count in why.most_common()]
+    """The proved mutants, each with its reason, and the sums."""
+    lines = [
+        f"{verdict}: {fault.key} ({fault.kind}): {reason}"
+        for tally in tallies
+        for verdict, fault, reason in tally.notes
+    ]
     total = sum((tally.counts for tally in tallies), Counter[str]())
     judged = sum(tally.total for tally in tallies)
     parts = ", ".join(f"{total[name]} {name}" for name in COLUMNS if name != "refused")
@@ -238,7 +233,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("files", nargs="*", type=Path, help="examples (default: all)")
     parser.add_argument("--each", type=int, default=EACH, help=f"mutants of each (default: {EACH})")
     parser.add_argument("--all", action="store_true", help="all of them")
-    parser.add_argument("--reasons", action="store_true", help="show each equivalent mutant")
     args = parser.parse_args(arguments)
     say = partial(print, flush=True)
     tallies = []
@@ -247,9 +241,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tallies.append(tally)
         name, *cells = tally.cells()
         say(f"{name:<28}" + "".join(f"{one:>21}" for one in cells))
-    for tally in tallies if args.reasons else ():
-        for verdict, fault, reason in tally.notes:
-            say(f"{verdict}: {fault.kind}: {fault.key} ({reason})")
     for line in summary(tallies):
         say(line)
     return 1 if any(tally.counts["survived"] for tally in tallies) else 0
