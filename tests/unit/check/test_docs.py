@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from rocqgen.check.result import Verdict
+from rocqgen.check.search import Options, check
 from rocqgen.cli.main import main
+from rocqgen.source import load_fragments
 
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "docs" / "precheck.md").read_text(encoding="utf-8")
@@ -69,3 +72,18 @@ def test_the_edit_of_a_table_is_real(
     *known, dots = shown("rocqgen check unmap.s")
     assert dots == "  ..."
     assert plain(capsys.readouterr().out)[: len(known)] == known
+
+
+def test_the_examples_of_the_language_are_right(tmp_path: Path) -> None:
+    """What docs/annotations.md shows as whole fragments runs as it says."""
+    text = (ROOT / "docs" / "annotations.md").read_text(encoding="utf-8")
+    shown = [block.split("```")[0] for block in text.split("```asm\n")[1:]]
+    names = []
+    for number, block in enumerate(one for one in shown if "#@ spec" in one):
+        file = tmp_path / f"shown{number}.s"
+        file.write_text(block, encoding="utf-8")
+        for fragment in load_fragments(file):
+            result = check(fragment, Options(states=6))
+            assert (result.verdict, result.states) == (Verdict.OK, 6), result.reason
+            names.append(fragment.name)
+    assert names == ["save", "total", "get", "clear"]
