@@ -18,6 +18,7 @@ from bench.faults import right_examples
 from bench.goals import judge
 from bench.measure import Lab, Row, Sample
 from bench.precheck import check_examples
+from bench.proofs import each_of
 from bench.proofs import run as run_mutants
 from bench.table import Report, document
 from bench.whole import build_library, prove_examples
@@ -83,7 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report.costs(costs, script)
     tallies: list[Tally] = []
     if "mutants" in sections:
-        for tally in run_mutants(right_examples()):
+        files = right_examples()
+        for tally in run_mutants(files, each_of(files)):
             _tell(f"mutants of {tally.name}: {tally.total} in {tally.seconds:.0f} s")
             tallies.append(tally)
         report.mutants(tallies)

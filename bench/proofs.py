@@ -10,6 +10,7 @@ and the prover has a hole.  Nothing may survive.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import tempfile
 import time
@@ -44,8 +45,8 @@ if TYPE_CHECKING:
     from rocqgen.prove.check import Checker
     from rocqgen.source.spec import Fragment
 
-EACH: Final = 25
-"""Mutants of one example, unless more are asked for."""
+MUTANTS: Final = 275
+"""Mutants of all examples together, unless more are asked for: as many of each."""
 
 REASONS: Final = Path(__file__).with_name("equivalent.toml")
 """Why a mutant is equivalent, where the comparison cannot tell: by its key."""
@@ -206,8 +207,13 @@ def reasons() -> dict[str, str]:
     return dict(tomllib.loads(REASONS.read_text(encoding="utf-8"))["equivalent"])
 
 
-def run(files: Iterable[Path], each: int | None = EACH) -> Iterator[Tally]:
-    """Judge the mutants of the examples, one after another."""
+def each_of(files: Sequence[Path]) -> int:
+    """How many mutants of each example are as many as are asked for."""
+    return math.ceil(MUTANTS / max(1, len(files)))
+
+
+def run(files: Iterable[Path], each: int | None) -> Iterator[Tally]:
+    """Judge the mutants of the examples, one after another; None: all mutants."""
     files = list(files)
     with prover(files) as ready, ThreadPoolExecutor(default_jobs()) as pool:
         for file in files:
@@ -231,13 +237,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table; 1 where a mutant survived."""
     parser = argparse.ArgumentParser(prog="python -m bench.proofs", description=__doc__)
     parser.add_argument("files", nargs="*", type=Path, help="examples (default: all)")
-    parser.add_argument("--each", type=int, default=EACH, help=f"mutants of each (default: {EACH})")
+    parser.add_argument("--each", type=int, help=f"of each example (default: {MUTANTS} of all)")
     parser.add_argument("--all", action="store_true", help="all of them")
     args = parser.parse_args(arguments)
     say = partial(print, flush=True)
     tallies = []
     say(f"{HEADS[0]:<28}" + "".join(f"{one:>21}" for one in HEADS[1:]))
-    for tally in run(args.files or right_examples(), None if args.all else args.each):
+    files = args.files or right_examples()
+    for tally in run(files, None if args.all else args.each or each_of(files)):
         tallies.append(tally)
         name, *cells = tally.cells()
         say(f"{name:<28}" + "".join(f"{one:>21}" for one in cells))
