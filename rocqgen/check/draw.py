@@ -73,7 +73,7 @@ class Words:
         facts, defined = roles.facts, {name for name, _ in roles.defined}
         for number in range(MENDS + 1):
             self.settle(words)
-            self.place(words, mode, wild)
+            self.place(words, mode, wild, mended=number > 0)
             if number == MENDS or all(holds(fact, words) for fact in facts):
                 break
             mend(facts, words, defined, self.random)
@@ -103,9 +103,15 @@ class Words:
             return self._table_entry()
         return self._value(words, name, wild)
 
-    def place(self, words: dict[str, int], mode: Mode, wild: float) -> None:
-        """Make walks go through the entries that are owned, as claims need it."""
+    def place(
+        self, words: dict[str, int], mode: Mode, wild: float, *, mended: bool = False
+    ) -> None:
+        """Make walks go through the entries that are owned, as claims need it.
+
+        `mended` where words were changed by what the facts say.
+        """
         if self.placer is not None:
+            self.placer.mended = mended
             self.placer.place(words, mode, wild, self.settle)
 
     def settle(self, words: dict[str, int]) -> None:

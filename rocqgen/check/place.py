@@ -60,6 +60,8 @@ class Placer:
     placed: set[str] = field(default_factory=set)
     pages: dict[tuple[int, int], None] = field(default_factory=dict)
     """Pages whose walks read the entries that were placed, by the root's table."""
+    mended: bool = False
+    """Whether facts have had their say: then only what must be mapped changes an entry."""
 
     def place(self, words: dict[str, int], mode: Mode, wild: float, settle: Settle) -> None:
         """Change words, but those that an equation determines."""
@@ -170,7 +172,7 @@ class Placer:
         slot = slot_of(item, words)
         shift, inside = self._level(slot, words, paths)
         passing = [one for one in self._wanted(words) if (base_of(one.root), one.page) in inside]
-        if self._good(slot.word, shift, passing, words, mode):
+        if self._good(slot.word, shift, passing, words, mode) or (self.mended and not passing):
             return
         for word in self._values(shift, passing, words, mode, wild):
             if self._aim(item.value, word, words):

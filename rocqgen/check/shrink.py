@@ -73,7 +73,7 @@ class _Shrinker:
         words = {**old.words, **proposal.words}
         sampler = Sampler(self.machine.subject, Random(1), self.states.maxphyaddr, frame_bits=8)
         sampler.words.settle(words)
-        sampler.words.place(words, proposal.mode or old.mode, 0.0)
+        sampler.words.place(words, proposal.mode or old.mode, 0.0, mended=True)
         fractions = {**old.fractions, **proposal.fractions}
         mode, strategy = proposal.mode or old.mode, proposal.strategy or old.strategy
         # The frames may be what matters: then they stay as they are.

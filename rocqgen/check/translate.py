@@ -11,7 +11,6 @@ Which of the two happens is left open by `step` (`theories/machine/step.v`); a s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from random import Random
@@ -66,10 +65,12 @@ class Walker:
         self.state, self.mode = state, mode
         self._memory = _TableMemory(state, tables)
         self._known: dict[tuple[int, int], Leaf | Miss] = {}
+        self._stages: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {}
 
     def forget(self) -> None:
         """Walk again where it matters: tables have changed."""
         self._known.clear()
+        self._stages.clear()
 
     def walk(self, root: int, va: int) -> Leaf | Miss:
         """The leaf for a canonical address, whatever its rights admit."""
@@ -79,11 +80,16 @@ class Walker:
             found = self._known[key] = self._walk(root, va)
         return found
 
-    def stages(self, root: int, va: int) -> Iterator[tuple[int, int]]:
+    def stages(self, root: int, va: int) -> tuple[tuple[int, int], ...]:
         """The entries that a walk reads now: the level, by the bits behind its index, and where."""
-        rules = self.mode.rules
-        for one in walk(rules, self._memory, root, va).steps:
-            yield rules.levels[one.level].shift, one.address
+        key = (root, va >> 12)
+        found = self._stages.get(key)
+        if found is None:
+            rules = self.mode.rules
+            steps = walk(rules, self._memory, root, va).steps
+            found = tuple((rules.levels[one.level].shift, one.address) for one in steps)
+            self._stages[key] = found
+        return found
 
     def _walk(self, root: int, va: int) -> Leaf | Miss:
         rules = self.mode.rules
