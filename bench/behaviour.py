@@ -16,10 +16,10 @@ from rocqgen.check import Verdict
 from rocqgen.check.ends import Arrived, Endless, Run
 from rocqgen.check.machine import Machine
 from rocqgen.check.oracle import unicorn_oracle
-from rocqgen.check.parts import Subject
 from rocqgen.check.run import run
 from rocqgen.check.search import Options, check
 from rocqgen.check.states import States
+from rocqgen.check.subject import Subject
 from rocqgen.errors import UserError
 
 if TYPE_CHECKING:

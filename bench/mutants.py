@@ -24,7 +24,7 @@ import z3
 
 from bench.whole import EXAMPLES
 from rocqgen.check.search import Options, check
-from rocqgen.check.solve import relation
+from rocqgen.check.terms import relation
 from rocqgen.emit.normal import Alu, EAdd, ECst, EOp, EVar, Term
 from rocqgen.emit.plan import plan
 from rocqgen.emit.symbolic import Fact, Residual

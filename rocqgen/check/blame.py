@@ -10,9 +10,9 @@ from rocqgen.check.ends import Halted, Wrong
 from rocqgen.source.machine import Instr, Op, Reg
 
 if TYPE_CHECKING:
+    from rocqgen.check.ending import False_
     from rocqgen.check.ends import Run, Step
-    from rocqgen.check.parts import Subject
-    from rocqgen.check.post import False_
+    from rocqgen.check.subject import Subject
 
 _STACK: Final = frozenset({Op.PUSH, Op.POP, Op.CALL, Op.RET, Op.LEAVE})
 _NO_TARGET: Final = frozenset(

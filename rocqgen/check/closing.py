@@ -16,9 +16,9 @@ from typing import Final
 from rocqgen.check.choice import Choice, Mode, base_of
 from rocqgen.check.ends import Arrived
 from rocqgen.check.machine import Machine
-from rocqgen.check.parts import Subject
 from rocqgen.check.run import run
 from rocqgen.check.states import NoStateError, States
+from rocqgen.check.subject import Subject
 from rocqgen.check.witness import Witness
 from rocqgen.check.words import ENTRY
 from rocqgen.source.machine import Reg

@@ -12,10 +12,10 @@ from typing import Final
 
 from rocqgen.check.choice import Mode
 from rocqgen.check.mend import mend
-from rocqgen.check.parts import Subject
 from rocqgen.check.place import Placer
 from rocqgen.check.roles import Roles, roles_of
 from rocqgen.check.spans import LONGEST
+from rocqgen.check.subject import Subject
 from rocqgen.check.words import ENTRY, FEW, MASK, PAGE, holds, value
 from rocqgen.source.machine import Imm, Op
 

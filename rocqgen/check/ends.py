@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rocqgen.check.post import False_
+    from rocqgen.check.ending import False_
     from rocqgen.cpu import Accessed, Fault, State, Stuck
     from rocqgen.source.machine import Instr, Reg
 

@@ -16,7 +16,6 @@ from typing import Final, NamedTuple
 
 from rocqgen.check.aim import aim
 from rocqgen.check.choice import FRAME_BITS, Mode, base_of
-from rocqgen.check.parts import Subject
 from rocqgen.check.paths import (
     ACCESSED,
     DIRTY,
@@ -30,6 +29,7 @@ from rocqgen.check.paths import (
 )
 from rocqgen.check.regions import ALL, Slot, slot_of
 from rocqgen.check.roles import Roles, closure
+from rocqgen.check.subject import Subject
 from rocqgen.check.words import ENTRY, names, value
 from rocqgen.source.spec import Entry, Expr
 

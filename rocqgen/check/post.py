@@ -8,43 +8,20 @@ owns must be covered by what the precondition owned, byte by byte and page by pa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
 
-from rocqgen.check.choice import Mode, Rights
+from rocqgen.check.ending import Ending, False_
 from rocqgen.check.existentials import solve
-from rocqgen.check.parts import Cell, Fetched, Goal, Mapped, Parts, Subject
+from rocqgen.check.parts import Cell, Fetched, Mapped, Parts
 from rocqgen.check.regions import slot_of
-from rocqgen.check.resident import WORD_SIZE, Ownership, Resident
+from rocqgen.check.resident import WORD_SIZE
 from rocqgen.check.spans import TooLongError, spread, unknown
-from rocqgen.check.stale import Watch
 from rocqgen.check.table_claims import TableClaims
 from rocqgen.check.words import ENTRY, MASK, holds, pages_of, share, value
-from rocqgen.cpu import Access, State
-from rocqgen.source.location import Location
-from rocqgen.source.machine import Reg
+from rocqgen.cpu import Access
 from rocqgen.source.print import print_expr, print_item
 from rocqgen.source.spec import Claim, Code, Entry, Expr, Frac, PhysPt, Pure, RegPt, VirtPt
-
-Lookup = Callable[[int, int], tuple[int, Rights] | str]
-"""From a root and a page's number to the frame's address and rights, or why there is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class False_:  # noqa: N801 - `False` is taken
-    """A part of the postcondition that is false: as it is written, where, and the values.
-
-    `reg` or `pas` tell what it is about, for finding who wrote it; `root` is the space itself.
-    """
-
-    part: str
-    location: Location
-    expected: str
-    found: str
-    reg: Reg | None = None
-    pas: tuple[int, ...] = ()
-    root: bool = False
 
 
 class _Unsatisfied(Exception):  # noqa: N818 - it is a signal within the module
@@ -53,72 +30,24 @@ class _Unsatisfied(Exception):  # noqa: N818 - it is a signal within the module
         self.expected, self.found, self.pas = expected, found, pas
 
 
-@dataclass(slots=True)
-class Ending:
-    """A state at an exit, and what there is to compare it with.
+def false_parts(ending: Ending) -> tuple[False_, ...] | None:
+    """The parts that are false, none where the postcondition holds.
 
-    `solved` are the words with values for the existentials, once these were found, and `left` is
-    what is owned beside the assertion.
+    They come in the order space, registers, memory, facts.  None where the values of the
+    existentials were not found, so that nothing is known.
     """
-
-    subject: Subject
-    goal: Goal
-    words: dict[str, int]
-    fractions: dict[str, Fraction]
-    mode: Mode
-    resident: Resident
-    state: State
-    lookup: Lookup
-    watch: Watch | None = None
-    solved: dict[str, int] = field(default_factory=dict)
-    left: Ownership | None = None
-
-    def false_parts(self) -> tuple[False_, ...] | None:
-        """The parts that are false, none where the postcondition holds.
-
-        They come in the order space, registers, memory, facts.  None where the values of the
-        existentials were not found, so that nothing is known.
-        """
-        parts = self.goal.parts
-        names = tuple(name.ident for name in self.goal.exists)
-        words = solve(parts, names, self.words, self.state, self._read) if names else self.words
-        if words is None:
-            return None
-        self.solved = words
-        try:
-            evaluation = _Evaluation(self, parts, words)
-        except TooLongError:
-            return None
-        self.left = evaluation.left
-        return tuple(evaluation.run())
-
-    def _read(self, root: int, va: int) -> tuple[int, int] | None:
-        """The word at a virtual address and the physical address of its first byte."""
-        pas = self.places(root, va, WORD_SIZE)
-        if isinstance(pas, str):
-            return None
-        word = 0
-        for k, (pa, _) in enumerate(pas):
-            byte = self.state.memory.get(pa)
-            if byte is None:
-                return None
-            word |= byte << (8 * k)
-        return word, pas[0][0]
-
-    def places(self, root: int, va: int, size: int) -> list[tuple[int, Rights]] | str:
-        """Where the bytes lie in a space, with the rights of their pages; or why nowhere."""
-        places = []
-        page, found = -1, (0, Rights(False, False, False))
-        for k in range(size):
-            here = (va + k) & MASK
-            if here >> 12 != page:
-                page = here >> 12
-                answer = self.lookup(root, page)
-                if isinstance(answer, str):
-                    return f"{here:#x} is not mapped: {answer}"
-                found = answer
-            places.append((found[0] + (here & 0xFFF), found[1]))
-        return places
+    parts = ending.goal.parts
+    names = tuple(name.ident for name in ending.goal.exists)
+    words = solve(parts, names, ending.words, ending.state, ending.read) if names else ending.words
+    if words is None:
+        return None
+    ending.solved = words
+    try:
+        evaluation = _Evaluation(ending, parts, words)
+    except TooLongError:
+        return None
+    ending.left = evaluation.left
+    return tuple(evaluation.run())
 
 
 class _Evaluation:

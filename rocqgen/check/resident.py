@@ -13,9 +13,10 @@ from math import lcm
 from typing import NamedTuple
 
 from rocqgen.check.choice import Choice, Page, base_of
-from rocqgen.check.parts import Cell, Subject
+from rocqgen.check.parts import Cell
 from rocqgen.check.regions import Slot, slot_of
 from rocqgen.check.spans import TooLongError, spread
+from rocqgen.check.subject import Subject
 from rocqgen.check.words import ENTRY, MASK, PAGE, holds, pages_of, share, value
 from rocqgen.cpu import Access
 from rocqgen.source.location import Location

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from rocqgen.check.parts import Subject
 from rocqgen.check.spans import unknown_array
+from rocqgen.check.subject import Subject
 from rocqgen.check.words import ENTRY, MASK, names
 from rocqgen.source.spec import AnyWords, Bin, BinOp, Expr, Page, Pure, Rel, Sort, Var
 from rocqgen.source.terms import normal

@@ -5,23 +5,22 @@ until something is wrong."""
 from __future__ import annotations
 
 from dataclasses import replace
-from fractions import Fraction
 from typing import Final
 
-from rocqgen.check.choice import Rights, base_of
+from rocqgen.check.calls import Calls
+from rocqgen.check.ending import Ending, lookup
 from rocqgen.check.ends import Arrived, Endless, Halted, Run, Step, Undecided, Wrong
 from rocqgen.check.machine import Machine
-from rocqgen.check.parts import root_name
 from rocqgen.check.play import Player
-from rocqgen.check.post import Ending, Lookup
+from rocqgen.check.post import false_parts
 from rocqgen.check.stale import Watch, flushed, owed
 from rocqgen.check.tables import Tables
-from rocqgen.check.translate import Miss, Translator, Walker
+from rocqgen.check.translate import Translator, Walker
 from rocqgen.check.why import explain, while_fetching
 from rocqgen.check.words import ENTRY, MASK, value
 from rocqgen.cpu import Accessed, Config, Ok, step
 from rocqgen.source.machine import Op, Reg
-from rocqgen.source.spec import Label, Sort
+from rocqgen.source.spec import Label
 
 MAX_STEPS: Final = 10_000
 """Instructions of one run; what runs longer is not judged."""
@@ -75,6 +74,8 @@ class _Runner:
             self.watch = Watch(machine, self.walker, self.state, self.resident)
             if choice.strategy != "walk":
                 self.state.tlb += owed(machine, self.walker)
+        player = Player(machine, self.state, self.resident, self.walker, self.tables)
+        self.calls = Calls(self.subject, self.words, self._ending, player, self.watch)
 
     def run(self) -> Run:
         wrong: Run | None = None
@@ -93,7 +94,8 @@ class _Runner:
                     wrong = Run(list(self.steps), end, self.state.copy())
             elif wrong is not None and not self._meant(wrong):
                 wrong = None
-            halted = self._call(self.contracts[rip]) if rip in self.contracts else self._step()
+            called = self.calls.at(rip)
+            halted = self._step() if called is None else self._call(called)
             if halted is not None:
                 # Control was where it should be: what is wrong is the state there.
                 return wrong or Run(self.steps, halted, self.state)
@@ -102,6 +104,13 @@ class _Runner:
             Undecided(f"no exit within {self.max_steps} instructions"),
             self.state,
         )
+
+    def _call(self, number: int) -> Wrong | Undecided | None:
+        done = self.calls.call(number, self.steps[-1])
+        if isinstance(done, Step):
+            self.steps.append(done)
+            return None
+        return done
 
     def _came_back(self) -> bool:
         """Whether the state was there before, since memory was written last."""
@@ -125,7 +134,7 @@ class _Runner:
                 passed = self.passed[number] = self.passed.get(number, 0) + 1
                 if passed > LOOKS_CLOSE and passed & (passed - 1):
                     continue
-                parts = self._ending(number).false_parts()
+                parts = false_parts(self._ending(number))
                 if parts:
                     return Wrong(number, parts)
         return None
@@ -144,7 +153,7 @@ class _Runner:
             if address != rip:
                 continue
             ending = self._ending(exit_)
-            parts = ending.false_parts()
+            parts = false_parts(ending)
             if parts is None:
                 undecided = True
             elif not parts:
@@ -154,37 +163,6 @@ class _Runner:
         if undecided or wrong is None:
             return Undecided("no values for what the postcondition leaves open were found")
         return wrong
-
-    def _call(self, number: int) -> Wrong | Undecided | None:
-        """A function that is not here: what is wrong with its call, else it is played."""
-        agreed = self.subject.contracts[number]
-        name, state = agreed.contract.name, self.state
-        goal = len(self.subject.goals) - len(self.subject.contracts) + number
-        ending = self._ending(goal)
-        ending.words = {name: self.words[name], root_name(agreed.contract.space): state.cr3}
-        least = Fraction(1, self.resident.owned.unit)
-        sorts = ((one.ident, one.sort) for one in agreed.contract.params)
-        ending.fractions = {ident: least for ident, sort in sorts if sort is Sort.FRACTION}
-        parts = ending.false_parts()
-        if parts is None or ending.left is None:
-            return Undecided(f"the values with which {name} is called were not found")
-        if parts:
-            return Wrong(goal, parts)
-        before, root = dict(state.regs), state.cr3
-        if not self.player.play(agreed, ending.solved, ending.fractions, ending.left):
-            return Undecided(f"no values for what {name} gives were found")
-        if self.watch is not None:
-            self.watch.called(root != state.cr3)
-        changed = tuple(
-            (reg, before.get(reg, 0), word)
-            for reg, word in state.regs.items()
-            if before.get(reg) != word
-        )
-        called = self.steps[-1].instr
-        new_root = state.cr3 if root != state.cr3 else None
-        note = f"as is assumed of {name}"
-        self.steps.append(Step(called, self.words[name], root, (), changed, new_root, note))
-        return None
 
     def _ending(self, goal: int) -> Ending:
         choice = self.machine.choice
@@ -196,30 +174,9 @@ class _Runner:
             choice.mode,
             self.resident,
             self.state,
-            self._lookup(),
+            lookup(self.walker),
             self.watch,
         )
-
-    def _lookup(self) -> Lookup:
-        known: dict[tuple[int, int], tuple[int, Rights] | str] = {}
-        canonical = self.machine.choice.mode.canonical
-
-        def look(root: int, page: int) -> tuple[int, Rights] | str:
-            key = (base_of(root), page)
-            if key not in known:
-                va = page << 12
-                if not canonical(va):
-                    known[key] = "it is not canonical"
-                    return known[key]
-                leaf = self.walker.walk(root, va)
-                known[key] = (
-                    str(leaf)
-                    if isinstance(leaf, Miss)
-                    else (leaf.translate(va), Rights(leaf.write, leaf.user, leaf.execute))
-                )
-            return known[key]
-
-        return look
 
     def _step(self) -> Halted | None:
         """One instruction; what is wrong with it, if anything is."""

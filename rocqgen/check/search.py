@@ -12,13 +12,14 @@ from rocqgen.check.choice import Choice
 from rocqgen.check.ends import Halted, Run, Undecided, Wrong
 from rocqgen.check.limits import SECONDS, STATES
 from rocqgen.check.machine import Machine
-from rocqgen.check.parts import Subject, UnsupportedError, refuse_features
+from rocqgen.check.parts import UnsupportedError, refuse_features
 from rocqgen.check.resident import Conflict, Resident, reside
 from rocqgen.check.result import Result, Verdict, Why
 from rocqgen.check.run import run
 from rocqgen.check.shrink import shrink
 from rocqgen.check.states import NoStateError, States
 from rocqgen.check.story import tell
+from rocqgen.check.subject import Subject
 from rocqgen.check.tables import BlockedError
 from rocqgen.errors import UserError
 

@@ -18,11 +18,11 @@ from rocqgen.check.blame import blame
 from rocqgen.check.choice import Choice, Mode
 from rocqgen.check.ends import Halted, Run, Wrong
 from rocqgen.check.machine import Machine
-from rocqgen.check.parts import Subject
 from rocqgen.check.roles import Roles, roles_of
 from rocqgen.check.run import run
 from rocqgen.check.sample import Sampler
 from rocqgen.check.states import NoStateError, States
+from rocqgen.check.subject import Subject
 from rocqgen.check.words import ENTRY
 
 SECONDS: Final = 2.0

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from rocqgen.check.choice import STRATEGIES
 from rocqgen.check.machine import Machine
-from rocqgen.check.parts import Subject
 from rocqgen.check.resident import Conflict, Resident, reside
 from rocqgen.check.sample import Sampler
+from rocqgen.check.subject import Subject
 from rocqgen.check.tables import BlockedError
 
 if TYPE_CHECKING:

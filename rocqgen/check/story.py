@@ -10,9 +10,9 @@ from rocqgen.check.blame import blame
 from rocqgen.check.choice import Rights, base_of
 from rocqgen.check.ends import Halted, Run, Step, Wrong
 from rocqgen.check.machine import Machine
-from rocqgen.check.parts import Subject
 from rocqgen.check.regions import ALL
 from rocqgen.check.result import Line, Row, Story, Verdict
+from rocqgen.check.subject import Subject
 from rocqgen.check.words import ENTRY, MASK, value
 from rocqgen.cpu import PageFault
 from rocqgen.source.print import print_expr

@@ -67,7 +67,7 @@ LOOP = """\
 #@   ensures a[n] |->v 7 * code{q}
 fill:
     xorl %eax, %eax
-#@ invariant exists i : word holds rax |->r i * rdi |->r a * rcx |->r n * i < n * a[i] |->v 7
+#@ invariant exists i : word holds rax |->r i * rdi |->r a * rcx |->r n * i < n * a[i] |->v 7 * code{q}
 again:
     movq $7, (%rdi,%rax,8)
     incq %rax

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from rocqgen.check import Verdict
-from rocqgen.check.parts import Subject
 from rocqgen.check.search import check
 from rocqgen.check.stale import Watch
 from rocqgen.check.states import States
+from rocqgen.check.subject import Subject
 from rocqgen.check.translate import Walker
 from rocqgen.check.words import value
 from rocqgen.cpu import Leaf

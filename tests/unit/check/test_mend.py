@@ -9,8 +9,8 @@ from random import Random
 import pytest
 
 from rocqgen.check.mend import mend
-from rocqgen.check.parts import Subject
 from rocqgen.check.search import Options, check
+from rocqgen.check.subject import Subject
 from rocqgen.check.words import holds
 
 FACTS = [

@@ -113,9 +113,9 @@ def test_unicorn_agrees(file: Path) -> None:
 
 def test_a_difference_is_seen() -> None:
     """A run that is not what the code does: the oracle must object."""
-    from rocqgen.check.parts import Subject
     from rocqgen.check.run import run
     from rocqgen.check.states import States
+    from rocqgen.check.subject import Subject
     from rocqgen.source.machine import Reg
 
     (fragment,) = load_fragments(EXAMPLES / "switch" / "swtch.s")

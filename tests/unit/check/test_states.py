@@ -10,10 +10,10 @@ import pytest
 from rocqgen.check.choice import STRATEGIES, Choice, base_of
 from rocqgen.check.ends import Arrived
 from rocqgen.check.machine import Machine
-from rocqgen.check.parts import Subject
 from rocqgen.check.resident import Conflict, reside
 from rocqgen.check.run import run
 from rocqgen.check.states import States
+from rocqgen.check.subject import Subject
 from rocqgen.check.translate import Miss, Walker
 from rocqgen.check.words import ENTRY, value
 from rocqgen.cpu import Leaf
