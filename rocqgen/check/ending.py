@@ -47,8 +47,8 @@ class False_:  # noqa: N801 - `False` is taken
 class Ending:
     """A state at an exit, and what there is to compare it with.
 
-    `solved` are the words with values for the existentials, once these were found, and `left` is
-    what is owned beside the assertion.
+    `solved` are the words with values for the existentials, once these were found, `left` is
+    what is owned beside the assertion, and `taken` what it owns itself.
     """
 
     subject: Subject
@@ -62,6 +62,7 @@ class Ending:
     watch: Watch | None = None
     solved: dict[str, int] = field(default_factory=dict)
     left: Ownership | None = None
+    taken: Ownership | None = None
 
     def read(self, root: int, va: int) -> tuple[int, int] | None:
         """The word at a virtual address and the physical address of its first byte."""

@@ -15,7 +15,7 @@ from rocqgen.check.ending import Ending, False_
 from rocqgen.check.existentials import solve
 from rocqgen.check.parts import Cell, Fetched, Mapped, Parts
 from rocqgen.check.regions import slot_of
-from rocqgen.check.resident import WORD_SIZE
+from rocqgen.check.resident import WORD_SIZE, Ownership
 from rocqgen.check.spans import TooLongError, spread, unknown
 from rocqgen.check.table_claims import TableClaims
 from rocqgen.check.words import ENTRY, MASK, holds, pages_of, share, value
@@ -46,8 +46,9 @@ def false_parts(ending: Ending) -> tuple[False_, ...] | None:
         evaluation = _Evaluation(ending, parts, words)
     except TooLongError:
         return None
-    ending.left = evaluation.left
-    return tuple(evaluation.run())
+    false = tuple(evaluation.run())
+    ending.left, ending.taken = evaluation.left, evaluation.taken
+    return false
 
 
 class _Evaluation:
@@ -80,6 +81,16 @@ class _Evaluation:
         yield from self._flushes()
         for fact in self.parts.facts:
             yield from self._fact(fact)
+
+    @property
+    def taken(self) -> Ownership:
+        """What the assertion owns."""
+        before = self.ending.resident.owned.copy()
+        for page, more in self.tables.fresh.items():
+            before.pages[page] = before.pages.get(page, 0) + more
+        for at in self.left.entries.keys() - before.entries.keys():
+            before.entries[at] = self.unit
+        return before.without(self.left)
 
     def _space(self) -> Iterator[False_]:
         exit_ = self.ending.goal

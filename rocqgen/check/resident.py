@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import lcm
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from rocqgen.check.choice import Choice, Page, base_of
 from rocqgen.check.parts import Cell
@@ -65,9 +65,26 @@ class Ownership:
         """How much of a byte is owned, as data or in an entry."""
         return self.bytes.get(pa, 0) or self.entries.get(pa & ~7, 0)
 
+    def without(self, left: Ownership) -> Ownership:
+        """What was taken of this where `left` is what is left."""
+        return Ownership(
+            self.unit,
+            _less(self.bytes, left.bytes),
+            _less(self.pages, left.pages),
+            _less(self.entries, left.entries),
+        )
+
     def copy(self) -> Ownership:
         """The same, to take shares from."""
         return Ownership(self.unit, dict(self.bytes), dict(self.pages), dict(self.entries))
+
+
+_K = TypeVar("_K")
+
+
+def _less(these: dict[_K, int], those: dict[_K, int]) -> dict[_K, int]:
+    pairs = ((key, part - those.get(key, 0)) for key, part in these.items())
+    return {key: part for key, part in pairs if part > 0}
 
 
 @dataclass(slots=True)

@@ -44,9 +44,9 @@ class _Runner:
         self.subject, choice = machine.subject, machine.choice
         self.words = choice.words
         self.state = machine.state.copy()
-        # Contracts change what is owned, and what is mapped.
+        # Contracts change what is owned, and what is mapped; behind an invariant the rest is lost.
         self.resident = replace(machine.resident)
-        if self.subject.contracts:
+        if self.subject.contracts or self.subject.fragment.spec.invariants:
             own = machine.resident
             self.resident = replace(own, regs=dict(own.regs), slots=dict(own.slots))
         self.tables = Tables(dict(machine.tables.entries), set(machine.tables.frames))
@@ -128,16 +128,27 @@ class _Runner:
         return isinstance(wrong.end, Wrong) and isinstance(exits[wrong.end.exit].address, Label)
 
     def _invariant(self, rip: int) -> Wrong | None:
-        """The invariant of this address, if it is false."""
+        """The invariant of this address, if it is false; what it does not mention is lost."""
         for number in range(len(self.exits), len(self.goals)):
-            if self.goals[number] == rip:
-                passed = self.passed[number] = self.passed.get(number, 0) + 1
-                if passed > LOOKS_CLOSE and passed & (passed - 1):
-                    continue
-                parts = false_parts(self._ending(number))
-                if parts:
-                    return Wrong(number, parts)
+            if self.goals[number] != rip:
+                continue
+            passed = self.passed[number] = self.passed.get(number, 0) + 1
+            if passed > LOOKS_CLOSE and passed & (passed - 1):
+                continue
+            ending = self._ending(number)
+            parts = false_parts(ending)
+            if parts:
+                return Wrong(number, parts)
+            if ending.taken is not None:
+                self.resident.owned = ending.taken
+                self._keep({one.reg for one in ending.goal.parts.regs})
         return None
+
+    def _keep(self, regs: set[Reg]) -> None:
+        """Forget the registers that are not described any more."""
+        for reg in self.resident.regs.keys() - regs:
+            del self.resident.regs[reg]
+            self.state.regs.pop(reg, None)
 
     def _configuration(self) -> tuple[object, ...]:
         """The state apart from memory."""

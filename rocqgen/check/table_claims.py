@@ -39,14 +39,15 @@ class Stale(NamedTuple):
 class TableClaims:
     """The claims of one assertion, whose entries are `slots`; `left` is what it may still take.
 
-    Without a watch no translation changes, and nothing is to be said.
+    `fresh` are the parts of pages that were claimed anew.  Without a watch no translation changes,
+    and nothing is to be said.
     """
 
     def __init__(
         self, watch: Watch | None, slots: Mapping[int, Slot], left: Ownership, mode: Mode
     ) -> None:
         self.watch, self.slots, self.left, self.mode = watch, slots, left, mode
-        self._fresh: set[PageOf] = set()
+        self.fresh: dict[PageOf, int] = {}
         self._before = dict(left.pages)
 
     def claim(self, page: PageOf) -> Lie | None:
@@ -54,9 +55,8 @@ class TableClaims:
         watch, va = self.watch, page[1] << 12
         if watch is None or not self.mode.canonical(va):
             return None
-        if page not in self._fresh and watch.claimable(page, self.slots):
-            self._fresh.add(page)
-            more = 4096 * self.left.unit - self._before.get(page, 0)
+        if page not in self.fresh and watch.claimable(page, self.slots):
+            more = self.fresh[page] = 4096 * self.left.unit - self._before.get(page, 0)
             self.left.pages[page] = self.left.pages.get(page, 0) + more
         for _, at in watch.walker.stages(page[0], va):
             slot = self.slots.get(at)

@@ -67,7 +67,9 @@ LOOP = """\
 #@   ensures a[n] |->v 7 * code{q}
 fill:
     xorl %eax, %eax
-#@ invariant exists i : word holds rax |->r i * rdi |->r a * rcx |->r n * i < n * a[i] |->v 7 * code{q}
+#@ invariant exists i : word
+#@   holds rax |->r i * rdi |->r a * rcx |->r n * i < n * a[i] |->v 7
+#@     * (a + (i << 3))[n - i] |->v _ * code{q}
 again:
     movq $7, (%rdi,%rax,8)
     incq %rax
@@ -141,7 +143,7 @@ WRONG = {
     ),
     "memory is not given": (ALLOC, ("m[512] |->p 0 * m & ", "m & "), 24),
     "the contract gives another value": (VIRTUAL, ("movq $10, (%rax)", "nop"), 17),
-    "one word too few": (LOOP, ("movq $7, (%rdi,%rax,8)", "movq $7, 8(%rdi,%rax,8)"), 11),
+    "one word too few": (LOOP, ("movq $7, (%rdi,%rax,8)", "movq $7, 8(%rdi,%rax,8)"), 13),
     "an invariant": (LOOP, ("xorl %eax", "movl $1, %eax; xorl %edx"), 8),
     "a wrong element": (SUM, ("24(%rdi)", "16(%rdi)"), 9),
     "the callee's code": (CALLEE, ("addq $1", "addq $2"), 7),
@@ -161,6 +163,14 @@ def test_what_is_wrong_is_found(case: str, tmp_path: Path) -> None:
     assert result.failed, result.reason
     assert result.location is not None
     assert result.location.line == line
+
+
+def test_what_an_invariant_does_not_mention_is_lost(tmp_path: Path) -> None:
+    result = check(last(tmp_path, LOOP, ("* (a + (i << 3))[n - i] |->v _ * code", "* code")))
+    assert (result.verdict, result.location and result.location.line) == (Verdict.FAULT, 13)
+    result = check(last(tmp_path, LOOP, (" * rcx |->r n * i < n", " * i < n")))
+    assert (result.verdict, result.location and result.location.line) == (Verdict.FAULT, 15)
+    assert "reads rcx, which the precondition does not describe" in str(result.story)
 
 
 def test_a_violated_invariant_is_named(tmp_path: Path) -> None:
