@@ -31,11 +31,22 @@ Definition item_resources (ρ : env) (i : item) : list resource :=
   | IPhys a q v => [RPhys (eval ρ a) (feval ρ q) (eval ρ v)]
   | IClaim w r a q pa => [RClaim w (eval ρ r) (eval ρ a) (feval ρ q) (eval ρ pa)]
   | IRes k q es =>
-    match open_cell k (map (eval ρ) es) with
-    | Some c => [RCell (sc_addr c) (feval ρ q) (word_cell c)]
-    | None => []
+    match open_cell k (map (eval ρ) es), open_block k (map (eval ρ) es) with
+    | Some c, _ => [RCell (sc_addr c) (feval ρ q) (word_cell c)]
+    | None, Some b =>
+      match sb_fill b with
+      | Some v =>
+        map (λ a, match sb_space b with
+                  | Some (w, r) => RVirt w r a (feval ρ q) v
+                  | None => RPhys a (feval ρ q) v
+                  end) (block_words (sb_addr b) (sb_count b))
+      | None => []
+      end
+    | None, None => []
     end
   end.
+(** Resources say what words are: nothing is a list of them of which that is not known. *)
+Definition item_exact (i : item) : bool := match i with IRes (KBlock _ CAny) _ _ => false | _ => true end.
 Definition body_resources (base : expr) (code : code_list) (ρ : env) (s : sstate) : list resource :=
   map (λ x, RReg x.1 (eval ρ x.2)) (s_regs s) ++
   concat (map (item_resources ρ) (s_items s)) ++
@@ -48,17 +59,44 @@ Section engine.
   Context {M : machine} `{!machGS M Σ}.
   Context (base : expr) (code : code_list) (ρ : env).
 
-  Lemma dbody_resources s :
-    dbody base code ρ s ⊣⊢
-    (∃ f, flags_pt f) ∗ [∗ list] x ∈ body_resources base code ρ s, res_prop x.
+  Lemma item_resources_sound i :
+    (ditem ρ i ⊢ [∗ list] x ∈ item_resources ρ i, res_prop x) ∧
+    (item_exact i = true → ([∗ list] x ∈ item_resources ρ i, res_prop x) ⊢ ditem ρ i).
   Proof using Type.
-    rewrite /dbody /dparts /body_resources !big_sepL_app. f_equiv. f_equiv; [|f_equiv].
-    - induction (s_regs s) as [|[r e] l IH]; [done|]. by rewrite /= IH.
-    - induction (s_items s) as [|i l IH]; [done|].
-      rewrite map_cons concat_cons big_sepL_app /= IH. f_equiv.
-      destruct i as [| | |k q es]; [by rewrite /= right_id..|]. rewrite /= /dres.
-      case_match; by rewrite /= ?right_id.
-    - induction (s_code s) as [|[r q] l IH]; [done|]. by rewrite /= IH.
+    destruct i as [| | |k q es]; [by rewrite /= right_id..|]. rewrite /item_resources /= /dres.
+    destruct (open_cell k (map (eval ρ) es)) as [c|]; [by rewrite /= right_id|].
+    destruct (open_block k (map (eval ρ) es)) as [b|] eqn:Hb; [|done].
+    destruct b as [sp a n [v|]]; simpl.
+    - rewrite big_sepL_fmap /dblock /=. destruct sp as [[w r]|]; done.
+    - split; [iIntros "_"; done|]. intros Hexact. exfalso.
+      destruct k as [|[w|] []]; try done; by destruct es as [|? [|? [|? [|? [|? ?]]]]].
+  Qed.
+  Lemma items_resources_sound l :
+    (ditems ρ l ⊢ [∗ list] x ∈ concat (map (item_resources ρ) l), res_prop x) ∧
+    (forallb item_exact l = true →
+     ([∗ list] x ∈ concat (map (item_resources ρ) l), res_prop x) ⊢ ditems ρ l).
+  Proof using Type.
+    induction l as [|i l [IH1 IH2]]; [done|]. rewrite map_cons concat_cons big_sepL_app /=.
+    destruct (item_resources_sound i) as [H1 H2]. split.
+    - by rewrite {1}H1 {1}IH1.
+    - intros [Hi Hl]%andb_true_iff. by rewrite (H2 Hi) (IH2 Hl).
+  Qed.
+  Lemma dbody_resources s :
+    (dbody base code ρ s ⊢
+     (∃ f, flags_pt f) ∗ [∗ list] x ∈ body_resources base code ρ s, res_prop x) ∧
+    (forallb item_exact (s_items s) = true →
+     (∃ f, flags_pt f) ∗ ([∗ list] x ∈ body_resources base code ρ s, res_prop x) ⊢ dbody base code ρ s).
+  Proof using Type.
+    assert (dregs ρ (s_regs s) ⊣⊢
+      [∗ list] x ∈ map (λ x, RReg x.1 (eval ρ x.2)) (s_regs s), res_prop x) as Hr.
+    { induction (s_regs s) as [|[r e] l IH]; [done|]. by rewrite /= IH. }
+    assert (dcode base code ρ (s_code s) ⊣⊢
+      [∗ list] x ∈ map (λ x, RCode (eval ρ x.1) (eval ρ base) code (feval ρ x.2)) (s_code s), res_prop x) as Hc.
+    { induction (s_code s) as [|[r q] l IH]; [done|]. by rewrite /= IH. }
+    destruct (items_resources_sound (s_items s)) as [H1 H2].
+    rewrite /dbody /dparts /body_resources !big_sepL_app Hr Hc. split.
+    - by rewrite {1}H1.
+    - intros Hexact. by rewrite (H2 Hexact).
   Qed.
 End engine.
 
@@ -76,7 +114,7 @@ Definition spec_reached (M : machine) (sp : spec) (ρ : env) (σ : state) : Prop
 Definition spec_supplied (M : machine) (I : image) (sp : spec) (ρ : env) : bool :=
   bool_decide (im_rip I = eval ρ (sp_base sp)) &&
   image_supplies M I (state_resources (sp_base sp) (sp_code sp) ρ (sp_pre sp)) &&
-  forallb (holdsb ρ) (s_facts (sp_pre sp)).
+  forallb item_exact (s_items (sp_pre sp)) && forallb (holdsb ρ) (s_facts (sp_pre sp)).
 
 Section spec.
   Context {M : machine} `{!machGS M Σ}.
@@ -90,7 +128,7 @@ Section spec.
     iIntros "HS Hcr3 H". iInduction xs as [|x xs] "IH" forall (ρ); simpl.
     - iDestruct (vdenote_at with "H") as "(<- & Hbody & %Hfacts)".
       iDestruct (res_readouts with "HS [Hcr3 Hbody]") as %Hres; [|by iPureIntro].
-      rewrite dbody_resources. iDestruct "Hbody" as "[_ Hbody]". iFrame.
+      rewrite (proj1 (dbody_resources _ _ _ _)). iDestruct "Hbody" as "[_ Hbody]". iFrame.
     - rewrite monPred_at_exist. iDestruct "H" as (v) "H".
       iDestruct ("IH" with "HS Hcr3 H") as %Hv. iPureIntro. by exists v.
   Qed.
@@ -124,13 +162,13 @@ Theorem spec_adequacy (M : machine) (I : image) (sp : spec) (ρ : env) :
     vwp (eval ρ (sp_base sp)) (vposts (sp_base sp) (sp_code sp) ρ (sp_posts sp))) →
   adequate M (image_state I) (spec_reached M sp ρ).
 Proof.
-  intros Hcan [[Hrip%bool_decide_eq_true Hpre]%andb_true_iff Hfacts]%andb_true_iff Hwp.
+  intros Hcan [[[Hrip%bool_decide_eq_true Hpre]%andb_true_iff Hexact]%andb_true_iff Hfacts]%andb_true_iff Hwp.
   apply (image_adequacy M I _ Hcan Hpre). intros G. destruct (Hwp G) as [Hroot].
   exists (λ e, ∃ root, CR3 ↦ᵣ root ∗ vposts (sp_base sp) (sp_code sp) ρ (sp_posts sp) e root)%I.
   split.
   - iIntros "Hf [Hcr3 H] !>". rewrite Hrip.
     iPoseProof (Hroot (eval ρ (s_root (sp_pre sp))) with "[Hf H]") as "HW".
-    { rewrite vdenote_at dbody_resources. iSplit; [done|]. iSplitL; [by iFrame|].
+    { rewrite vdenote_at -(proj2 (dbody_resources _ _ _ _) Hexact). iSplit; [done|]. iSplitL; [by iFrame|].
       iPureIntro. rewrite forallb_forall in Hfacts. apply List.Forall_forall.
       intros f Hf. by apply holdsb_true, Hfacts. }
     rewrite vwp_at. by iApply "HW".

@@ -122,6 +122,35 @@ Definition cell_put (absent : bool) (v : expr) (c : scell expr) : scell expr * l
     (CellData (sc_addr c) v (sc_reach c) [] (sc_reach c ++ sc_owed c),
      if forallb is_4k (sc_reach c) then [] else owe (PNe (mk_and (sc_entry c) (ECst 129)) (ECst 1))).
 
+(** * Blocks: the share, the count, what the words are, and the facts by which the address is that of the word
+    of the index *)
+Definition word_at (a i : expr) : expr := mk_op AluAdd a (mk_op AluShl i (ECst 3)).
+Definition block_place (hint : option at_hint) (addr : expr) (s : sstate)
+    : option (bool * fexpr * option expr * list fact) :=
+  match hint with
+  | Some (At n None (Some i)) =>
+    match nth_error (s_items s) n with
+    | Some (IRes k q es) =>
+      match open_block k es with
+      | Some (BlockData (Some (w, r)) a cnt v) =>
+        Some (w, q, v, owe (PEq addr (word_at a i)) ++ owe (PLt i cnt) ++ owe (PEq (s_root s) r))
+      | _ => None
+      end
+    | _ => None
+    end
+  | Some (At n (Some m) (Some i)) =>
+    match nth_error (s_items s) n, nth_error (s_items s) m with
+    | Some (IClaim w r a q pa), Some (IRes k q' es) =>
+      match open_block k es with
+      | Some (BlockData None b cnt v) =>
+        Some (w, q', v, claim_facts (s_root s) addr r a q pa (word_at b i) ++ owe (PLt i cnt))
+      | _ => None
+      end
+    | _, _ => None
+    end
+  | _ => None
+  end.
+
 Section access.
   Context {Π : the_platform}.
 
@@ -140,11 +169,23 @@ Definition item_put_value (absent : bool) (v : expr) (i : item) : res (item * li
 
 Definition sload (hint : option at_hint) (write : bool) (addr : expr) (s : sstate)
     : res (expr * list fact) :=
-  let* (k, facts) := find_place hint addr s in
-  if negb write || k_write k then Done (k_value k, facts) else Fail (ReadOnly (s_root s) addr).
+  match block_place hint addr s with
+  | Some (w, _, Some v, facts) =>
+    if negb write || w then Done (v, facts) else Fail (ReadOnly (s_root s) addr)
+  | Some (_, _, None, _) => Fail (UnknownWord addr)
+  | None =>
+    let* (k, facts) := find_place hint addr s in
+    if negb write || k_write k then Done (k_value k, facts) else Fail (ReadOnly (s_root s) addr)
+  end.
 Definition says_absent (hint : option at_hint) : bool :=
   match hint with Some (At _ _ (Some _)) => true | _ => false end.
+(** A store to a block leaves it as it is: words of which nothing is known, or all the same. *)
 Definition sstore (hint : option at_hint) (addr v : expr) (s : sstate) : res (sstate * list fact) :=
+  match block_place hint addr s with
+  | Some (true, FOne, fill, facts) =>
+    Done (s, facts ++ match fill with Some v' => owe (PEq v v') | None => [] end)
+  | Some _ => Fail (ReadOnly (s_root s) addr)
+  | None =>
   let* (k, facts) := find_place hint addr s in
   if k_write k && k_full k then
     match nth_error (s_items s) (k_item k) with
@@ -153,7 +194,8 @@ Definition sstore (hint : option at_hint) (addr v : expr) (s : sstate) : res (ss
       Done (set_items (item_put (k_item k) i (s_items s)) s, facts ++ more)
     | None => Fail BadHint
     end
-  else Fail (ReadOnly (s_root s) addr).
+  else Fail (ReadOnly (s_root s) addr)
+  end.
 
 (** * Parts of words *)
 (** The offset in a word that the state has at which an access of [w] bits at [va] begins: that of the

@@ -46,21 +46,41 @@ Qed.
 Lemma open_cell_map {A B} (f : A → B) k es :
   open_cell k (map f es) = match open_cell k es with Some c => Some (scell_map f c) | None => None end.
 Proof.
-  destruct k as [l1 l2 l3], es as [|pa [|e es]]; simpl; [done..|]. rewrite take_regions_map.
+  destruct k as [l1 l2 l3|]; [|by destruct es as [|? [|? ?]]].
+  destruct es as [|pa [|e es]]; simpl; [done..|]. rewrite take_regions_map.
   destruct (take_regions l1 es) as [[g1 es1]|]; [|done]. rewrite take_regions_map.
   destruct (take_regions l2 es1) as [[g2 es2]|]; [|done]. rewrite take_regions_map.
   destruct (take_regions l3 es2) as [[g3 [|e3 es3]]|]; done.
 Qed.
+
+Definition sblock_map {A B} (f : A → B) (b : sblock A) : sblock B :=
+  BlockData (match sb_space b with Some (w, r) => Some (w, f r) | None => None end)
+    (f (sb_addr b)) (f (sb_count b)) (match sb_fill b with Some v => Some (f v) | None => None end).
+Lemma open_block_map {A B} (f : A → B) k es :
+  open_block k (map f es) = match open_block k es with Some b => Some (sblock_map f b) | None => None end.
+Proof.
+  destruct k as [|[w|] []]; [done|..]; by destruct es as [|? [|? [|? [|? [|? ?]]]]].
+Qed.
+(** The addresses of a block's words. *)
+Definition block_words (a n : word) : list word :=
+  map (λ i, a `+Z` (8 * Z.of_nat i)) (seq 0 (Z.to_nat (bv_unsigned n))).
 
 Section denote.
   Context {Π : the_platform}.
   Context {M : machine} `{!machGS M Σ}.
   Context (base : expr) (code : code_list) (ρ : env).
 
+  Definition dword (sp : option (bool * word)) (q : Qp) (a v : word) : iProp Σ :=
+    match sp with Some (w, root) => virt_word w root a q v | None => phys_word a q v end.
+  Definition dcontent (sp : option (bool * word)) (q : Qp) (fill : option word) (a : word) : iProp Σ :=
+    match fill with Some v => dword sp q a v | None => ∃ v, dword sp q a v end.
+  Definition dblock (q : Qp) (b : sblock word) : iProp Σ :=
+    [∗ list] a ∈ block_words (sb_addr b) (sb_count b), dcontent (sb_space b) q (sb_fill b) a.
   Definition dres (k : kind) (q : Qp) (ws : list word) : iProp Σ :=
-    match open_cell k ws with
-    | Some c => cell_pt (bv_unsigned (sc_addr c)) q (word_cell c)
-    | None => emp
+    match open_cell k ws, open_block k ws with
+    | Some c, _ => cell_pt (bv_unsigned (sc_addr c)) q (word_cell c)
+    | None, Some b => dblock q b
+    | None, None => emp
     end.
   Definition ditem (i : item) : iProp Σ :=
     match i with
@@ -93,6 +113,20 @@ Section denote.
   Lemma ditem_open k q es c : open_cell k es = Some c →
     ditem (IRes k q es) ⊣⊢ cell_pt (bv_unsigned (eval ρ (sc_addr c))) (feval ρ q) (word_cell (scell_map (eval ρ) c)).
   Proof using Type. intros Hc. by rewrite /ditem /dres open_cell_map Hc. Qed.
+
+  Lemma open_cell_block {A} k (es : list A) b : open_block k es = Some b → open_cell k es = None.
+  Proof using Type. by destruct k. Qed.
+  Lemma ditem_block q b : ditem (IBlock q b) ⊣⊢ dblock (feval ρ q) (sblock_map (eval ρ) b).
+  Proof using Type.
+    rewrite /ditem /IBlock /dres open_block_map open_block_exprs.
+    destruct b as [[[w r]|] a n [v|]]; done.
+  Qed.
+  Lemma ditem_open_block k q es b : open_block k es = Some b →
+    ditem (IRes k q es) ⊣⊢ dblock (feval ρ q) (sblock_map (eval ρ) b).
+  Proof using Type.
+    intros Hb. rewrite /ditem /dres open_cell_map (open_cell_block _ _ _ Hb).
+    by rewrite open_block_map Hb.
+  Qed.
 
   Lemma ditems_acc l n i : nth_error l n = Some i →
     ditems l ⊢ ditem i ∗ (∀ j, ditem j -∗ ditems (item_put n j l)).

@@ -284,10 +284,12 @@ Definition set_share (q : fexpr) (i : item) : item :=
   | IClaim w r a _ pa => IClaim w r a q pa
   | IRes k _ es => IRes k q es
   end.
+(** Blocks of which nothing is known are not divided. *)
+Definition divisible (i : item) : bool := match i with IRes (KBlock _ _) _ _ => false | _ => true end.
 Definition ghost_split (n : nat) (q1 q2 : fexpr) (l : list item) : res (list item) :=
   match nth_error l n, share_sum q1 q2 with
   | Some i, Some q =>
-    if share_same q (item_share i) then Done (item_put n (set_share q1 i) l ++ [set_share q2 i])
+    if divisible i && share_same q (item_share i) then Done (item_put n (set_share q1 i) l ++ [set_share q2 i])
     else Fail BadHint
   | _, _ => Fail BadHint
   end.
@@ -325,6 +327,68 @@ Definition ghost_join (n m : nat) (l : list item) : res (list item * list fact) 
   | _, _ => Fail BadHint
   end.
 
+(** * Blocks *)
+Definition take_block (n : nat) (l : list item) : res (fexpr * sblock expr * list item) :=
+  match nth_error l n with
+  | Some (IRes k q es) =>
+    match open_block k es with Some b => Done (q, b, item_put n hole l) | None => Fail BadHint end
+  | _ => Fail BadHint
+  end.
+Definition resize (a n : expr) (b : sblock expr) : sblock expr := BlockData (sb_space b) a n (sb_fill b).
+Definition ghost_split_block (n : nat) (i : expr) (l : list item) : res (list item * list fact) :=
+  let* (q, b, l) := take_block n l in
+  Done (item_put n (IBlock q (resize (sb_addr b) i b)) l ++
+        [IBlock q (resize (word_at (sb_addr b) i) (mk_op AluSub (sb_count b) i) b)],
+        owe (PLe i (sb_count b))).
+Definition same_space (x y : option (bool * expr)) : bool :=
+  match x, y with
+  | Some (w, r), Some (w', r') => eqb w w' && expr_eqb r r'
+  | None, None => true
+  | _, _ => false
+  end.
+Definition same_fill (x y : option expr) : option (list fact) :=
+  match x, y with
+  | Some v, Some v' => Some (owe (PEq v v'))
+  | None, None => Some []
+  | _, _ => None
+  end.
+Definition ghost_join_blocks (n m : nat) (l : list item) : res (list item * list fact) :=
+  let* (q, b, l) := take_block n l in
+  let* (q', c, l) := take_block m l in
+  if fexpr_eqb q q' && same_space (sb_space b) (sb_space c) then
+    match same_fill (sb_fill b) (sb_fill c) with
+    | Some facts =>
+      let count := mk_op AluAdd (sb_count b) (sb_count c) in
+      Done (item_remove m (item_put n (IBlock q (resize (sb_addr b) count b)) l),
+            owe (PEq (sb_addr c) (word_at (sb_addr b) (sb_count b))) ++ owe (PLe (sb_count b) count) ++ facts)
+    | None => Fail BadHint
+    end
+  else Fail BadHint.
+Definition ghost_word (n : nat) (l : list item) : res (list item * list fact) :=
+  let* (q, b, l) := take_block n l in
+  match sb_fill b with
+  | Some v =>
+    Done (item_put n (match sb_space b with
+                      | Some (w, r) => IVirt w r (sb_addr b) q v
+                      | None => IPhys (sb_addr b) q v
+                      end) l, owe (PEq (sb_count b) (ECst 1)))
+  | None => Fail (UnknownWord (sb_addr b))
+  end.
+Definition ghost_block (n : nat) (l : list item) : res (list item) :=
+  match nth_error l n with
+  | Some (IVirt w r a q v) => Done (item_put n (IBlock q (BlockData (Some (w, r)) a (ECst 1) (Some v))) l)
+  | Some (IPhys a q v) => Done (item_put n (IBlock q (BlockData None a (ECst 1) (Some v))) l)
+  | _ => Fail BadHint
+  end.
+Definition ghost_forget (n : nat) (l : list item) : res (list item) :=
+  let* (q, b, l) := take_block n l in
+  Done (item_put n (IBlock q (BlockData (sb_space b) (sb_addr b) (sb_count b) None)) l).
+Definition ghost_empty (k : kind) (es : list expr) (l : list item) : res (list item * list fact) :=
+  match open_block k es with
+  | Some b => Done (l ++ [IBlock FOne b], owe (PEq (sb_count b) (ECst 0)))
+  | None => Fail BadHint
+  end.
+
 (** * All of them: the state, what is owed, what is learned, and the names *)
 Section ghost.
   Context {Π : the_platform}.
@@ -338,6 +402,8 @@ Section ghost.
         else Fail NoPlatform
       | None => Fail NoPlatform
       end in
+    let blocks (x : res (list item * list fact)) :=
+      let* (l, facts) := x in Done (set_items l s, facts, [], ν) in
     match g with
     | GClaim path i w root va pa => tables (λ pf, ghost_claim pf path i w root va pa (s_items s))
     | GUnclaim cell claim => tables (λ _, ghost_unclaim cell claim (s_items s))
@@ -352,5 +418,11 @@ Section ghost.
       let* l := ghost_split n q1 q2 (s_items s) in Done (set_items l s, [], [], ν)
     | GJoin n m =>
       let* (l, learned) := ghost_join n m (s_items s) in Done (set_items l s, [], learned, ν)
+    | GSplitBlock n i => blocks (ghost_split_block n i (s_items s))
+    | GJoinBlocks n m => blocks (ghost_join_blocks n m (s_items s))
+    | GWord n => blocks (ghost_word n (s_items s))
+    | GBlock n => blocks (let* l := ghost_block n (s_items s) in Done (l, []))
+    | GForget n => blocks (let* l := ghost_forget n (s_items s) in Done (l, []))
+    | GEmpty k es => blocks (ghost_empty k es (s_items s))
     end.
 End ghost.

@@ -446,14 +446,14 @@ Section ghost_sound.
 
   (** * Shares *)
   Lemma ditem_shares q q1 q2 i :
-    feval ρ q = (feval ρ q1 + feval ρ q2)%Qp →
+    divisible i = true → feval ρ q = (feval ρ q1 + feval ρ q2)%Qp →
     ditem ρ (set_share q i) ⊣⊢ ditem ρ (set_share q1 i) ∗ ditem ρ (set_share q2 i).
   Proof using Type.
-    intros Hq. destruct i as [w r a ? v|a ? v|w r a ? pa|k ? es]; rewrite /= Hq.
+    intros Hdiv Hq. destruct i as [w r a ? v|a ? v|w r a ? pa|k ? es]; rewrite /= Hq.
     - apply virt_word_fractional.
     - apply phys_word_fractional.
     - apply claim_word_fractional.
-    - rewrite /dres. case_match; [apply cell_pt_fractional|by rewrite left_id].
+    - destruct k; [|done]. rewrite /dres. case_match; [apply cell_pt_fractional|by rewrite left_id].
   Qed.
   Lemma ditem_share_same q i : feval ρ q = feval ρ (item_share i) → ditem ρ i ⊣⊢ ditem ρ (set_share q i).
   Proof using Type. intros Hq. by destruct i; rewrite /= -Hq. Qed.
@@ -462,9 +462,10 @@ Section ghost_sound.
   Proof using Type.
     rewrite /ghost_split. destruct (nth_error l n) as [i|] eqn:Hn; [|done].
     destruct (share_sum q1 q2) as [q|] eqn:Hq; [|done].
-    destruct (share_same q (item_share i)) eqn:Hs; [|done]. intros [= <-].
+    destruct (divisible i && share_same q (item_share i)) eqn:Hs; [|done]. intros [= <-].
+    apply andb_true_iff in Hs as [Hdiv Hs].
     rewrite {1}(ditems_acc _ _ _ _ Hn) (ditem_share_same q i); [|by apply share_same_sound].
-    rewrite (ditem_shares q q1 q2); [|by apply share_sum_sound].
+    rewrite (ditem_shares q q1 q2); [|done|by apply share_sum_sound].
     rewrite ditems_app /=. iIntros "[[H1 $] H]". by iApply "H".
   Qed.
 
@@ -506,7 +507,7 @@ Section ghost_sound.
       apply kind_eqb_true in Hk as <-. apply expr_eqb_true in Ha as <-. apply exprs_eqb_true in Hes as <-.
       assert (∃ g1 g2 g3, open_cell k (a :: v :: es) = Some (CellData a v g1 g2 g3) ∧
         open_cell k (a :: v' :: es) = Some (CellData a v' g1 g2 g3)) as (g1 & g2 & g3 & H1 & H2).
-      { destruct k as [k1 k2 k3]. simpl in Hc |- *. destruct (take_regions k1 es) as [[g1 es1]|]; [|done].
+      { destruct k as [k1 k2 k3|]; [|done]. simpl in Hc |- *. destruct (take_regions k1 es) as [[g1 es1]|]; [|done].
         destruct (take_regions k2 es1) as [[g2 es2]|]; [|done].
         destruct (take_regions k3 es2) as [[g3 [|? ?]]|]; try done. by exists g1, g2, g3. }
       iIntros "H1 H2". cbn [set_share item_share].
@@ -514,6 +515,8 @@ Section ghost_sound.
       iDestruct (cell_pt_agree with "H1 H2") as %Hx. rewrite -Hx. iFrame. iPureIntro.
       apply equate_learned. by injection Hx.
   Qed.
+  Lemma join_facts_divisible i j learned : join_facts i j = Some learned → divisible i = true.
+  Proof using Type. by destruct i as [| | |[] ? [|? [|]]], j as [| | |? ? [|? [|]]]. Qed.
   Lemma ghost_join_sound n m l l' learned :
     ghost_join n m l = Done (l', learned) → ditems ρ l ⊢ ditems ρ l' ∗ ⌜hold learned⌝.
   Proof using Type.
@@ -529,14 +532,118 @@ Section ghost_sound.
     rewrite {1}(ditems_acc _ _ _ _ Hn'). iIntros "(Hj & Hi & Hl)".
     iDestruct (join_facts_sound _ _ _ Hj with "Hi Hj") as "($ & Hi & Hj)".
     rewrite {1}(ditem_share_same (item_share i) i) //.
-    iCombine "Hi Hj" as "H". rewrite -(ditem_shares q); [|by apply share_sum_sound].
+    iCombine "Hi Hj" as "H". rewrite -(ditem_shares q); [|by eapply join_facts_divisible|by apply share_sum_sound].
     iApply ditems_remove. by iApply "Hl".
+  Qed.
+
+  (** * Blocks *)
+  Lemma take_block_sound n l q b l' :
+    take_block n l = Done (q, b, l') →
+    ditems ρ l ⊢ dblock (feval ρ q) (sblock_map (eval ρ) b) ∗ ditems ρ l'.
+  Proof using Type.
+    rewrite /take_block. destruct (nth_error l n) as [[| | |k q0 es]|] eqn:Hn; try done.
+    destruct (open_block k es) as [b0|] eqn:Hb; [|done]. intros [= <- <- <-].
+    by rewrite {1}(ditems_take _ _ _ Hn) (ditem_open_block _ _ _ _ _ Hb).
+  Qed.
+  Lemma block_words_app (a n m : word) :
+    bv_unsigned n + bv_unsigned m < 2 ^ 64 →
+    block_words a (bv_add n m) = block_words a n ++ block_words (a `+Z` (8 * bv_unsigned n)) m.
+  Proof using Type.
+    intros Hnm. pose proof (bv_unsigned_in_range _ n) as [Hn _]. pose proof (bv_unsigned_in_range _ m) as [Hm _].
+    rewrite /block_words bv_add_unsigned bv_wrap_small; [|unfold bv_modulus; lia].
+    rewrite Z2Nat.inj_add // seq_app map_app. f_equal. rewrite (Nat.add_comm 0) -fmap_add_seq map_map.
+    apply map_ext. intros i. rewrite bv_add_Z_assoc. f_equal. lia.
+  Qed.
+  Lemma block_words_one (a n : word) : bv_unsigned n = 1 → block_words a n = [a].
+  Proof using Type. intros Hn. by rewrite /block_words Hn /= bv_add_Z_0. Qed.
+  Lemma block_words_none (a n : word) : bv_unsigned n = 0 → block_words a n = [].
+  Proof using Type. intros Hn. by rewrite /block_words Hn. Qed.
+  (** A block and the one behind it. *)
+  Lemma dblock_app q sp a n m fill :
+    bv_unsigned n + bv_unsigned m < 2 ^ 64 →
+    dblock q (BlockData sp a (bv_add n m) fill) ⊣⊢
+    dblock q (BlockData sp a n fill) ∗ dblock q (BlockData sp (a `+Z` (8 * bv_unsigned n)) m fill).
+  Proof using Type. intros Hnm. by rewrite /dblock /= block_words_app // big_sepL_app. Qed.
+
+  Lemma ghost_split_block_sound n i l l' facts :
+    ghost_split_block n i l = Done (l', facts) → hold facts → ditems ρ l ⊢ ditems ρ l'.
+  Proof using Type.
+    intros ([[q b] l0] & Hb & [= <- <-])%res_bind_Done Hi%owe_hold. simpl in Hi.
+    rewrite (take_block_sound _ _ _ _ _ Hb) ditems_app -ditems_put. cbn [ditems]. rewrite !ditem_block.
+    destruct b as [sp a cnt fill]. rewrite /sblock_map /= eval_word_at eval_mk_op /=.
+    pose proof (bv_unsigned_in_range _ (eval ρ cnt)) as [_ Hr]. pose proof (bv_unsigned_in_range _ (eval ρ i)) as [Hr0 _].
+    cbn [sb_count] in Hi. assert (bv_unsigned (bv_sub (eval ρ cnt) (eval ρ i)) = bv_unsigned (eval ρ cnt) - bv_unsigned (eval ρ i)) as Hsub.
+    { rewrite bv_sub_unsigned bv_wrap_small //. lia. }
+    assert (eval ρ cnt = bv_add (eval ρ i) (bv_sub (eval ρ cnt) (eval ρ i))) as Hcnt.
+    { apply bv_eq. rewrite bv_add_unsigned Hsub bv_wrap_small; lia. }
+    rewrite {1}Hcnt dblock_app; [|rewrite Hsub; unfold bv_modulus in Hr; lia].
+    iIntros "[[$ $] $]".
+  Qed.
+  Lemma same_space_sound sp sp' :
+    same_space sp sp' = true →
+    match sp with Some (w, r) => Some (w, eval ρ r) | None => None end =
+    match sp' with Some (w, r) => Some (w, eval ρ r) | None => None end.
+  Proof using Type.
+    destruct sp as [[w r]|], sp' as [[w' r']|]; simpl; try done.
+    by intros [->%eqb_prop ->%expr_eqb_true]%andb_true_iff.
+  Qed.
+  Lemma same_fill_sound x y facts :
+    same_fill x y = Some facts → hold facts →
+    match x with Some v => Some (eval ρ v) | None => None end =
+    match y with Some v => Some (eval ρ v) | None => None end.
+  Proof using Type.
+    destruct x as [v|], y as [v'|]; simpl; try done. intros [= <-] Hv%owe_hold. simpl in Hv. by rewrite Hv.
+  Qed.
+  Lemma ghost_join_blocks_sound n m l l' facts :
+    ghost_join_blocks n m l = Done (l', facts) → hold facts → ditems ρ l ⊢ ditems ρ l'.
+  Proof using Type.
+    intros ([[q b] l0] & Hb & ([[q' c] l1] & Hc & H)%res_bind_Done)%res_bind_Done. revert H.
+    destruct (fexpr_eqb q q' && _) eqn:Hq; [|done]. apply andb_true_iff in Hq as [->%fexpr_eqb_true Hsp%same_space_sound].
+    destruct (same_fill _ _) as [facts0|] eqn:Hfill; [|done]. intros [= <- <-] [Ha [Hn Hf]%holds_owe]%holds_owe.
+    apply (same_fill_sound _ _ _ Hfill) in Hf. simpl in Ha, Hn.
+    rewrite (take_block_sound _ _ _ _ _ Hb) (take_block_sound _ _ _ _ _ Hc) -ditems_remove -ditems_put ditem_block.
+    destruct b as [sp a cnt fill], c as [sp' a' cnt' fill']. simpl in *. rewrite /sblock_map /=.
+    rewrite eval_mk_op /= in Hn |- *. rewrite Hsp Hf Ha eval_word_at dblock_app.
+    - iIntros "($ & $ & $)".
+    - rewrite bv_add_unsigned in Hn. unfold bv_wrap, bv_modulus in Hn. change (2 ^ Z.of_N 64) with (2 ^ 64) in Hn.
+      pose proof (bv_unsigned_in_range _ (eval ρ cnt)) as Hr. pose proof (bv_unsigned_in_range _ (eval ρ cnt')) as Hr'.
+      unfold bv_modulus in Hr, Hr'. change (2 ^ Z.of_N 64) with (2 ^ 64) in Hr, Hr'.
+      destruct (Z.ltb_spec (bv_unsigned (eval ρ cnt) + bv_unsigned (eval ρ cnt')) (2 ^ 64)); [done|].
+      rewrite -(Z.mod_unique_pos _ _ 1 (bv_unsigned (eval ρ cnt) + bv_unsigned (eval ρ cnt') - 2 ^ 64)) in Hn; lia.
+  Qed.
+  Lemma ghost_word_sound n l l' facts :
+    ghost_word n l = Done (l', facts) → hold facts → ditems ρ l ⊢ ditems ρ l'.
+  Proof using Type.
+    intros ([[q b] l0] & Hb & H)%res_bind_Done. revert H. destruct (sb_fill b) as [v|] eqn:Hv; [|done].
+    intros [= <- <-] Hn%owe_hold. apply (f_equal bv_unsigned) in Hn. rewrite eval_cst // in Hn.
+    rewrite (take_block_sound _ _ _ _ _ Hb) -ditems_put. destruct b as [[[w r]|] a cnt fill]; simpl in *; subst fill;
+      rewrite /dblock /= block_words_one // big_sepL_singleton; done.
+  Qed.
+  Lemma ghost_block_sound n l l' : ghost_block n l = Done l' → ditems ρ l ⊢ ditems ρ l'.
+  Proof using Type.
+    rewrite /ghost_block. destruct (nth_error l n) as [[w r a q v|a q v| |]|] eqn:Hn; try done;
+      intros [= <-]; rewrite {1}(ditems_acc _ _ _ _ Hn); iIntros "[Hi Hl]"; iApply "Hl";
+      rewrite ditem_block /dblock /= block_words_one //; by rewrite big_sepL_singleton.
+  Qed.
+  Lemma ghost_forget_sound n l l' : ghost_forget n l = Done l' → ditems ρ l ⊢ ditems ρ l'.
+  Proof using Type.
+    intros ([[q b] l0] & Hb & [= <-])%res_bind_Done.
+    rewrite (take_block_sound _ _ _ _ _ Hb) -ditems_put ditem_block.
+    iIntros "[Hb $]". rewrite /dblock /=. iApply (big_sepL_impl with "Hb"). iIntros "!>" (i a _) "H".
+    destruct (sb_fill b) as [v|]; simpl; [|done]. by iExists _.
+  Qed.
+  Lemma ghost_empty_sound k es l l' facts :
+    ghost_empty k es l = Done (l', facts) → hold facts → ditems ρ l ⊢ ditems ρ l'.
+  Proof using Type.
+    rewrite /ghost_empty. destruct (open_block k es) as [b|]; [|done]. intros [= <- <-] Hn%owe_hold.
+    apply (f_equal bv_unsigned) in Hn. rewrite eval_cst // in Hn.
+    rewrite ditems_app. cbn [ditems]. rewrite ditem_block /dblock /= block_words_none //=. iIntros "$". done.
   Qed.
 
   (** * All of them *)
   Lemma sghost_names g s ν s' owed learned ν' : sghost g s ν = Done (s', owed, learned, ν') → ν' = ν.
   Proof using Type.
-    destruct g; simpl; destruct platform_is as [pf|]; try done; try destruct (platform_good pf); try done;
+    destruct g; cbn [sghost]; destruct platform_is as [pf|]; try done; try destruct (platform_good pf); try done;
       intros H; repeat (apply res_bind_Done in H as (? & _ & H); try case_match); simplify_eq; done.
   Qed.
   Theorem sghost_sound σ g s ν s' owed learned ν' :
@@ -563,7 +670,13 @@ Section ghost_sound.
       SI σ -∗ den s ==∗ SI σ ∗ den (set_items l s) ∗ ⌜hold learned⌝) as Hpure.
     { intros l learned0 Hl. iIntros "$ (Hc & Hr & Hi & Hcode)". iModIntro.
       iDestruct (Hl with "Hi") as "[Hi $]". iFrame. }
-    destruct g as [cell claim|path i w root va pa|cell gs|path cell k va|cell k root va|cell|n|n|n q1 q2|n m];
+    assert (∀ x, (∀ l facts, x = Done (l, facts) → hold facts → ditems ρ (s_items s) ⊢ ditems ρ l) →
+      (let* (l, facts) := x in Done (set_items l s, facts, [], ν)) = Done (s', owed, learned, ν') → hold owed →
+      SI σ -∗ den s ==∗ SI σ ∗ den s' ∗ ⌜hold learned⌝) as Hblocks.
+    { intros x Hx ([l facts] & Hl & [= <- <- <- <-])%res_bind_Done Howed. apply Hpure.
+      iIntros "H". iSplit; [by iApply (Hx _ _ Hl Howed)|done]. }
+    destruct g as [cell claim|path i w root va pa|cell gs|path cell k va|cell k root va|cell|n|n|n q1 q2|n m|
+      n i|n m|n|n|n|k es];
       cbn [sghost]; intros H Howed.
     - refine (Htables _ _ H Howed). intros pf l facts HM Hgood Hroot. apply ghost_unclaim_sound.
     - refine (Htables _ _ H Howed). intros pf l facts HM Hgood Hroot. by apply ghost_claim_sound.
@@ -578,5 +691,13 @@ Section ghost_sound.
       iIntros "H". iSplit; [by iApply (ghost_split_sound _ _ _ _ _ Hl)|done].
     - apply res_bind_Done in H as ([l learned0] & Hl & [= <- <- <- <-]). apply Hpure.
       by apply (ghost_join_sound _ _ _ _ _ Hl).
+    - refine (Hblocks _ _ H Howed). intros l facts. apply ghost_split_block_sound.
+    - refine (Hblocks _ _ H Howed). intros l facts. apply ghost_join_blocks_sound.
+    - refine (Hblocks _ _ H Howed). intros l facts. apply ghost_word_sound.
+    - refine (Hblocks _ _ H Howed). intros l facts (l' & Hl & [= <- <-])%res_bind_Done _.
+      by apply (ghost_block_sound _ _ _ Hl).
+    - refine (Hblocks _ _ H Howed). intros l facts (l' & Hl & [= <- <-])%res_bind_Done _.
+      by apply (ghost_forget_sound _ _ _ Hl).
+    - refine (Hblocks _ _ H Howed). intros l facts. apply ghost_empty_sound.
   Qed.
 End ghost_sound.

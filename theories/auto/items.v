@@ -35,8 +35,12 @@ Fixpoint levels_eqb (l l' : list (option Z)) : bool :=
 Definition kind_eqb (k k' : kind) : bool :=
   match k, k' with
   | KCell r c o, KCell r' c' o' => levels_eqb r r' && levels_eqb c c' && levels_eqb o o'
+  | KBlock sp c, KBlock sp' c' =>
+    match sp, sp' with None, None => true | Some w, Some w' => eqb w w' | _, _ => false end &&
+    match c, c' with CAny, CAny | CFill, CFill => true | _, _ => false end
+  | _, _ => false
   end.
-Definition kind_keys (k : kind) : nat := match k with KCell _ _ _ => 1 end.
+Definition kind_keys (k : kind) : nat := match k with KBlock (Some _) _ => 2 | _ => 1 end.
 Fixpoint exprs_match (n : nat) (es es' : list expr) : option (list fact) :=
   match es, es' with
   | [], [] => Some []

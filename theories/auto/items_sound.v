@@ -42,8 +42,10 @@ Section items.
   Qed.
   Lemma kind_eqb_true k k' : kind_eqb k k' = true → k = k'.
   Proof using Type.
-    destruct k, k'. simpl.
-    by intros [[->%levels_eqb_true ->%levels_eqb_true]%andb_true_iff ->%levels_eqb_true]%andb_true_iff.
+    destruct k as [r c o|sp c], k' as [r' c' o'|sp' c']; simpl; try done.
+    - by intros [[->%levels_eqb_true ->%levels_eqb_true]%andb_true_iff ->%levels_eqb_true]%andb_true_iff.
+    - intros [Hsp Hc]%andb_true_iff. f_equal; [|by destruct c, c'].
+      destruct sp, sp'; try done. by apply eqb_prop in Hsp as ->.
   Qed.
   Lemma exprs_match_sound ρ n es es' facts :
     exprs_match n es es' = Some facts → hold ρ facts → map (eval ρ) es = map (eval ρ) es'.

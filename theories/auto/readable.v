@@ -19,17 +19,31 @@ Section readable.
   (** Facts about the current space carry no root. *)
   Definition vat (ρ : env) (cur root : expr) (P : vProp Σ) : vProp Σ :=
     if expr_eqb root cur then P else (@[eval ρ root] P)%I.
-  Definition vres (k : kind) (q : Qp) (ws : list word) : vProp Σ :=
-    match open_cell k ws with
-    | Some c => vcell (sc_addr c) q (word_cell c)
-    | None => emp
+  (** Words from an address on, all of them [v], or anything. *)
+  Definition vblock_fill (P : word → word → vProp Σ) (a n v : word) : vProp Σ :=
+    ([∗ list] x ∈ block_words a n, P x v)%I.
+  Definition vblock_any (P : word → word → vProp Σ) (a n : word) : vProp Σ :=
+    ([∗ list] x ∈ block_words a n, ∃ v, P x v)%I.
+  Definition vblock (P : word → word → vProp Σ) (a n : word) (fill : option word) : vProp Σ :=
+    match fill with Some v => vblock_fill P a n v | None => vblock_any P a n end.
+  Definition vres (ρ : env) (cur : expr) (k : kind) (q : Qp) (es : list expr) : vProp Σ :=
+    match open_cell k (map (eval ρ) es), open_block k es with
+    | Some c, _ => vcell (sc_addr c) q (word_cell c)
+    | None, Some b =>
+      let block P := vblock P (eval ρ (sb_addr b)) (eval ρ (sb_count b))
+        (match sb_fill b with Some v => Some (eval ρ v) | None => None end) in
+      match sb_space b with
+      | Some (w, r) => vat ρ cur r (block (λ a v, vpt w a q v))
+      | None => block (λ a v, vphys a q v)
+      end
+    | None, None => emp
     end%I.
   Definition vitem (ρ : env) (cur : expr) (i : item) : vProp Σ :=
     match i with
     | IVirt w r a q v => vat ρ cur r (vpt w (eval ρ a) (feval ρ q) (eval ρ v))
     | IPhys a q v => vphys (eval ρ a) (feval ρ q) (eval ρ v)
     | IClaim w r a q pa => vat ρ cur r (vclaim w (eval ρ a) (feval ρ q) (eval ρ pa))
-    | IRes k q es => vres k (feval ρ q) (map (eval ρ) es)
+    | IRes k q es => vres ρ cur k (feval ρ q) es
     end.
   Definition vlist (ρ : env) (s : sstate) : list (vProp Σ) :=
     in_space (eval ρ (s_root s)) :: flags_any ::
@@ -70,13 +84,31 @@ Section readable.
     induction l as [|[s e] l IH]; [by rewrite /= monPred_at_emp|].
     by rewrite map_cons vsep_cons monPred_at_sep IH /= /vreg monPred_at_embed.
   Qed.
+  Lemma vblock_at (P : word → word → vProp Σ) (Q : word → word → iProp Σ) a n fill r :
+    (∀ x v, P x v r ⊣⊢ Q x v) →
+    vblock P a n fill r ⊣⊢
+    [∗ list] x ∈ block_words a n, match fill with Some v => Q x v | None => ∃ v, Q x v end.
+  Proof using Type.
+    intros HPQ. destruct fill as [v|]; rewrite /vblock /vblock_fill /vblock_any monPred_at_big_sepL;
+      apply big_sepL_proper=> _ x _; [apply HPQ|]. rewrite monPred_at_exist. by setoid_rewrite HPQ.
+  Qed.
+  Lemma vres_at ρ cur k q es : vres ρ cur k q es (eval ρ cur) ⊣⊢ dres k q (map (eval ρ) es).
+  Proof using Type.
+    rewrite /vres /dres open_block_map.
+    destruct (open_cell k (map (eval ρ) es)) as [c|]; [by rewrite /vcell monPred_at_embed|].
+    destruct (open_block k es) as [[[[w r]|] a n fill]|]; simpl; [| |by rewrite monPred_at_emp].
+    - rewrite vat_at (vblock_at _ (λ a v, virt_word w (eval ρ r) a q v)); [|done].
+      rewrite /dblock /=. apply big_sepL_proper=> _ x _. by destruct fill.
+    - rewrite (vblock_at _ (λ a v, phys_word a q v)); [|intros x v; by rewrite /vphys monPred_at_embed].
+      rewrite /dblock /=. apply big_sepL_proper=> _ x _. by destruct fill.
+  Qed.
   Lemma vitems_at ρ cur l : vsep (map (vitem ρ cur) l) (eval ρ cur) ⊣⊢ ditems ρ l.
   Proof using Type.
     induction l as [|i l IH]; [by rewrite /= monPred_at_emp|].
     rewrite map_cons vsep_cons monPred_at_sep IH /=. f_equiv.
     destruct i; simpl; [by rewrite vat_at| |by rewrite vat_at|].
     - by rewrite /vphys monPred_at_embed.
-    - rewrite /vres /dres. case_match; [by rewrite /vcell monPred_at_embed|by rewrite monPred_at_emp].
+    - apply vres_at.
   Qed.
   Lemma vcode_at ρ cur l :
     vsep (map (λ x, vat ρ cur x.1 (code (eval ρ base) code_l (feval ρ x.2))) l) (eval ρ cur) ⊣⊢
@@ -117,8 +149,17 @@ Section readable.
     destruct i as [w r a q v|a q v|w r a q pa|k q es]; simpl in Hi |- *;
       [repeat match goal with H : _ && _ = true |- _ => apply andb_true_iff in H as [? H] end;
        by rewrite ?(vat_agree ok ρ ρ') // !(eval_agree ok ρ ρ' Hag) // (feval_agree ok ρ ρ' Hag)..|].
-    rewrite (feval_agree ok ρ ρ' Hag). f_equal. apply map_ext_in. intros e He.
-    rewrite forallb_forall in Hi. by apply (eval_agree ok ρ ρ' Hag), Hi.
+    rewrite (feval_agree ok ρ ρ' Hag). rewrite forallb_forall in Hi.
+    assert (∀ e, In e es → eval ρ e = eval ρ' e) as He.
+    { intros e He. by apply (eval_agree ok ρ ρ' Hag), Hi. }
+    rewrite /vres. assert (map (eval ρ) es = map (eval ρ') es) as -> by by apply map_ext_in.
+    destruct (open_cell _ _); [done|]. destruct (open_block k es) as [b|] eqn:Hb; [|done].
+    assert (∀ e, In e (block_exprs b) → eval ρ e = eval ρ' e ∧ expr_scoped ok e = true) as Hbe.
+    { intros e Hin. destruct k as [|[w|] []]; [done|..];
+        destruct es as [|? [|? [|? [|? [|? ?]]]]]; try done; simpl in Hb; simplify_eq; auto. }
+    destruct b as [[[w r]|] a n [v|]]; simpl in Hbe |- *;
+      rewrite ?(proj1 (Hbe a _)) ?(proj1 (Hbe n _)) ?(proj1 (Hbe v _)); auto 10;
+      apply (vat_agree ok ρ ρ' cur r _ Hag), Hbe; auto.
   Qed.
   Lemma vlist_agree ok ρ ρ' s :
     env_agree ok ρ ρ' → expr_scoped ok base = true → state_scoped ok s = true →

@@ -195,12 +195,92 @@ Section sound.
       by rewrite /load_value Hl /= bytes_word_bytes.
   Qed.
 
+  (** ** Blocks *)
+  Lemma eval_word_at a i : eval ρ (word_at a i) = eval ρ a `+Z` (8 * bv_unsigned (eval ρ i)).
+  Proof using Type.
+    rewrite /word_at !eval_mk_op. cbn [eval alu_value]. rewrite (bv_scaled _ 3) // /scaled bv_add_cst.
+    f_equal. lia.
+  Qed.
+  Lemma dblock_acc q (b : sblock word) (i : word) :
+    bv_unsigned i < bv_unsigned (sb_count b) →
+    dblock q b ⊢ dcontent (sb_space b) q (sb_fill b) (sb_addr b `+Z` (8 * bv_unsigned i)) ∗
+      (dcontent (sb_space b) q (sb_fill b) (sb_addr b `+Z` (8 * bv_unsigned i)) -∗ dblock q b).
+  Proof using Type.
+    intros Hi. pose proof (bv_unsigned_in_range _ i) as [Hr _].
+    assert (block_words (sb_addr b) (sb_count b) !! Z.to_nat (bv_unsigned i) =
+      Some (sb_addr b `+Z` (8 * bv_unsigned i))) as Hl.
+    { rewrite /block_words list_lookup_fmap lookup_seq_lt; [|lia]. simpl. do 2 f_equal. lia. }
+    rewrite /dblock. iIntros "H". by iApply (big_sepL_lookup_acc with "H").
+  Qed.
+  Definition fill_is (fill : option expr) (v : word) : Prop :=
+    match fill with Some e => v = eval ρ e | None => True end.
+  Lemma dcontent_word sp q fill a :
+    dcontent sp q (match fill with Some v => Some (eval ρ v) | None => None end) a ⊣⊢
+    ∃ v, ⌜fill_is fill v⌝ ∗ dword sp q a v.
+  Proof using Type.
+    destruct fill as [e|]; simpl.
+    - iSplit; [iIntros "H"; iExists _; by iFrame|]. by iIntros "(%v & -> & $)".
+    - iSplit; iIntros "(%v & H)"; iExists v; [by iFrame|by iDestruct "H" as "[_ $]"].
+  Qed.
+  Lemma block_place_acc σ hint addr s w q fill facts :
+    block_place hint addr s = Some (w, q, fill, facts) → hold facts →
+    SI σ -∗ den s -∗ ∃ pas v,
+      ⌜∀ τ a, translator_ok M σ τ → data_access w a → translated τ a (eval ρ addr) pas⌝ ∗
+      ⌜fill_is fill v⌝ ∗ SI σ ∗ phys_bytes pas (feval ρ q) (word_bytes v) ∗
+      (∀ v', ⌜fill_is fill v'⌝ -∗ phys_bytes pas (feval ρ q) (word_bytes v') -∗ den s).
+  Proof using Type.
+    rewrite /block_place. intros H Hfacts. iIntros "HS Hden".
+    iDestruct (root_sound with "HS Hden") as %Hroot.
+    iDestruct "Hden" as "(Hc & Hregs & Hitems & Hcode)".
+    destruct hint as [[n [m|] [i|]]|]; try done.
+    - destruct (nth_error _ n) as [[| |w0 r a q0 pa|]|] eqn:Hn; try done.
+      destruct (nth_error _ m) as [[| | |k q' es]|] eqn:Hm; try done.
+      destruct (open_block k es) as [[[[? ?]|] b cnt v]|] eqn:Hb; try done.
+      injection H as <- <- <- <-. apply Forall_app in Hfacts as [Hcl Hi%owe_hold].
+      destruct (claim_facts_sound w0 _ _ _ _ _ _ _ Hcl) as [Hr Hclaim].
+      iAssert ⌜∀ τ a, translator_ok M σ τ → data_access w0 a →
+        translated τ a (eval ρ addr) (word_pas (eval ρ (word_at b i)))⌝%I as %Hτ.
+      { iDestruct (ditems_in _ _ _ Hn with "Hitems") as "Hn". simpl. iDestruct (Hclaim with "Hn") as "Hn".
+        iApply (claims_translated with "HS Hn"). by rewrite Hroot. }
+      iDestruct (ditems_acc _ _ _ _ Hm with "Hitems") as "[Hm Hitems]".
+      rewrite (ditem_open_block _ _ _ _ _ Hb).
+      iDestruct (dblock_acc _ _ (eval ρ i) with "Hm") as "[Hw Hm]"; [exact Hi|].
+      cbn [sblock_map sb_space sb_addr sb_count sb_fill]. rewrite dcontent_word.
+      iDestruct "Hw" as (x Hx) "Hw". rewrite -eval_word_at.
+      iExists (word_pas (eval ρ (word_at b i))), x. iFrame "HS". do 2 (iSplit; [done|]).
+      iSplitL "Hw"; [iExact "Hw"|]. iIntros (x' Hx') "Hw". iFrame "Hc Hregs Hcode".
+      iDestruct ("Hitems" $! (IRes k q' es)) as "Hitems". rewrite (item_put_same _ _ _ Hm).
+      iApply "Hitems". rewrite (ditem_open_block _ _ _ _ _ Hb). iApply "Hm".
+      iExists x'. iSplit; [done|]. iExact "Hw".
+    - destruct (nth_error _ n) as [[| | |k q' es]|] eqn:Hn; try done.
+      destruct (open_block k es) as [[[[w0 r]|] a cnt v]|] eqn:Hb; try done.
+      injection H as <- <- <- <-. apply holds_owe in Hfacts as [Ha [Hi Hr%owe_hold]%holds_owe].
+      iDestruct (ditems_acc _ _ _ _ Hn with "Hitems") as "[Hm Hitems]".
+      rewrite (ditem_open_block _ _ _ _ _ Hb).
+      iDestruct (dblock_acc _ _ (eval ρ i) with "Hm") as "[Hw Hm]"; [exact Hi|].
+      cbn [sblock_map sb_space sb_addr sb_count sb_fill]. rewrite dcontent_word.
+      iDestruct "Hw" as (x Hx) "Hw". simpl in Ha, Hr. rewrite Ha eval_word_at.
+      rewrite /dword /virt_word /virt_bytes. iDestruct "Hw" as (pas) "[Hclaims Hw]".
+      iDestruct (claims_translated with "HS Hclaims") as %Hτ; [by rewrite Hroot|].
+      iExists pas, x. iFrame "HS Hw". do 2 (iSplit; [done|]).
+      iIntros (x' Hx') "Hw". iFrame "Hc Hregs Hcode".
+      iDestruct ("Hitems" $! (IRes k q' es)) as "Hitems". rewrite (item_put_same _ _ _ Hn).
+      iApply "Hitems". rewrite (ditem_open_block _ _ _ _ _ Hb). iApply "Hm".
+      iExists x'. iSplit; [done|]. rewrite /dword /virt_word /virt_bytes. iExists pas. iFrame.
+  Qed.
+
   Lemma sload_sound σ hint write addr s v facts :
     sload hint write addr s = Done (v, facts) → hold facts →
     SI σ -∗ den s -∗
     ⌜∀ τ, translator_ok M σ τ →
       load_word τ (if write then Write else Read) (st_mem σ) (eval ρ addr) = Ok (eval ρ v)⌝.
   Proof using Type.
+    rewrite /sload. destruct (block_place hint addr s) as [[[[w q] fill] facts']|] eqn:Hblock.
+    { destruct fill as [e|]; [|done]. destruct (negb write || w) eqn:Hw; [|done]. intros [= <- <-] Hfacts.
+      iIntros "HS Hden".
+      iDestruct (block_place_acc with "HS Hden") as (pas x) "(%Hτ & %Hx & HS & Hb & _)"; [done..|].
+      simpl in Hx. subst x. iDestruct (load_translated with "HS Hb") as %Hl. iPureIntro. intros τ Hok. apply Hl, Hτ; [done|].
+      destruct write; [right|by left]. by split. }
     intros ([k f] & Hk & Hv)%res_bind_Done Hfacts.
     destruct (negb write || k_write k) eqn:Hw; [|done]. injection Hv as <- ->.
     iIntros "HS Hden". iDestruct (place_holds with "HS Hden") as %(i & Hi & Hplace); [done..|].
@@ -265,6 +345,13 @@ Section sound.
         store_word τ (st_mem σ) (eval ρ addr) (eval ρ v) = Ok m⌝ ∗
       SI (set_mem m σ) ∗ den s'.
   Proof using Type.
+    rewrite /sstore. destruct (block_place hint addr s) as [[[[w q] fill] facts']|] eqn:Hblock.
+    { destruct w, q as [| |]; try done. intros [= <- <-] [Hf Hfill]%Forall_app. iIntros "HS Hden".
+      iDestruct (block_place_acc with "HS Hden") as (pas x) "(%Hτ & %Hx & HS & Hb & Hden)"; [done..|].
+      iMod (store_translated _ (eval ρ addr) _ _ (eval ρ v) with "HS Hb") as (m Hm) "[HS Hb]".
+      iModIntro. iExists m. iFrame "HS". iSplit.
+      - iPureIntro. intros τ Hok. apply Hm, Hτ; [done|]. by right.
+      - iApply ("Hden" with "[%] Hb"). destruct fill as [e|]; [|done]. by apply owe_hold in Hfill. }
     intros ([k f] & Hk & Hv)%res_bind_Done Hfacts.
     destruct (k_write k && k_full k) eqn:Hw; [|done]. apply andb_true_iff in Hw as [Hw Hfull].
     destruct (nth_error (s_items s) (k_item k)) as [i|] eqn:Hi; [|done].

@@ -45,9 +45,15 @@ Proof. intros [?%owe_hold ?]%Forall_app. done. Qed.
 
     [KCell reach claimed owed]: a cell of a page table.  The expressions are its address and its entry, and
     then, for each [Some k] of the three lists in turn, a root and an address: the page of [2 ^ k] bytes
-    around it in that space.  [None] is [Everywhere]. *)
+    around it in that space.  [None] is [Everywhere].
+
+    [KBlock space c]: words from an address on, in physical memory or in a space, where they are writable or
+    not.  The expressions are the root, in a space, the address, the number of words, and what they
+    all are, unless [c] is [CAny]. *)
+Inductive content := CAny | CFill.
 Inductive kind :=
-  | KCell (reach claimed owed : list (option Z)).
+  | KCell (reach claimed owed : list (option Z))
+  | KBlock (space : option bool) (c : content).
 
 (** The pages that a cell speaks of. *)
 Notation sregion A := (option (Z * A * A)).
@@ -109,6 +115,32 @@ Proof.
   by rewrite -(app_nil_r (concat (map region_exprs g3))) take_regions_exprs.
 Qed.
 
+(** Blocks. *)
+Record sblock (A : Type) := BlockData {
+  sb_space : option (bool * A);     (* writable, and the root *)
+  sb_addr : A; sb_count : A; sb_fill : option A }.
+Global Arguments BlockData {A} _ _ _ _.
+Global Arguments sb_space {A} _.
+Global Arguments sb_addr {A} _.
+Global Arguments sb_count {A} _.
+Global Arguments sb_fill {A} _.
+Definition open_block {A} (k : kind) (es : list A) : option (sblock A) :=
+  match k, es with
+  | KBlock None CAny, [a; n] => Some (BlockData None a n None)
+  | KBlock None CFill, [a; n; v] => Some (BlockData None a n (Some v))
+  | KBlock (Some w) CAny, [r; a; n] => Some (BlockData (Some (w, r)) a n None)
+  | KBlock (Some w) CFill, [r; a; n; v] => Some (BlockData (Some (w, r)) a n (Some v))
+  | _, _ => None
+  end.
+Definition block_kind {A} (b : sblock A) : kind :=
+  KBlock (match sb_space b with Some (w, _) => Some w | None => None end)
+    (match sb_fill b with Some _ => CFill | None => CAny end).
+Definition block_exprs {A} (b : sblock A) : list A :=
+  match sb_space b with Some (_, r) => [r] | None => [] end ++ [sb_addr b; sb_count b] ++
+  match sb_fill b with Some v => [v] | None => [] end.
+Lemma open_block_exprs {A} (b : sblock A) : open_block (block_kind b) (block_exprs b) = Some b.
+Proof. by destruct b as [[[w r]|] a n [v|]]. Qed.
+
 (** * Symbolic states *)
 Inductive item :=
   | IVirt (w : bool) (root addr : expr) (q : fexpr) (v : expr)
@@ -116,6 +148,7 @@ Inductive item :=
   | IClaim (w : bool) (root addr : expr) (q : fexpr) (pa : expr)
   | IRes (k : kind) (q : fexpr) (es : list expr).
 Definition ICell (q : fexpr) (c : scell expr) : item := IRes (cell_kind c) q (cell_exprs c).
+Definition IBlock (q : fexpr) (b : sblock expr) : item := IRes (block_kind b) q (block_exprs b).
 
 Record sstate := SState {
   s_root : expr;
@@ -152,7 +185,13 @@ Inductive ghost :=
   | GNew (n : nat)                         (* a physical word becomes a cell *)
   | GDrop (n : nat)                        (* an item is forgotten *)
   | GSplit (n : nat) (q1 q2 : fexpr)       (* its share in two *)
-  | GJoin (n m : nat).                     (* two shares in one *)
+  | GJoin (n m : nat)                      (* two shares in one *)
+  | GSplitBlock (b : nat) (i : expr)       (* a block in two, at an index *)
+  | GJoinBlocks (b c : nat)
+  | GWord (b : nat)                        (* a block of one word is a word *)
+  | GBlock (n : nat)                       (* ... and the reverse *)
+  | GForget (b : nat)                      (* what a block holds is forgotten *)
+  | GEmpty (k : kind) (es : list expr).    (* a block of no words *)
 
 (** * Failure is a value *)
 Inductive why :=
@@ -163,6 +202,7 @@ Inductive why :=
   | CodeUnmapped (root : expr)            (* the fragment's code is not mapped in the current space *)
   | LeftCode (pc : expr)                  (* control is neither in the fragment nor at an exit *)
   | BadHint
+  | UnknownWord (addr : expr)             (* of the word at this address in a block nothing is known *)
   | NoPlatform                            (* page tables are edited, but the platform is not known *)
   | NotWhole (n : nat)                    (* a ghost step needs all of the item *)
   | NotAnswering (pa : expr)              (* the cell does not answer for the page *)
