@@ -168,4 +168,56 @@ Example late_answer :
   Some [PEq (ECst 1) (ECst 0)].
 Proof. vm_compute. reflexivity. Qed.
 
+(** * Blocks *)
+Definition block (a n : expr) (v : option expr) : item := IBlock FOne (BlockData (Some (true, root)) a n v).
+Definition two_blocks (i : expr) (v : option expr) : sstate :=
+  SState root [] [block (EVar 1) i (Some (ECst 0)); block (word_at (EVar 1) i) (mk_op AluSub (ECst 512) i) v] [] [].
+(** A word of the second block is zeroed, and belongs to the first then: a step of a loop. *)
+Example zeroed_word :
+  match sghost (GSplitBlock 1 (ECst 1)) (two_blocks (EVar 2) None) (Names 3 []) with
+  | Done (s, f1, _, ν) =>
+    match sstore (Some (At 1 None (Some (ECst 0)))) (EOp AluAdd (EVar 1) (EOp AluShl (EVar 2) (ECst 3))) (ECst 0) s with
+    | Done (s, f2) => Some (f1, f2)
+    | Fail _ => None
+    end
+  | Fail _ => None
+  end =
+  Some ([PLe (ECst 1) (EOp AluSub (ECst 512) (EVar 2))], []).
+Proof. vm_compute. reflexivity. Qed.
+Example joined_blocks :
+  sghost (GJoinBlocks 0 1) (two_blocks (EVar 2) (Some (ECst 0))) (Names 3 []) =
+  Done (SState root [] [block (EVar 1) (EOp AluAdd (EVar 2) (EOp AluSub (ECst 512) (EVar 2))) (Some (ECst 0))] [] [],
+        [PLe (EVar 2) (EOp AluAdd (EVar 2) (EOp AluSub (ECst 512) (EVar 2)))], [], Names 3 []).
+Proof. vm_compute. reflexivity. Qed.
+(** What is stored into words that are all the same is that; of others nothing is known. *)
+Example filled_store :
+  sstore (Some (At 0 None (Some (ECst 1)))) (EAdd (EVar 1) 8) (ECst 5) (two_blocks (ECst 2) None) =
+  Done (two_blocks (ECst 2) None, [PEq (ECst 5) (ECst 0)]).
+Proof. vm_compute. reflexivity. Qed.
+Example outside :
+  sload (Some (At 0 None (Some (ECst 2)))) false (EAdd (EVar 1) 16) (two_blocks (ECst 2) None) =
+  Done (ECst 0, [PLt (ECst 2) (ECst 2)]).
+Proof. vm_compute. reflexivity. Qed.
+Example unknown_load :
+  sload (Some (At 1 None (Some (ECst 0)))) false (EAdd (EVar 1) 16) (two_blocks (ECst 2) None) =
+  Fail (UnknownWord (EAdd (EVar 1) 16)).
+Proof. vm_compute. reflexivity. Qed.
+(** A word of a frame, through the claim of its page. *)
+Example frame_word :
+  sstore (Some (At 0 (Some 1%nat) (Some (ECst 2)))) (ECst 0x402010) (ECst 7)
+    (SState root [] [IClaim true root page_va (FDiv 512 1) (EVar 1);
+       IBlock FOne (BlockData None (EVar 1) (ECst 512) None)] [] []) =
+  Done (SState root [] [IClaim true root page_va (FDiv 512 1) (EVar 1);
+          IBlock FOne (BlockData None (EVar 1) (ECst 512) None)] [] [],
+        [PEq (EOp AluAnd (EVar 1) (ECst 4095)) (ECst 0)]).
+Proof. vm_compute. reflexivity. Qed.
+Example word_and_back :
+  play [Ghost (GBlock 0); Ghost (GWord 0)] (SState root [] [IVirt true root (EVar 1) FOne (EVar 2)] [] []) =
+  Done (SState root [] [IVirt true root (EVar 1) FOne (EVar 2)] [] [], []).
+Proof. vm_compute. reflexivity. Qed.
+Example empty_block :
+  owed_of (play [Ghost (GEmpty (KBlock None CFill) [EVar 1; EVar 2; ECst 0])] (SState root [] [] [] [])) =
+  Some [PEq (EVar 2) (ECst 0)].
+Proof. vm_compute. reflexivity. Qed.
+
 Print Assumptions sghost_sound.
