@@ -45,11 +45,39 @@ Definition item_resources (ρ : env) (i : item) : list resource :=
     | None, None => []
     end
   end.
-(** Resources say what words are: nothing is a list of them of which that is not known. *)
-Definition item_exact (i : item) : bool := match i with IRes (KBlock _ CAny) _ _ => false | _ => true end.
+(** Of words of which nothing is known, what they are in a state. *)
+Definition word_in (M : machine) (σ : state) (sp : option (bool * word)) (a : word) : word :=
+  let word_of pa := default (Z_to_bv 64 0) (read_word (st_mem σ) pa) in
+  match sp with
+  | None => word_of (bv_unsigned a)
+  | Some (_, root) =>
+    match walk (cfg_mode (m_config M)) (st_mem σ) root a with
+    | Walked l => word_of (leaf_pa l a)
+    | _ => Z_to_bv 64 0
+    end
+  end.
+Definition item_supply (M : machine) (σ : state) (ρ : env) (i : item) : list resource :=
+  match i with
+  | IRes k q es =>
+    match open_block k (map (eval ρ) es) with
+    | Some (BlockData sp a n None) =>
+      map (λ a, match sp with
+                | Some (w, r) => RVirt w r a (feval ρ q) (word_in M σ sp a)
+                | None => RPhys a (feval ρ q) (word_in M σ sp a)
+                end) (block_words a n)
+    | _ => item_resources ρ i
+    end
+  | _ => item_resources ρ i
+  end.
 Definition body_resources (base : expr) (code : code_list) (ρ : env) (s : sstate) : list resource :=
   map (λ x, RReg x.1 (eval ρ x.2)) (s_regs s) ++
   concat (map (item_resources ρ) (s_items s)) ++
+  map (λ x, RCode (eval ρ x.1) (eval ρ base) code (feval ρ x.2)) (s_code s).
+(** What makes up a state in [σ]. *)
+Definition state_supply (M : machine) (σ : state) (base : expr) (code : code_list) (ρ : env) (s : sstate)
+    : list resource :=
+  RReg CR3 (eval ρ (s_root s)) :: map (λ x, RReg x.1 (eval ρ x.2)) (s_regs s) ++
+  concat (map (item_supply M σ ρ) (s_items s)) ++
   map (λ x, RCode (eval ρ x.1) (eval ρ base) code (feval ρ x.2)) (s_code s).
 (** The root register among them. *)
 Definition state_resources (base : expr) (code : code_list) (ρ : env) (s : sstate) : list resource :=
@@ -59,44 +87,51 @@ Section engine.
   Context {M : machine} `{!machGS M Σ}.
   Context (base : expr) (code : code_list) (ρ : env).
 
-  Lemma item_resources_sound i :
-    (ditem ρ i ⊢ [∗ list] x ∈ item_resources ρ i, res_prop x) ∧
-    (item_exact i = true → ([∗ list] x ∈ item_resources ρ i, res_prop x) ⊢ ditem ρ i).
+  Lemma block_supply q b (f : word → word) :
+    ([∗ list] a ∈ block_words (sb_addr b) (sb_count b), dword (sb_space b) q a (f a)) ⊢
+    dblock q (BlockData (sb_space b) (sb_addr b) (sb_count b) None).
+  Proof using Type.
+    rewrite /dblock. iIntros "H". iApply (big_sepL_impl with "H"). iIntros "!>" (i a _) "H /=". by iExists _.
+  Qed.
+  Lemma item_resources_sound i : ditem ρ i ⊢ [∗ list] x ∈ item_resources ρ i, res_prop x.
   Proof using Type.
     destruct i as [| | |k q es]; [by rewrite /= right_id..|]. rewrite /item_resources /= /dres.
     destruct (open_cell k (map (eval ρ) es)) as [c|]; [by rewrite /= right_id|].
-    destruct (open_block k (map (eval ρ) es)) as [b|] eqn:Hb; [|done].
-    destruct b as [sp a n [v|]]; simpl.
-    - rewrite big_sepL_fmap /dblock /=. destruct sp as [[w r]|]; done.
-    - split; [iIntros "_"; done|]. intros Hexact. exfalso.
-      destruct k as [|[w|] []]; try done; by destruct es as [|? [|? [|? [|? [|? ?]]]]].
+    destruct (open_block k (map (eval ρ) es)) as [[sp a n [v|]]|]; simpl; [|by iIntros "_"|done].
+    rewrite big_sepL_fmap /dblock /=. by destruct sp as [[w r]|].
   Qed.
-  Lemma items_resources_sound l :
-    (ditems ρ l ⊢ [∗ list] x ∈ concat (map (item_resources ρ) l), res_prop x) ∧
-    (forallb item_exact l = true →
-     ([∗ list] x ∈ concat (map (item_resources ρ) l), res_prop x) ⊢ ditems ρ l).
+  Lemma item_supply_sound σ i : ([∗ list] x ∈ item_supply M σ ρ i, res_prop x) ⊢ ditem ρ i.
   Proof using Type.
-    induction l as [|i l [IH1 IH2]]; [done|]. rewrite map_cons concat_cons big_sepL_app /=.
-    destruct (item_resources_sound i) as [H1 H2]. split.
-    - by rewrite {1}H1 {1}IH1.
-    - intros [Hi Hl]%andb_true_iff. by rewrite (H2 Hi) (IH2 Hl).
+    destruct i as [| | |k q es]; [by rewrite /= right_id..|]. rewrite /item_supply /item_resources /= /dres.
+    destruct (open_block k (map (eval ρ) es)) as [b|] eqn:Hb.
+    - rewrite (open_cell_block _ _ _ Hb). destruct b as [sp a n [v|]]; rewrite big_sepL_fmap.
+      + rewrite /dblock /=. by destruct sp as [[w r]|].
+      + rewrite -(block_supply _ (BlockData sp a n None) (word_in M σ sp)) /=. by destruct sp as [[w r]|].
+    - destruct (open_cell k (map (eval ρ) es)) as [c|]; by rewrite /= ?right_id.
   Qed.
+  Lemma dregs_resources s :
+    dregs ρ (s_regs s) ⊣⊢ [∗ list] x ∈ map (λ x, RReg x.1 (eval ρ x.2)) (s_regs s), res_prop x.
+  Proof using Type. induction (s_regs s) as [|[r e] l IH]; [done|]. by rewrite /= IH. Qed.
+  Lemma dcode_resources s :
+    dcode base code ρ (s_code s) ⊣⊢
+    [∗ list] x ∈ map (λ x, RCode (eval ρ x.1) (eval ρ base) code (feval ρ x.2)) (s_code s), res_prop x.
+  Proof using Type. induction (s_code s) as [|[r q] l IH]; [done|]. by rewrite /= IH. Qed.
   Lemma dbody_resources s :
-    (dbody base code ρ s ⊢
-     (∃ f, flags_pt f) ∗ [∗ list] x ∈ body_resources base code ρ s, res_prop x) ∧
-    (forallb item_exact (s_items s) = true →
-     (∃ f, flags_pt f) ∗ ([∗ list] x ∈ body_resources base code ρ s, res_prop x) ⊢ dbody base code ρ s).
+    dbody base code ρ s ⊢ (∃ f, flags_pt f) ∗ [∗ list] x ∈ body_resources base code ρ s, res_prop x.
   Proof using Type.
-    assert (dregs ρ (s_regs s) ⊣⊢
-      [∗ list] x ∈ map (λ x, RReg x.1 (eval ρ x.2)) (s_regs s), res_prop x) as Hr.
-    { induction (s_regs s) as [|[r e] l IH]; [done|]. by rewrite /= IH. }
-    assert (dcode base code ρ (s_code s) ⊣⊢
-      [∗ list] x ∈ map (λ x, RCode (eval ρ x.1) (eval ρ base) code (feval ρ x.2)) (s_code s), res_prop x) as Hc.
-    { induction (s_code s) as [|[r q] l IH]; [done|]. by rewrite /= IH. }
-    destruct (items_resources_sound (s_items s)) as [H1 H2].
-    rewrite /dbody /dparts /body_resources !big_sepL_app Hr Hc. split.
-    - by rewrite {1}H1.
-    - intros Hexact. by rewrite (H2 Hexact).
+    rewrite /dbody /dparts /body_resources !big_sepL_app dregs_resources dcode_resources.
+    iIntros "($ & $ & H & $)". iInduction (s_items s) as [|i l] "IH"; [done|].
+    rewrite map_cons concat_cons big_sepL_app /=. iDestruct "H" as "[Hi Hl]".
+    iSplitL "Hi"; [by iApply item_resources_sound|by iApply "IH"].
+  Qed.
+  Lemma dbody_supply σ s :
+    (∃ f, flags_pt f) -∗ ([∗ list] x ∈ tail (state_supply M σ base code ρ s), res_prop x) -∗
+    dbody base code ρ s.
+  Proof using Type.
+    rewrite /dbody /dparts /state_supply /= !big_sepL_app dregs_resources dcode_resources.
+    iIntros "$ ($ & H & $)". iInduction (s_items s) as [|i l] "IH"; [done|].
+    rewrite map_cons concat_cons big_sepL_app /=. iDestruct "H" as "[Hi Hl]".
+    iSplitL "Hi"; [by iApply item_supply_sound|by iApply "IH"].
   Qed.
 End engine.
 
@@ -113,8 +148,8 @@ Definition spec_reached (M : machine) (sp : spec) (ρ : env) (σ : state) : Prop
 (** The precondition at an image: everything that is to be computed. *)
 Definition spec_supplied (M : machine) (I : image) (sp : spec) (ρ : env) : bool :=
   bool_decide (im_rip I = eval ρ (sp_base sp)) &&
-  image_supplies M I (state_resources (sp_base sp) (sp_code sp) ρ (sp_pre sp)) &&
-  forallb item_exact (s_items (sp_pre sp)) && forallb (holdsb ρ) (s_facts (sp_pre sp)).
+  image_supplies M I (state_supply M (image_state I) (sp_base sp) (sp_code sp) ρ (sp_pre sp)) &&
+  forallb (holdsb ρ) (s_facts (sp_pre sp)).
 
 Section spec.
   Context {M : machine} `{!machGS M Σ}.
@@ -128,7 +163,7 @@ Section spec.
     iIntros "HS Hcr3 H". iInduction xs as [|x xs] "IH" forall (ρ); simpl.
     - iDestruct (vdenote_at with "H") as "(<- & Hbody & %Hfacts)".
       iDestruct (res_readouts with "HS [Hcr3 Hbody]") as %Hres; [|by iPureIntro].
-      rewrite (proj1 (dbody_resources _ _ _ _)). iDestruct "Hbody" as "[_ Hbody]". iFrame.
+      rewrite dbody_resources. iDestruct "Hbody" as "[_ Hbody]". iFrame.
     - rewrite monPred_at_exist. iDestruct "H" as (v) "H".
       iDestruct ("IH" with "HS Hcr3 H") as %Hv. iPureIntro. by exists v.
   Qed.
@@ -162,13 +197,13 @@ Theorem spec_adequacy (M : machine) (I : image) (sp : spec) (ρ : env) :
     vwp (eval ρ (sp_base sp)) (vposts (sp_base sp) (sp_code sp) ρ (sp_posts sp))) →
   adequate M (image_state I) (spec_reached M sp ρ).
 Proof.
-  intros Hcan [[[Hrip%bool_decide_eq_true Hpre]%andb_true_iff Hexact]%andb_true_iff Hfacts]%andb_true_iff Hwp.
+  intros Hcan [[Hrip%bool_decide_eq_true Hpre]%andb_true_iff Hfacts]%andb_true_iff Hwp.
   apply (image_adequacy M I _ Hcan Hpre). intros G. destruct (Hwp G) as [Hroot].
   exists (λ e, ∃ root, CR3 ↦ᵣ root ∗ vposts (sp_base sp) (sp_code sp) ρ (sp_posts sp) e root)%I.
   split.
   - iIntros "Hf [Hcr3 H] !>". rewrite Hrip.
     iPoseProof (Hroot (eval ρ (s_root (sp_pre sp))) with "[Hf H]") as "HW".
-    { rewrite vdenote_at -(proj2 (dbody_resources _ _ _ _) Hexact). iSplit; [done|]. iSplitL; [by iFrame|].
+    { rewrite vdenote_at. iSplit; [done|]. iSplitL; [iApply (dbody_supply with "[$Hf] H")|].
       iPureIntro. rewrite forallb_forall in Hfacts. apply List.Forall_forall.
       intros f Hf. by apply holdsb_true, Hfacts. }
     rewrite vwp_at. by iApply "HW".
