@@ -67,7 +67,8 @@ class Words:
         for root in roles.roots:
             words[root] = self._root(words, wild)
         for name, offsets in roles.pointers.items():
-            if name not in words:
+            # What is a physical address, too, is mapped at a distance.
+            if name not in words and name not in roles.physical:
                 words[name] = self._pointer(words, name, offsets, wild, mode)
         self._others(words, wild, mode)
         facts, defined = roles.facts, {name for name, _ in roles.defined}

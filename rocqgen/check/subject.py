@@ -101,8 +101,9 @@ class Subject:
 
     @cached_property
     def edits(self) -> bool:
-        """Whether translations may change while the code runs: it has entries of tables."""
-        return any(one.entries for one in self.all_parts)
+        """Whether translations may change while the code runs: it may have entries of tables."""
+        platform = self.fragment.spec.platform
+        return platform is not None or any(one.entries for one in self.all_parts)
 
     @cached_property
     def entry_root(self) -> str:
