@@ -78,7 +78,8 @@ def _witness(machine: Machine) -> Witness | None:
     if not isinstance(done.end, Arrived):
         return None
     choice = machine.choice
-    exit_ = machine.subject.fragment.spec.exits[done.end.exit]
+    spec = machine.subject.fragment.spec
+    exit_ = spec.exits[done.end.exit]
     entry = choice.words[ENTRY]
     frame = _frame(machine, entry)
     data = list(_blocks(machine.resident.data))
@@ -92,7 +93,7 @@ def _witness(machine: Machine) -> Witness | None:
     return Witness(
         entry,
         frame,
-        {name: word for name, word in choice.words.items() if name != ENTRY},
+        {one.ident: choice.words[one.ident] for one in spec.params if one.ident in choice.words},
         choice.fractions,
         {reg: state.regs[reg] for reg in Reg if reg in state.regs},
         state.cr3,

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from rocqgen.check import Verdict
-from rocqgen.check.search import check
+from rocqgen.check.oracle import unicorn_oracle
+from rocqgen.check.search import Options, check
 from rocqgen.check.stale import Watch
 from rocqgen.check.states import States
 from rocqgen.check.subject import Subject
@@ -122,6 +123,13 @@ def test_edits_that_are_wrong(case: str, tmp_path: Path) -> None:
     assert result.failed, result.reason
     assert result.location is not None
     assert result.location.line == line
+
+
+@pytest.mark.parametrize("case", ["protect", "map", "unmap, and load cr3"])
+def test_unicorn_walks_the_same_tables(case: str, tmp_path: Path) -> None:
+    options = Options(states=12, oracle=unicorn_oracle())
+    result = check(fragment(tmp_path, *GOOD[case]), options)
+    assert (result.verdict, result.oracle) == (Verdict.OK, "")
 
 
 def test_walks_go_through_the_entries_that_are_owned(tmp_path: Path) -> None:
