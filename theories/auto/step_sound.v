@@ -1,6 +1,6 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
 From iris.proofmode Require Import proofmode.
-From rocqgen.auto Require Export arith_sound flush_sound.
+From rocqgen.auto Require Export control_sound arith_sound flush_sound.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
 
@@ -252,6 +252,33 @@ Section step_sound.
       intros τ _. by rewrite /= Hcr3 /= Hkernel.
     Qed.
 
+    Lemma to_control_sound c r s φ ν o i :
+      (i, c) = (MovToCr0 r, CR0) ∨ (i, c) = (MovToCr4 r, CR4) →
+      (let* v := sget r s in let* (s, facts) := swrite_control c v s in
+       Done (Straight (Outcome s φ next facts ν))) = Done (Straight o) → hold (o_facts o) →
+      SI σ -∗ den s -∗ dflags ρ φ ==∗ reaches σ i o.
+    Proof using Hnext.
+      intros Hi (v & Hv & ([s' f] & Hs & [= <-])%res_bind_Done)%res_bind_Done Hf. iIntros "HS Hden Hf".
+      iDestruct (sget_sound with "HS Hden") as %Hr; [exact Hv|].
+      iMod (swrite_control_sound base code ρ σ c with "HS Hden") as (Hw) "[HS Hden]";
+        [by destruct Hi; simplify_eq; auto|exact Hs|exact Hf|].
+      iApply (reaches_same with "HS Hden Hf"); [|done].
+      intros τ _. by destruct Hi as [[= -> ->]|[= -> ->]]; rewrite /= Hr /= Hw.
+    Qed.
+    Lemma from_control_sound c d s φ ν o i :
+      (i, c) = (MovFromCr0 d, CR0) ∨ (i, c) = (MovFromCr4 d, CR4) →
+      (let* (v, facts) := sread_control c s in let* s := sput d v s in
+       Done (Straight (Outcome s φ next facts ν))) = Done (Straight o) → hold (o_facts o) →
+      SI σ -∗ den s -∗ dflags ρ φ ==∗ reaches σ i o.
+    Proof using Hnext.
+      intros Hi ([v f] & Hv & (s' & Hs & [= <-])%res_bind_Done)%res_bind_Done Hf. iIntros "HS Hden Hf".
+      iDestruct (sread_control_sound base code ρ σ c with "HS Hden") as %Hr;
+        [by destruct Hi; simplify_eq; auto|exact Hv|exact Hf|].
+      iMod (sput_sound with "HS Hden") as "(HS & Hden & _)"; [exact Hs|].
+      iApply (reaches_same with "HS Hden Hf"); [|done].
+      intros τ _. by destruct Hi as [[= -> ->]|[= -> ->]]; rewrite /= Hr.
+    Qed.
+
     (** * Forks: which arm is taken, and what the machine does then *)
     Definition forks (i : instr) (s : sstate) (φ : sflags) (yes no : fact) (o o' : outcome) : Prop :=
       SI σ -∗ den s -∗ dflags ρ φ -∗
@@ -448,6 +475,14 @@ Section step_sound.
         | sstep _ _ (Invlpg _) _ _ _ = _ => exact (invlpg_sound _ _ _ _ _ _ Hstep Hfacts)
         | sstep _ _ (MovToCr3 _) _ _ _ = _ => exact (to_cr3_sound _ _ _ _ _ _ Hstep Hroot)
         | sstep _ _ (MovFromCr3 _) _ _ _ = _ => exact (from_cr3_sound _ _ _ _ _ _ Hstep)
+        | sstep _ _ (MovToCr0 ?r) _ _ _ = _ =>
+          exact (to_control_sound CR0 r _ _ _ _ _ (or_introl eq_refl) Hstep Hfacts)
+        | sstep _ _ (MovToCr4 ?r) _ _ _ = _ =>
+          exact (to_control_sound CR4 r _ _ _ _ _ (or_intror eq_refl) Hstep Hfacts)
+        | sstep _ _ (MovFromCr0 ?r) _ _ _ = _ =>
+          exact (from_control_sound CR0 r _ _ _ _ _ (or_introl eq_refl) Hstep Hfacts)
+        | sstep _ _ (MovFromCr4 ?r) _ _ _ = _ =>
+          exact (from_control_sound CR4 r _ _ _ _ _ (or_intror eq_refl) Hstep Hfacts)
         | sstep _ _ (Adc _ _ _) _ _ _ = _ => exfalso; simpl in Hstep; rewrite /scarry in Hstep; invert_res;
             destruct (cond_arms _ _) as [[??]|]; invert_res; discriminate
         | sstep _ _ (Sbb _ _ _) _ _ _ = _ => exfalso; simpl in Hstep; rewrite /scarry in Hstep; invert_res;

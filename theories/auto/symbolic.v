@@ -1,5 +1,5 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
-From rocqgen.auto Require Export flush.
+From rocqgen.auto Require Export flush control.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
 
@@ -303,6 +303,10 @@ Definition sstep (hint : option at_hint) (next : expr) (i : instr) (s : sstate) 
   | MovFromCr3 d =>
     let* s := sput d (s_root s) s in
     go s []
+  | MovToCr0 r => let* v := sget r s in let* (s, facts) := swrite_control CR0 v s in go s facts
+  | MovToCr4 r => let* v := sget r s in let* (s, facts) := swrite_control CR4 v s in go s facts
+  | MovFromCr0 d => let* (v, facts) := sread_control CR0 s in let* s := sput d v s in go s facts
+  | MovFromCr4 d => let* (v, facts) := sread_control CR4 s in let* s := sput d v s in go s facts
   | Nop => go s []
   | _ => Fail UnsupportedForm
   end.
