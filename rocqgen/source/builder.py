@@ -329,6 +329,18 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
     def join_blocks(self, meta: Any, parts: list[Any]) -> raw.RawAction:
         return raw.RawAction("join", tuple(parts), (), self._at(meta))
 
+    def to_word(self, meta: Any, parts: list[Any]) -> raw.RawAction:
+        return raw.RawAction("word", tuple(parts), (), self._at(meta))
+
+    def to_block(self, meta: Any, parts: list[Any]) -> raw.RawAction:
+        return raw.RawAction("block", tuple(parts), (), self._at(meta))
+
+    def forget(self, meta: Any, parts: list[Any]) -> raw.RawAction:
+        return raw.RawAction("forget", tuple(parts), (), self._at(meta))
+
+    def pay_elsewhere(self, meta: Any, parts: list[Any]) -> raw.RawAction:
+        return raw.RawAction("pay", tuple(parts), (), self._at(meta))
+
     def expect_mark(self, meta: Any, parts: list[Token]) -> raw.RawExpect:
         if parts[0] != "failed":
             raise refused(

@@ -29,7 +29,8 @@ _TOKENS = {
     "EXPECT": "`expect failed`",
     "FIRST": "`first STEP`",
     "THEN": "`then STEP`",
-    "_CLAIM": "a step: `claim`, `unclaim`, `open`, `answer`, `cell`, `drop`, `split` or `join`",
+    "_CLAIM": "a step: `claim`, `unclaim`, `open`, `answer`, `cell`, `pay`, `drop`, `split`, "
+    "`join`, `word`, `block` or `forget`",
     "SPEC": "`spec`",
     "ASSUME": "`assume NAME`",
     "INVARIANT": "`invariant`",

@@ -27,6 +27,7 @@ from rocqgen.source.spec import (
     Exit,
     Expr,
     Fill,
+    Forget,
     Frac,
     FracLit,
     Ghost,
@@ -41,6 +42,7 @@ from rocqgen.source.spec import (
     OpenEntry,
     Page,
     Pages,
+    PayElsewhere,
     PhysPt,
     Pure,
     RegPt,
@@ -48,6 +50,8 @@ from rocqgen.source.spec import (
     Select,
     Spec,
     SplitBlock,
+    ToBlock,
+    ToWord,
     UnclaimPage,
     Var,
     VirtPt,
@@ -151,6 +155,18 @@ def print_ghost(ghost: Ghost) -> str:
     return f"{'then' if ghost.after else 'first'} {_action(ghost.action)}"
 
 
+_PLAIN = {
+    NewEntry: "cell",
+    PayElsewhere: "pay",
+    Drop: "drop",
+    JoinBlocks: "join",
+    ToWord: "word",
+    ToBlock: "block",
+    Forget: "forget",
+}
+"""The steps that are about one address."""
+
+
 def _action(action: Action) -> str:
     match action:
         case ClaimPage():
@@ -163,14 +179,10 @@ def _action(action: Action) -> str:
             return f"open {print_expr(action.addr)} for {_pages(action.pages)}"
         case AnswerPage():
             return f"answer {print_expr(action.addr)} for {_page(action.page)}"
-        case NewEntry():
-            return f"cell {print_expr(action.addr)}"
-        case Drop():
-            return f"drop {print_expr(action.addr)}"
         case SplitBlock():
             return f"split {print_expr(action.addr)} at {print_expr(action.index)}"
-        case JoinBlocks():
-            return f"join {print_expr(action.addr)}"
+        case _:
+            return f"{_PLAIN[type(action)]} {print_expr(action.addr)}"
 
 
 def _exit(item: Exit, spelling: Spelling) -> list[str]:

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from rocqgen.source import raw
 from rocqgen.source.items import assertion, page, pages
@@ -24,6 +25,7 @@ from rocqgen.source.spec import (
     Entry,
     Exit,
     Expr,
+    Forget,
     Ghost,
     Hint,
     Invariant,
@@ -31,10 +33,13 @@ from rocqgen.source.spec import (
     Name,
     NewEntry,
     OpenEntry,
+    PayElsewhere,
     Platform,
     Sort,
     Spec,
     SplitBlock,
+    ToBlock,
+    ToWord,
     UnclaimPage,
     Walk,
 )
@@ -240,6 +245,18 @@ def _marks(spec: Spec, labels: Labels) -> Scope:
     return Scope(labels, names, set(names))
 
 
+_PLAIN: Final[dict[str, Callable[[Expr, Location], Action]]] = {
+    "cell": NewEntry,
+    "pay": PayElsewhere,
+    "drop": Drop,
+    "join": JoinBlocks,
+    "word": ToWord,
+    "block": ToBlock,
+    "forget": Forget,
+}
+"""The steps that are about one address."""
+
+
 def _action(item: raw.RawAction, scope: Scope) -> Action:
     here: Location = item.location
     match item.word, item.exprs:
@@ -252,13 +269,9 @@ def _action(item: raw.RawAction, scope: Scope) -> Action:
             return OpenEntry(word(addr, scope), pages(item.pages, scope), here)
         case "answer", (addr,):
             return AnswerPage(word(addr, scope), page(item.pages[0], scope), here)
-        case "cell", (addr,):
-            return NewEntry(word(addr, scope), here)
-        case "drop", (addr,):
-            return Drop(word(addr, scope), here)
+        case kind, (addr,) if kind in _PLAIN:
+            return _PLAIN[kind](word(addr, scope), here)
         case "split", (addr, index):
             return SplitBlock(word(addr, scope), word(index, scope), here)
-        case "join", (addr,):
-            return JoinBlocks(word(addr, scope), here)
         case _:
             raise TypeError(f"not a ghost step: {item.word}")

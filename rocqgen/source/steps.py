@@ -103,8 +103,51 @@ class JoinBlocks:
     location: Location
 
 
+@dataclass(frozen=True, slots=True)
+class ToWord:
+    """`word addr`: the block of one word at `addr` becomes a points-to."""
+
+    addr: Expr
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class ToBlock:
+    """`block addr`: the points-to at `addr` becomes a block of one word."""
+
+    addr: Expr
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """`forget addr`: what the words of the block at `addr` are is given up."""
+
+    addr: Expr
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class PayElsewhere:
+    """`pay addr`: the entry at `addr` owes nothing to spaces other than the current one."""
+
+    addr: Expr
+    location: Location
+
+
 Action = (
-    ClaimPage | UnclaimPage | OpenEntry | AnswerPage | NewEntry | Drop | SplitBlock | JoinBlocks
+    ClaimPage
+    | UnclaimPage
+    | OpenEntry
+    | AnswerPage
+    | NewEntry
+    | PayElsewhere
+    | Drop
+    | SplitBlock
+    | JoinBlocks
+    | ToWord
+    | ToBlock
+    | Forget
 )
 
 

@@ -58,6 +58,7 @@ from rocqgen.source.spec import (
     Exit,
     Expr,
     Fill,
+    Forget,
     Frac,
     FracLit,
     FracVar,
@@ -73,6 +74,7 @@ from rocqgen.source.spec import (
     OpenEntry,
     Page,
     Pages,
+    PayElsewhere,
     PhysPt,
     Platform,
     Pure,
@@ -82,6 +84,8 @@ from rocqgen.source.spec import (
     Sort,
     Spec,
     SplitBlock,
+    ToBlock,
+    ToWord,
     UnclaimPage,
     Var,
     VirtPt,
@@ -117,7 +121,7 @@ idents = st.from_regex(r"\A[a-z][a-zA-Z0-9_']{0,6}\Z").filter(
 )
 
 
-UPTO = {most: st.integers(0, most) for most in (1, 2, 3, 4, 7)}
+UPTO = {most: st.integers(0, most) for most in (1, 2, 3, 4, 7, 11)}
 NUMBERS = st.one_of(st.integers(0, WORD - 1), st.integers(-9, 9))
 BOOLEANS = st.booleans()
 OPERATIONS = st.sampled_from(BinOp)
@@ -259,8 +263,12 @@ class Writer:
             Drop(addr, HERE),
             SplitBlock(addr, page.va, HERE),
             JoinBlocks(addr, HERE),
+            ToWord(addr, HERE),
+            ToBlock(addr, HERE),
+            Forget(addr, HERE),
+            PayElsewhere(addr, HERE),
         ]
-        return Ghost(8, self.draw(BOOLEANS), actions[self.draw(UPTO[7])], HERE)
+        return Ghost(8, self.draw(BOOLEANS), actions[self.draw(UPTO[11])], HERE)
 
 
 def speaks_of_tables(items: tuple[Assertion, ...]) -> bool:
@@ -378,8 +386,8 @@ WORDS = st.sampled_from(
     "fraction rdi cr3 %rax |->r |->v |->vr |->p |-> ↦ᵣ ↦ᵥ ↦ᵥʳ ↦ₚ ~> ~>r ⇝ ⇝ʳ * ∗ = != ≠ < <= ≤ > "
     ">= + - & | ^ << >> ( ) [ ] { } {1/2} {q} , . ; 0 8 0x10 1/2 99999999999999999999 _ # "
     "invariant assume platform la57 maxphyaddr holds page walk in level 4k 4 from answers claims "
-    "owes all none via first then claim unclaim open for drop split join through A[i] a[n] |->e "
-    "array done".split()
+    "owes all none via first then claim unclaim open pay forget block for drop split join through "
+    "A[i] a[n] |->e array done".split()
 )
 
 

@@ -356,7 +356,7 @@ BAD = {
     "mark via nothing": edited(("at pa via e", "at pa via a + 8"), NO_CALL),
     "mark at nothing": edited(("at pa via e", "at s via e"), NO_CALL),
     "mark at a page that no step claims": edited(("at pa via e", "at pa via a + 8"), NO_CALL),
-    "unknown step": edited(("first drop", "first forget")),
+    "unknown step": edited(("first drop", "first lose")),
     "step without a space": edited(("claim e in r", "claim e")),
     "step in a word": edited(("claim e in r", "claim e in a")),
     "step behind": edited(("then claim", "after claim")),
