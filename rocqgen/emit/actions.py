@@ -21,6 +21,7 @@ from rocqgen.emit.symbolic import (
     GUnclaim,
     IPhys,
     IRes,
+    Region,
 )
 from rocqgen.source.spec import (
     AnswerPage,
@@ -97,8 +98,8 @@ class Steps:
                 where = self.wording.term(lacking)
                 raise StuckError(f"{page} cannot be claimed: there is no `{where} |->e ..`")
         found = [cell for n in cells if (cell := cell_of(path.items[n])) is not None]
-        for cell in found:
-            self._claimable(path, page, cell)
+        for cell, shift in zip(found, shifts, strict=False):
+            self._claimable(path, page, cell, Region(shift, root, va))
         whole = [k for k, n in enumerate(cells) if isinstance(path.items[n].share, FOne)]
         if not whole:
             raise StuckError(f"{page} cannot be claimed: no entry on its way is owned whole")
@@ -111,17 +112,21 @@ class Steps:
             pa = self._known(path, frame)
         return GClaim(tuple(cells), whole[-1], writable, root, va, pa)
 
-    def _claimable(self, path: Path, page: str, cell: Cell) -> None:
-        """That it is present and owes nothing."""
+    def _claimable(self, path: Path, page: str, cell: Cell, region: Region) -> None:
+        """That an entry is present, answers for a page and owes nothing."""
+        say = self.wording
+        why = ""
         if self.aliases.rewriting(path).bits(cell.entry, PRESENT) == 0:
-            where = self.wording.term(cell.addr)
-            raise StuckError(f"{page} cannot be claimed: the entry at {where} is absent")
-        if cell.owed:
-            pages = ", ".join(map(self.wording.region, cell.owed))
-            raise StuckError(
-                f"{page} cannot be claimed: the entry at {self.wording.term(cell.addr)} owes "
-                f"{pages}, which is not flushed"
-            )
+            why = "is absent"
+        elif cell.owed:
+            why = f"owes {', '.join(map(say.region, cell.owed))}, which is not flushed"
+        elif not any(
+            one is None or (one.shift == region.shift and one.root == region.root)
+            for one in cell.reach
+        ):
+            why = f"does not answer for {say.region(region)}"
+        if why:
+            raise StuckError(f"{page} cannot be claimed: the entry at {say.term(cell.addr)} {why}")
 
     def _known(self, path: Path, term: Term) -> Term:
         """A word that the state names for the same, else the word itself."""
@@ -177,6 +182,11 @@ class Steps:
             )
             raise StuckError(
                 f"it is not known where the walk of {self.wording.term(va)} ends{where}"
+            )
+        if n in cells:
+            say = self.wording.term
+            raise StuckError(
+                f"the entry at {say(pa)} cannot come to answer for {say(va)}: its walk reads it"
             )
         return GReach(tuple(cells), n, shift, va)
 

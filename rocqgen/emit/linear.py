@@ -187,16 +187,23 @@ class Rewriting:
         return parts or Fields(0, (Slice(0, WORD_BITS, _key(form), 0),))
 
     def _atom(self, key: Key) -> Linear:
+        """What is known of an atom; what it is made of may be known, too."""
         if key in self.rules:
             return self.rules[key]
         match key:
-            case (str(kind), tuple(source), int(low), int(width)) if (
-                kind == FIELD and source in self.rules
-            ):
-                parts = fields(self.rules[source], self.known)
-                if parts is not None:
-                    return parts.shifted(-low).masked((1 << width) - 1).linear()
+            case (str(kind), tuple(source), int(low), int(width)) if kind == FIELD:
+                form = self._word(source)
+                if _key(form) != source:
+                    return self._fields(form).shifted(-low).masked((1 << width) - 1).linear()
+            case (str(op), tuple(left), tuple(right)):
+                return {(op, _key(self._word(left)), _key(self._word(right))): 1}
         return {key: 1}
+
+    def _word(self, key: Key) -> Linear:
+        """The word that is an atom or, in a key, a sum."""
+        if key and isinstance(key[0], str):
+            return self._atom(key)
+        return self._rewritten(dict(key))  # type: ignore[arg-type]
 
     def _rewritten(self, form: Linear) -> Linear:
         total: Linear = {}
