@@ -86,8 +86,12 @@ class Steps:
         through: Sequence[Term] = (),
         writable: bool | None = None,
         pa: Term | None = None,
-    ) -> GClaim:
-        """The claim of a page, through the entries on its way."""
+        opening: bool = False,
+    ) -> GClaim | GOpen:
+        """The claim of a page, through the entries on its way.
+
+        Where `opening`, an entry is opened first if it leads to a table and is not opened.
+        """
         shifts = () if self.paging is None else self.paging.shifts
         page = f"`page {self.wording.term(va)} ~> ..` in {self.wording.term(root)}"
         if through:
@@ -100,6 +104,14 @@ class Steps:
         found = [cell for n in cells if (cell := cell_of(path.items[n])) is not None]
         for cell, shift in zip(found, shifts, strict=False):
             self._claimable(path, page, cell, Region(shift, root, va))
+        for n, cell in zip(cells[:-1], found, strict=False):
+            if not any(one is None or one.root == root for one in cell.claimed):
+                if opening and isinstance(path.items[n].share, FOne):
+                    return GOpen(n, cell.reach)
+                where = self.wording.term(cell.addr)
+                raise StuckError(
+                    f"{page} cannot be claimed: the entry at {where} `claims` no page around it"
+                )
         whole = [k for k, n in enumerate(cells) if isinstance(path.items[n].share, FOne)]
         if not whole:
             raise StuckError(f"{page} cannot be claimed: no entry on its way is owned whole")

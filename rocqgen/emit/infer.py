@@ -143,7 +143,7 @@ class Inference:
                 ):
                     continue
                 try:
-                    ghost = self.steps.claim(path, path.root, region.va)
+                    ghost = self.steps.claim(path, path.root, region.va, opening=True)
                     apply(ghost, path.copy(), self.paging, None)
                 except StuckError as error:
                     why = f" ({error})"

@@ -106,7 +106,12 @@ class Wanted:
     def _claim(self, want: IClaim) -> Ghost:
         """The claim of a page that is wanted and not there."""
         return self.steps.claim(
-            self.path, want.root, want.addr, writable=want.writable, pa=want.value
+            self.path,
+            want.root,
+            want.addr,
+            writable=want.writable,
+            pa=want.value,
+            opening=True,
         )
 
     # -- entries -----------------------------------------------------------------------------------
