@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from rocqgen.emit.blocks import Block, block_of
 from rocqgen.emit.cells import (
     LARGE,
     PAGE_SHIFT,
@@ -17,7 +18,7 @@ from rocqgen.emit.cells import (
 )
 from rocqgen.emit.normal import WORD_BITS, Alu, ECst, Term, mk_add, mk_and, mk_insert, mk_op
 from rocqgen.emit.paths import StuckError
-from rocqgen.emit.symbolic import Fact, FDiv, FOne, IClaim, IPhys, IRes, IVirt
+from rocqgen.emit.symbolic import Fact, FDiv, FOne, IClaim, IPhys, IRes, IVirt, KCell
 from rocqgen.source.spec import Rel
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def physical_address(item: Item) -> Term | None:
     match item:
         case IPhys():
             return item.addr
-        case IRes():
+        case IRes(KCell()):
             return item.terms[0]
         case _:
             return None
@@ -62,7 +63,7 @@ def find_place(path: Path, addr: Term, hint: HAt | None) -> Place:
             raise StuckError("nothing is known of this address in the current space")
         return _framed(path, found, ())
     item = path.items[hint.item]
-    if isinstance(item, IPhys | IRes):
+    if not isinstance(item, IVirt | IClaim):
         raise StuckError("the hint names physical memory")
     if hint.data is None:
         named = Fact(Rel.EQ, addr, item.addr), Fact(Rel.EQ, path.root, item.root)
@@ -70,22 +71,56 @@ def find_place(path: Path, addr: Term, hint: HAt | None) -> Place:
     where = physical_address(path.items[hint.data])
     if not isinstance(item, IClaim) or where is None:
         raise StuckError("the hint names no claim, or no physical memory")
-    if is_page_share(item.share):
-        inside = mk_and(addr, _OFFSET)
-        facts: tuple[Fact, ...] = (
-            *owe(Rel.EQ, mk_and(addr, high_mask(PAGE_SHIFT)), item.addr),
-            *owe(Rel.EQ, mk_and(addr, ECst(7)), ECst(0)),
-            *owe(Rel.EQ, mk_and(item.value, _OFFSET), ECst(0)),
-            *owe(Rel.EQ, mk_op(Alu.ADD, item.value, inside), where),
-            *owe(Rel.EQ, path.root, item.root),
-        )
-    else:
-        facts = (
-            *owe(Rel.EQ, addr, item.addr),
-            *owe(Rel.EQ, item.value, where),
-            *owe(Rel.EQ, path.root, item.root),
-        )
+    facts = claim_facts(path, addr, item, where)
     return Place(hint.data, item.writable, facts)
+
+
+def claim_facts(path: Path, addr: Term, claim: IClaim, where: Term) -> tuple[Fact, ...]:
+    """What makes the word at `addr` that at `where`, by a claim on it or on its page."""
+    if is_page_share(claim.share):
+        inside = mk_and(addr, _OFFSET)
+        return (
+            *owe(Rel.EQ, mk_and(addr, high_mask(PAGE_SHIFT)), claim.addr),
+            *owe(Rel.EQ, mk_and(addr, ECst(7)), ECst(0)),
+            *owe(Rel.EQ, mk_and(claim.value, _OFFSET), ECst(0)),
+            *owe(Rel.EQ, mk_op(Alu.ADD, claim.value, inside), where),
+            *owe(Rel.EQ, path.root, claim.root),
+        )
+    return (
+        *owe(Rel.EQ, addr, claim.addr),
+        *owe(Rel.EQ, claim.value, where),
+        *owe(Rel.EQ, path.root, claim.root),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """A word of a block: the block's item, whether the mapping is writable, what is owed."""
+
+    item: int
+    block: Block
+    writable: bool
+    facts: tuple[Fact, ...]
+
+
+def find_element(path: Path, addr: Term, hint: HAt | None) -> Element | None:
+    """The word of a block that an access goes to (`block_place`)."""
+    if hint is None or hint.index is None:
+        return None
+    item = path.items[hint.item]
+    n = hint.item if hint.data is None else hint.data
+    block = block_of(path.items[n])
+    if block is None:
+        return None
+    inside = owe(Rel.LT, hint.index, block.count)
+    where = block.at(hint.index)
+    if hint.data is None and block.root is not None:
+        facts = (*owe(Rel.EQ, addr, where), *inside, *owe(Rel.EQ, path.root, block.root))
+        return Element(n, block, bool(block.writable), facts)
+    if hint.data is not None and block.root is None and isinstance(item, IClaim):
+        facts = (*claim_facts(path, addr, item, where), *inside)
+        return Element(n, block, item.writable, facts)
+    return None
 
 
 def _framed(path: Path, n: int, facts: tuple[Fact, ...]) -> Place:
@@ -102,6 +137,13 @@ def _framed(path: Path, n: int, facts: tuple[Fact, ...]) -> Place:
 
 def load(path: Path, addr: Term, hint: HAt | None, *, write: bool) -> tuple[Term, list[Fact]]:
     """The word at an address, and what is owed; `write` where it will be written."""
+    element = find_element(path, addr, hint)
+    if element is not None:
+        if element.block.fill is None:
+            raise StuckError("nothing is known of what this block holds")
+        if write and not element.writable:
+            raise StuckError("a store through a mapping that is read-only")
+        return element.block.fill, list(element.facts)
     place = find_place(path, addr, hint)
     if write and not place.writable:
         raise StuckError("a store through a mapping that is read-only")
@@ -122,6 +164,9 @@ def store(
     writer: Instr,
 ) -> list[Fact]:
     """Write a word; gives what is owed."""
+    element = find_element(path, addr, hint)
+    if element is not None:
+        return _store_element(path, element, value, writer)
     place = find_place(path, addr, hint)
     if not place.writable:
         raise StuckError("a store through a mapping that is read-only")
@@ -139,6 +184,18 @@ def store(
         item = replace(item, value=value)
     path.put(place.item, item, writer)
     return facts
+
+
+def _store_element(path: Path, element: Element, value: Term, writer: Instr | None) -> list[Fact]:
+    """A store into a block leaves what is said of it."""
+    if not element.writable:
+        raise StuckError("a store through a mapping that is read-only")
+    item = path.items[element.item]
+    if not isinstance(item.share, FOne):
+        raise StuckError("a store into what is owned in part")
+    path.put(element.item, item, writer)
+    fill = element.block.fill
+    return [*element.facts, *([] if fill is None else owe(Rel.EQ, value, fill))]
 
 
 def offsets(size: Width) -> range:

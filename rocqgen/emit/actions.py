@@ -7,28 +7,41 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rocqgen.emit.access import physical_address
+from rocqgen.emit.blocks import block_of
 from rocqgen.emit.cells import FRAME, PAGE_SHIFT, PRESENT, WRITABLE, Cell, cell_of
+from rocqgen.emit.items import place
 from rocqgen.emit.normal import ECst, EVar, mk_and, variables
 from rocqgen.emit.paths import StuckError
 from rocqgen.emit.symbolic import (
     FOne,
+    GBlock,
     GClaim,
     GDrop,
+    GForget,
+    GJoinBlocks,
     GNew,
     GOpen,
+    GPayElsewhere,
     GReach,
     GReachElsewhere,
+    GSplitBlock,
     GUnclaim,
+    GWord,
     IPhys,
-    IRes,
     Region,
 )
 from rocqgen.source.spec import (
     AnswerPage,
     ClaimPage,
     Drop,
+    Forget,
+    JoinBlocks,
     NewEntry,
     OpenEntry,
+    PayElsewhere,
+    SplitBlock,
+    ToBlock,
+    ToWord,
     UnclaimPage,
 )
 
@@ -70,10 +83,48 @@ class Steps:
                 return self.answer(path, term(action.addr), root, va, int(page.level))
             case NewEntry():
                 return self.new(path, term(action.addr))
+            case PayElsewhere():
+                return GPayElsewhere(self.entry(path, term(action.addr)))
             case Drop():
                 return GDrop(self.anything(path, term(action.addr)))
             case _:
-                raise StuckError("the engine does not know this step yet")
+                return self._of_block(action, names, path)
+
+    # -- blocks ------------------------------------------------------------------------------------
+
+    def _of_block(
+        self,
+        action: SplitBlock | JoinBlocks | ToWord | ToBlock | Forget,
+        names: Numbering,
+        path: Path,
+    ) -> Ghost:
+        n = self.anything(path, names.term(action.addr))
+        match action:
+            case SplitBlock():
+                return GSplitBlock(n, names.term(action.index))
+            case JoinBlocks():
+                return GJoinBlocks(n, self.behind(path, n))
+            case ToWord():
+                return GWord(n)
+            case ToBlock():
+                return GBlock(n)
+            case Forget():
+                return GForget(n)
+
+    def behind(self, path: Path, n: int) -> int:
+        """The block that begins where another ends."""
+        block = block_of(path.items[n])
+        if block is None:
+            raise StuckError("this is no block")
+        equal = self.aliases.rewriting(path).equal
+        end = block.at(block.count)
+        for m, item in enumerate(path.items):
+            other = block_of(item)
+            if m != n and other is not None and equal(other.addr, end):
+                alike = other.writable == block.writable and other.root == block.root
+                if alike and (other.fill is None) == (block.fill is None):
+                    return m
+        raise StuckError(f"no block like it begins at {self.wording.term(end)}")
 
     # -- claims ------------------------------------------------------------------------------------
 
@@ -213,9 +264,7 @@ class Steps:
         """What lies at an address, virtual here or physical."""
         rewriting = self.aliases.rewriting(path)
         for n, item in enumerate(path.items):
-            where = item.terms[0] if isinstance(item, IRes) else item.addr
-            if rewriting.equal(where, addr) and (
-                isinstance(item, IPhys | IRes) or item.root == path.root
-            ):
+            *space, where = place(item)
+            if rewriting.equal(where, addr) and (not space or space[0] == path.root):
                 return n
         raise StuckError(f"nothing is known of {self.wording.term(addr)}")

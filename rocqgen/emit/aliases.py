@@ -89,9 +89,13 @@ class Aliases:
         """The physical word or cell that an access to `addr` goes to by a claim."""
         if claim.addr == addr:
             return self.physical(path, claim.value)
-        linear = self.rewriting(path).linear
-        distance = add(linear(addr), linear(claim.addr), -1)
-        return self._at(path, add(linear(claim.value), distance, 1))
+        return self._at(path, self.reached(path, claim, addr))
+
+    def reached(self, path: Path, claim: IClaim, addr: Term) -> Linear:
+        """The physical address that a claim translates `addr` to."""
+        rewriting = self.rewriting(path)
+        distance = add(rewriting.linear(addr), rewriting.linear(claim.addr), -1)
+        return rewriting.canonical(add(rewriting.linear(claim.value), distance, 1))
 
     def physical(self, path: Path, pa: Term) -> int | None:
         """The physical word or cell at an address."""

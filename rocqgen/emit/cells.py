@@ -55,7 +55,7 @@ class Cell:
 
 def cell_of(item: Item) -> Cell | None:
     """The cell that an item is, if it is one."""
-    if not isinstance(item, IRes):
+    if not isinstance(item, IRes) or not isinstance(item.kind, KCell):
         return None
     addr, entry, *rest = item.terms
     words = iter(rest)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from rocqgen.emit import blocks
 from rocqgen.emit.cells import PAGE_SHIFT, PAGE_WORDS, Cell
 from rocqgen.emit.normal import WORD, Alu, ECst, EVar, Term, mk_add, mk_op
 from rocqgen.emit.shares import rational, share_of
@@ -30,10 +31,13 @@ from rocqgen.source.spec import (
     At,
     Bin,
     BinOp,
+    Block,
     Claim,
     Code,
+    Elements,
     Entry,
     Expr,
+    Fill,
     Frac,
     FracLit,
     Label,
@@ -243,6 +247,14 @@ def _item(one: Assertion, root: Term, names: Numbering) -> Item:
             addr, value = names.term(one.va), names.term(one.pa)
             share = _page_share(one, names) if one.page else names.share(one.frac)
             return IClaim(one.writable, root, addr, share, value)
+        case Block() if not isinstance(one.content, Elements):
+            fill = names.term(one.content.value) if isinstance(one.content, Fill) else None
+            addr, count = names.term(one.addr), names.term(one.count)
+            if one.virtual:
+                block = blocks.Block(one.writable, root, addr, count, fill)
+            else:
+                block = blocks.Block(None, None, addr, count, fill)
+            return block.item(names.share(one.frac))
         case Entry():
             lists = (names.pages(pages) for pages in (one.answers, one.claims, one.owes))
             cell = Cell(names.term(one.addr), names.term(one.value), *lists)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rocqgen.emit.blocks import Block, block_of
 from rocqgen.emit.cells import cell_of
 from rocqgen.emit.instruction import integer
 from rocqgen.emit.normal import Alu, EAdd, ECst, EOp, EVar, Term
@@ -21,6 +22,7 @@ from rocqgen.emit.symbolic import (
     IRes,
     Item,
     IVirt,
+    KBlock,
     Kind,
     Region,
     Regions,
@@ -163,7 +165,12 @@ class Printer:
     def _item(self, item: Item, current: Term) -> str:
         fraction = "" if isinstance(item.share, FOne) else f"{{{self.share(item.share)}}}"
         if isinstance(item, IRes):
-            return self._cell(item, fraction)
+            block = block_of(item)
+            return (
+                self._cell(item, fraction)
+                if block is None
+                else self._block(block, fraction, current)
+            )
         if isinstance(item, IPhys):
             arrow = "↦ₚ"
         else:
@@ -178,6 +185,17 @@ class Printer:
             raise TypeError(f"not a cell: {item}")
         lists = " ".join(map(self._regions, (cell.reach, cell.claimed, cell.owed)))
         return f"{self.word(cell.addr)} ↦ₑ{fraction} Cell {self.word(cell.entry)} {lists}"
+
+    def _block(self, block: Block, fraction: str, current: Term) -> str:
+        # The names are none that an annotation can have.
+        arrow = "↦ₚ" if block.writable is None else "↦ᵥ" if block.writable else "↦ᵥʳ"
+        word = f"(λ _a _v, _a {arrow}{fraction} _v)%I"
+        place = f"{self.word(block.addr)} {self.word(block.count)}"
+        if block.fill is None:
+            text = f"vblock_any {word} {place}"
+        else:
+            text = f"vblock_fill {word} {place} {self.word(block.fill)}"
+        return text if block.root is None else self._tagged(text, block.root, current)
 
     def _regions(self, regions: Regions) -> str:
         return f"[{'; '.join(map(self._region, regions))}]"
@@ -203,6 +221,9 @@ _FUNCTIONS = {
 
 def kind_data(kind: Kind) -> str:
     """A kind of resources, without parentheses."""
+    if isinstance(kind, KBlock):
+        space = "None" if kind.writable is None else f"(Some {str(kind.writable).lower()})"
+        return f"KBlock {space} {'CFill' if kind.filled else 'CAny'}"
     lists = (kind.reach, kind.claimed, kind.owed)
     return " ".join(["KCell", *(f"[{'; '.join(map(_shift, one))}]" for one in lists)])
 

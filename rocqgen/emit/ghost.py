@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from rocqgen.emit.blocks import apply_block, block_of
 from rocqgen.emit.cells import (
     Paging,
     owe,
@@ -21,16 +22,22 @@ from rocqgen.emit.shares import rational, share_of
 from rocqgen.emit.symbolic import (
     Fact,
     FOne,
+    GBlock,
     GClaim,
     GDrop,
+    GEmpty,
+    GForget,
     GJoin,
+    GJoinBlocks,
     GNew,
     GOpen,
     GPayElsewhere,
     GReach,
     GReachElsewhere,
     GSplit,
+    GSplitBlock,
     GUnclaim,
+    GWord,
     IPhys,
     IRes,
     KCell,
@@ -65,6 +72,8 @@ def apply(ghost: Ghost, path: Path, paging: Paging | None, writer: Instr | None)
             return [], ()
         case GJoin():
             return [], _join(ghost, path)
+        case GSplitBlock() | GJoinBlocks() | GWord() | GBlock() | GForget() | GEmpty():
+            return apply_block(ghost, path), ()
     if paging is None:
         raise StuckError("page tables are changed, but the annotation has no `platform`")
     return _tables(ghost, path, paging, writer), ()
@@ -109,6 +118,8 @@ def _new(n: int, path: Path) -> list[Fact]:
 
 def _split(ghost: GSplit, path: Path) -> None:
     item = path.items[ghost.item]
+    if block_of(item) is not None:
+        raise StuckError("the share of a block is not divided")
     have, first, second = (rational(one) for one in (item.share, ghost.first, ghost.second))
     if have is None or first is None or second is None or have != first + second:
         raise StuckError("a share is split into others than its parts")
@@ -120,6 +131,7 @@ def _join(ghost: GJoin, path: Path) -> tuple[Fact, ...]:
     one, other = path.items[ghost.item], path.items[ghost.other]
     a, b = rational(one.share), rational(other.share)
     alike = same_kind(replace(one, share=other.share), other) and place(one) == place(other)
+    alike = alike and block_of(one) is None
     if ghost.item == ghost.other or a is None or b is None or not alike:
         raise StuckError("shares of different things cannot be joined")
     left, right = content(one), content(other)

@@ -3,18 +3,18 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
+from rocqgen.emit.gallina import kind_data
 from rocqgen.emit.symbolic import (
     GClaim,
-    GDrop,
-    GJoin,
-    GNew,
+    GEmpty,
     GOpen,
-    GPayElsewhere,
     GReach,
     GReachElsewhere,
     GSplit,
+    GSplitBlock,
     GUnclaim,
     HAt,
     HFirst,
@@ -59,10 +59,14 @@ def ghost_data(ghost: Ghost, printer: Printer) -> str:
         case GSplit(item, first, second):
             shares = f"{printer.share_data(first)} {printer.share_data(second)}"
             return f"GSplit {_nat(item)} {shares}"
-        case GJoin(item, other):
-            return f"GJoin {_nat(item)} {_nat(other)}"
-        case GPayElsewhere(item) | GNew(item) | GDrop(item):
-            return f"{type(ghost).__name__} {_nat(item)}"
+        case GSplitBlock(block, index):
+            return f"GSplitBlock {_nat(block)} {data(index)}"
+        case GEmpty(kind, terms):
+            return f"GEmpty ({kind_data(kind)}) [{'; '.join(map(data, terms))}]"
+        case _:
+            # What is left is about items by their numbers.
+            numbers = [getattr(ghost, one.name) for one in fields(ghost)]
+            return " ".join([type(ghost).__name__, *map(_nat, numbers)])
 
 
 def _nat(number: int) -> str:

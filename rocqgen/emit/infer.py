@@ -14,6 +14,7 @@ from rocqgen.emit.actions import Steps
 from rocqgen.emit.aliases import Aliases
 from rocqgen.emit.cells import PAGE_SHIFT, Paging, cell_of
 from rocqgen.emit.editing import Editing
+from rocqgen.emit.elements import physical_element, virtual_element
 from rocqgen.emit.entail import find_witnesses, subst_state
 from rocqgen.emit.ghost import apply
 from rocqgen.emit.normal import ECst, EVar
@@ -100,13 +101,19 @@ class Inference:
         found = path.index().virtual.get((path.root, addr))
         n, data = self._translated(instr, path, addr, found)
         if n is None:
-            self._claim(path, addr)
-            return None
+            element = virtual_element(self.aliases, path, path.root, addr)
+            if element is None:
+                self._claim(path, addr)
+                return None
+            return HAt(element[0], None, element[1])
         item = path.items[n]
         if not isinstance(item, IClaim):
             return None if n == found else HAt(n)
         if data is None:
-            data = self._frame(path, item, addr)
+            data = self.aliases.frame(path, item, addr)
+            if data is None:
+                m, index = self._frame(path, item, addr)
+                return HAt(n, m, index)
         absent = write and self.editing.ready(path, data)
         if path.index().physical.get(item.value) == data and not absent:
             if n == found:
@@ -115,10 +122,10 @@ class Inference:
                 return HAt(n)
         return HAt(n, data, ECst(0) if absent else None)
 
-    def _frame(self, path: Path, item: IClaim, addr: Term) -> int:
-        """The physical word or cell that is reached by a claim."""
-        data = self.aliases.frame(path, item, addr)
-        if data is None:
+    def _frame(self, path: Path, item: IClaim, addr: Term) -> tuple[int, Term]:
+        """The word of a physical block that is reached by a claim; or fails."""
+        element = physical_element(self.aliases, path, self.aliases.reached(path, item, addr))
+        if element is None:
             say = self.wording.term
             page = "page " if is_page_share(item.share) else ""
             where = say(item.value)
@@ -128,7 +135,7 @@ class Inference:
                 f"`{page}{say(item.addr)} ~> {say(item.value)}` is there, but the physical word "
                 f"behind it is not owned: neither `{where} |->p ..` nor `{where} |->e ..`"
             )
-        return data
+        return element
 
     def _claim(self, path: Path, addr: Term) -> None:
         """Asks for the claim of the page at an address that an entry answers for; or fails."""

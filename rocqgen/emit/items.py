@@ -7,13 +7,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rocqgen.emit.normal import subst, variables
-from rocqgen.emit.symbolic import IClaim, IPhys, IRes, IVirt
+from rocqgen.emit.symbolic import IClaim, IPhys, IRes, IVirt, KBlock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from rocqgen.emit.normal import Term
-    from rocqgen.emit.symbolic import Item
+    from rocqgen.emit.symbolic import Item, Kind
+
+
+def _keys(kind: Kind) -> int:
+    """How many words say where a resource is (`kind_keys`)."""
+    return 2 if isinstance(kind, KBlock) and kind.writable is not None else 1
 
 
 def place(item: Item) -> tuple[Term, ...]:
@@ -24,14 +29,14 @@ def place(item: Item) -> tuple[Term, ...]:
         case IVirt() | IClaim():
             return item.root, item.addr
         case IRes():
-            return item.terms[:1]
+            return item.terms[: _keys(item.kind)]
 
 
 def content(item: Item) -> tuple[Term, ...]:
     """What is there: equations may be left of it."""
     match item:
         case IRes():
-            return item.terms[1:]
+            return item.terms[_keys(item.kind) :]
         case _:
             return (item.value,)
 

@@ -10,7 +10,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rocqgen.emit.fields import FIELD, Fields, Key, Known, Linear, Slice, fields
-from rocqgen.emit.normal import WORD, WORD_BITS, Alu, EAdd, ECst, EOp, EVar, Term, mk_and
+from rocqgen.emit.normal import (
+    WORD,
+    WORD_BITS,
+    Alu,
+    EAdd,
+    ECst,
+    EOp,
+    EVar,
+    Term,
+    mk_add,
+    mk_and,
+    mk_op,
+    swrap,
+)
 from rocqgen.source.spec import Rel
 
 if TYPE_CHECKING:
@@ -50,6 +63,11 @@ class Rewriting:
         """Whether the two differ by a constant."""
         form = self.canonical(add(self.linear(a), self.linear(b), -1))
         return set(form) == {()}
+
+    def number(self, term: Term) -> int | None:
+        """The value of a word that is seen to be constant."""
+        form = self.linear(term)
+        return form.get((), 0) if set(form) <= {()} else None
 
     def bits(self, term: Term, mask: int) -> int | None:
         """The bits of `term` in `mask`, if they are seen to be constant."""
@@ -228,6 +246,42 @@ def add(a: Linear, b: Linear, factor: int) -> Linear:
 def scale(form: Linear, factor: int) -> Linear:
     """`factor * form`."""
     return trim({key: count * factor for key, count in form.items()})
+
+
+def quotient(form: Linear, shift: int) -> Term | None:
+    """A word that is the form when it is shifted to the left, if all coefficients allow that."""
+    total: Term = ECst(0)
+    for key, count in sorted(form.items(), key=lambda one: (swrap(one[1]) < 0, repr(one[0]))):
+        number = swrap(count)
+        if number % (1 << shift):
+            return None
+        number >>= shift
+        part = word_of_atom(key)
+        if not key:
+            total = mk_add(total, number)
+        elif part is None or abs(number) & (abs(number) - 1):
+            return None
+        else:
+            power = abs(number).bit_length() - 1
+            part = part if power == 0 else mk_op(Alu.SHL, part, ECst(power))
+            first = total == ECst(0) and number > 0
+            total = part if first else mk_op(Alu.ADD if number > 0 else Alu.SUB, total, part)
+    return total
+
+
+def word_of_atom(key: Key) -> Term | None:
+    """An atom as a word, if it is a name or a field of one."""
+    match key:
+        case ("var", int(x)):
+            return EVar(x)
+        case (str(kind), tuple(source), int(low), int(width)) if kind == FIELD:
+            word = word_of_atom(source)
+            if word is None:
+                return None
+            word = word if low == 0 else mk_op(Alu.SHR, word, ECst(low))
+            return word if low + width == WORD_BITS else mk_and(word, ECst((1 << width) - 1))
+        case _:
+            return None
 
 
 def _own(parts: Fields, key: Key) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rocqgen.emit.flags import FlagsAny
-from rocqgen.emit.symbolic import IClaim, IPhys, IRes, IVirt
+from rocqgen.emit.symbolic import IClaim, IPhys, IRes, IVirt, KCell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,7 +84,7 @@ class Path:
                         found.physical.setdefault(item.addr, n)
                     case IVirt() | IClaim():
                         found.virtual.setdefault((item.root, item.addr), n)
-                    case IRes():
+                    case IRes(KCell()):
                         found.physical.setdefault(item.terms[0], n)
             self._index = found
         return self._index

@@ -76,7 +76,19 @@ class KCell:
     owed: tuple[int | None, ...]
 
 
-Kind = KCell
+@dataclass(frozen=True, slots=True)
+class KBlock:
+    """Words one behind another.
+
+    They are in physical memory where `writable` is `None`, and else in a space.  Where `filled`,
+    all of them are the same word; else nothing is known of them.
+    """
+
+    writable: bool | None
+    filled: bool
+
+
+Kind = KCell | KBlock
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +96,8 @@ class IRes:
     """A resource of a kind, over words: those that say where it is, then the rest.
 
     A cell has the physical address of its slot, the entry, and then the root and an address of
-    each page in its lists that is not everywhere.
+    each page in its lists that is not everywhere.  A block has the root, in a space, the address,
+    the number of words, and what they all are, where it is filled.
     """
 
     kind: Kind
@@ -114,7 +127,8 @@ Regions = tuple[Region | None, ...]
 class HAt:
     """What an access goes to: an item of translation, the item of its data, a place in that.
 
-    With a cell as data, `index` says that the entry is absent, and has no other meaning.
+    `index` is the number of a word in a block.  With a cell as data it says that the entry is
+    absent, and has no other meaning.
     """
 
     item: int
@@ -211,6 +225,51 @@ class GJoin:
     other: int
 
 
+@dataclass(frozen=True, slots=True)
+class GSplitBlock:
+    """A block becomes two: the second from a word on."""
+
+    block: int
+    index: Term
+
+
+@dataclass(frozen=True, slots=True)
+class GJoinBlocks:
+    """Two blocks become one, which is the first item."""
+
+    block: int
+    other: int
+
+
+@dataclass(frozen=True, slots=True)
+class GWord:
+    """A block of one word becomes that word."""
+
+    block: int
+
+
+@dataclass(frozen=True, slots=True)
+class GBlock:
+    """A word becomes a block of one word."""
+
+    item: int
+
+
+@dataclass(frozen=True, slots=True)
+class GForget:
+    """What a block is filled with is forgotten."""
+
+    block: int
+
+
+@dataclass(frozen=True, slots=True)
+class GEmpty:
+    """A block of no words comes to be."""
+
+    kind: KBlock
+    terms: tuple[Term, ...]
+
+
 Ghost = (
     GUnclaim
     | GClaim
@@ -222,6 +281,12 @@ Ghost = (
     | GDrop
     | GSplit
     | GJoin
+    | GSplitBlock
+    | GJoinBlocks
+    | GWord
+    | GBlock
+    | GForget
+    | GEmpty
 )
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import random
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
 from rocqgen.emit.access import load, store
+from rocqgen.emit.blocks import Block
 from rocqgen.emit.cells import FRAME, Cell, Paging, slot
 from rocqgen.emit.gallina import Printer
 from rocqgen.emit.ghost import apply
@@ -24,16 +25,22 @@ from rocqgen.emit.symbolic import (
     FDiv,
     FOne,
     FVar,
+    GBlock,
     GClaim,
     GDrop,
+    GEmpty,
+    GForget,
     GJoin,
+    GJoinBlocks,
     GNew,
     GOpen,
     GPayElsewhere,
     GReach,
     GReachElsewhere,
     GSplit,
+    GSplitBlock,
     GUnclaim,
+    GWord,
     HAt,
     IClaim,
     IPhys,
@@ -56,6 +63,8 @@ T = TypeVar("T")
 ROOT, OTHER = EVar(2), EVar(3)
 VA, VB = EVar(4), EOp(Alu.AND, EVar(5), ECst(0xFFFFFFFFFFFFF000))
 PRINTER = Printer({}, {1: "(FVar 1)"})
+END = EOp(Alu.ADD, EVar(60), EOp(Alu.SHL, EVar(61), ECst(3)))
+HALF = FDiv(1, 2)
 ENTRIES = (EVar(10), EVar(11), EVar(12), EVar(13), EVar(14))
 
 
@@ -82,6 +91,13 @@ class Case:
             IPhys(self.rng.choice([frame, EVar(20), EVar(22)]), FOne(), EVar(23)),
             IVirt(True, ROOT, EVar(24), FDiv(1, 3), EVar(25)),
             IVirt(True, ROOT, EVar(24), FDiv(1, 6), EVar(26)),
+            Block(True, ROOT, EVar(60), EVar(61), self.pick(None, None, EVar(62))).item(FOne()),
+            Block(True, ROOT, END, self.pick(ECst(1), EVar(64)), None).item(
+                self.pick(FOne(), HALF)
+            ),
+            Block(None, None, self.pick(EVar(22), frame), ECst(512), self.pick(None, ECst(0))).item(
+                FOne()
+            ),
             Cell(EVar(22), self.entry(), (), (), ()).item(FOne()),
         ]
 
@@ -118,6 +134,8 @@ class Case:
         pa = self.pick(EVar(20), mk_and(ENTRIES[leaf], ECst(FRAME)))
         claim = GClaim(path, self.pick(leaf, leaf, leaf, 0), self.pick(True, False), ROOT, VA, pa)
         words = [depth + 3, depth + 4]
+        if self.rng.random() < 0.3:
+            return self.block_ghost(depth, n)
         return self.pick(
             claim,
             claim,
@@ -142,15 +160,43 @@ class Case:
             GJoin(*(words if self.rng.random() < 0.7 else [n, words[0]])),
         )
 
+    def block_ghost(self, depth: int, n: int) -> Ghost:
+        one, two, physical = depth + 5, depth + 6, depth + 7
+        index = self.pick(ECst(1), EVar(65), EVar(61), ECst(512))
+        empty = Block(self.pick(None, True), None, EVar(66), self.pick(ECst(0), EVar(67)), None)
+        if empty.writable is not None:
+            empty = replace(empty, root=ROOT, fill=self.pick(None, ECst(0)))
+        return self.pick(
+            GSplitBlock(self.pick(one, physical, n), index),
+            GSplitBlock(one, index),
+            GJoinBlocks(one, two),
+            GJoinBlocks(self.pick(one, n), self.pick(two, n)),
+            GWord(self.pick(one, two, physical)),
+            GBlock(self.pick(depth + 2, depth + 3, n)),
+            GForget(self.pick(one, physical, n)),
+            GEmpty(empty.kind, empty.item(FOne()).terms),
+            GSplit(physical, HALF, HALF),
+        )
+
     def access(self) -> tuple[Term, HAt | None, bool]:
         """An address, a hint, and whether it is written."""
         depth = len(self.paging.shifts)
+        if self.rng.random() < 0.3:
+            return self.element(depth)
         addr = self.pick(VA, EAdd(VA, 8), EVar(21), EVar(21), EVar(24), EVar(9))
         n = self.pick(depth, depth + 1, depth + 1, depth + 3)
         index = ECst(0) if self.rng.random() < 0.3 else None
         data = self.pick(depth - 1, depth + 2, len(self.items) - 1)
         hint = self.pick(None, HAt(n), HAt(n, data, index), HAt(n, data, index))
         return addr, hint, self.rng.random() < 0.6
+
+    def element(self, depth: int) -> tuple[Term, HAt | None, bool]:
+        """The same for a word of a block."""
+        index = self.pick(ECst(0), ECst(2), EVar(65), EVar(61))
+        block = Block(True, ROOT, EVar(60), EVar(61), None)
+        addr = self.pick(block.at(index), EVar(60), END, VA, EAdd(VA, 16))
+        n, data = self.pick((depth + 5, None), (depth + 6, None), (depth, depth + 7))
+        return addr, HAt(n, data, index), self.rng.random() < 0.6
 
     def path(self) -> Path:
         return Path(ROOT, {}, list(self.items), ())

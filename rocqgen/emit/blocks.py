@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Blocks: words one behind another; and steps of the proof with them.
+
+They are as in `theories/auto/state.v`, and travel as items of kind `KBlock`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from rocqgen.emit.cells import owe
+from rocqgen.emit.normal import Alu, ECst, Term, mk_op
+from rocqgen.emit.paths import StuckError
+from rocqgen.emit.symbolic import (
+    Fact,
+    FOne,
+    GBlock,
+    GEmpty,
+    GForget,
+    GJoinBlocks,
+    GSplitBlock,
+    GWord,
+    IPhys,
+    IRes,
+    IVirt,
+    KBlock,
+)
+from rocqgen.source.spec import Rel
+
+if TYPE_CHECKING:
+    from rocqgen.emit.paths import Path
+    from rocqgen.emit.symbolic import Item, Share
+
+Blocks = GSplitBlock | GJoinBlocks | GWord | GBlock | GForget | GEmpty
+_ONE, _THREE = ECst(1), ECst(3)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """`count` words from `addr` on; in physical memory, where there is no root.
+
+    All of them are `fill`, if that is known.
+    """
+
+    writable: bool | None
+    root: Term | None
+    addr: Term
+    count: Term
+    fill: Term | None
+
+    @property
+    def kind(self) -> KBlock:
+        """The kind of the item that it is."""
+        return KBlock(self.writable, self.fill is not None)
+
+    def item(self, share: Share) -> IRes:
+        """A share of it as an item."""
+        terms = (self.root, self.addr, self.count, self.fill)
+        return IRes(self.kind, share, tuple(one for one in terms if one is not None))
+
+    def at(self, index: Term) -> Term:
+        """Where a word of it is (`word_at`)."""
+        return mk_op(Alu.ADD, self.addr, mk_op(Alu.SHL, index, _THREE))
+
+
+def block_of(item: Item) -> Block | None:
+    """The block that an item is, if it is one."""
+    if not isinstance(item, IRes) or not isinstance(item.kind, KBlock):
+        return None
+    terms = list(item.terms)
+    root = None if item.kind.writable is None else terms.pop(0)
+    fill = terms.pop() if item.kind.filled else None
+    addr, count = terms
+    return Block(item.kind.writable, root, addr, count, fill)
+
+
+def the_block(path: Path, n: int) -> Block:
+    """The block that an item is."""
+    block = block_of(path.items[n])
+    if block is None:
+        raise StuckError("this is no block")
+    return block
+
+
+def put_block(path: Path, n: int, block: Block) -> None:
+    """Change a block; who wrote it stays."""
+    path.put(n, block.item(path.items[n].share), None)
+
+
+def apply_block(ghost: Blocks, path: Path) -> list[Fact]:
+    """Do a step of the proof with blocks; gives what is owed."""
+    match ghost:
+        case GSplitBlock(n, index):
+            return _split(path, n, index)
+        case GJoinBlocks(n, other):
+            return _join(path, n, other)
+        case GWord(n):
+            return _word(path, n)
+        case GBlock(n):
+            return _block(path, n)
+        case GForget(n):
+            put_block(path, n, replace(the_block(path, n), fill=None))
+            return []
+        case GEmpty(kind, terms):
+            block = block_of(IRes(kind, FOne(), terms))
+            if block is None:
+                raise StuckError("this is no block")
+            path.add(block.item(FOne()), None)
+            return owe(Rel.EQ, block.count, ECst(0))
+
+
+def _split(path: Path, n: int, index: Term) -> list[Fact]:
+    block, share = the_block(path, n), path.items[n].share
+    rest = mk_op(Alu.SUB, block.count, index)
+    put_block(path, n, replace(block, count=index))
+    behind = replace(block, addr=block.at(index), count=rest)
+    path.add(behind.item(share), path.item_writer.get(n))
+    return owe(Rel.LE, index, block.count)
+
+
+def _join(path: Path, n: int, other: int) -> list[Fact]:
+    one, two = the_block(path, n), the_block(path, other)
+    alike = n != other and path.items[n].share == path.items[other].share
+    if not alike or one.kind != two.kind or one.root != two.root:
+        raise StuckError("blocks of different kinds cannot be joined")
+    count = mk_op(Alu.ADD, one.count, two.count)
+    facts = owe(Rel.EQ, two.addr, one.at(one.count)) + owe(Rel.LE, one.count, count)
+    if one.fill is not None and two.fill is not None:
+        facts += owe(Rel.EQ, one.fill, two.fill)
+    put_block(path, n, replace(one, count=count))
+    path.remove(other)
+    return facts
+
+
+def _word(path: Path, n: int) -> list[Fact]:
+    block, share = the_block(path, n), path.items[n].share
+    if block.fill is None:
+        raise StuckError("nothing is known of what this block holds")
+    word: Item = IPhys(block.addr, share, block.fill)
+    if block.writable is not None and block.root is not None:
+        word = IVirt(block.writable, block.root, block.addr, share, block.fill)
+    _replaced(path, n, word)
+    return owe(Rel.EQ, block.count, _ONE)
+
+
+def _block(path: Path, n: int) -> list[Fact]:
+    item = path.items[n]
+    match item:
+        case IVirt():
+            block = Block(item.writable, item.root, item.addr, _ONE, item.value)
+        case IPhys():
+            block = Block(None, None, item.addr, _ONE, item.value)
+        case _:
+            raise StuckError("only a word of memory becomes a block")
+    _replaced(path, n, block.item(item.share))
+    return []
+
+
+def _replaced(path: Path, n: int, item: Item) -> None:
+    writer = path.item_writer.get(n)
+    path.remove(n)
+    path.add(item, writer, at=n)
