@@ -7,16 +7,23 @@ A name that the run has given to a value is a variable with an equation in them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from random import Random
 from typing import TYPE_CHECKING
 
-from rocqgen.emit.normal import Term, variables
+from rocqgen.emit.normal import Term, evaluate, variables
 from rocqgen.emit.symbolic import Fact, Residual
 from rocqgen.source.spec import Rel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from rocqgen.emit.names import Scope
     from rocqgen.emit.plan import Blame, Plan
     from rocqgen.emit.symbolic import Owe
+
+
+_TRIALS = 8
+"""Random values that a fact is tried on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +85,12 @@ def _lemma(name: str, owe: Owe, blame: Blame, made: Plan) -> Lemma:
         assumed |= {n for n, over in enumerate(on_path) if over & needed}
         needed = needed.union(*(given[n] for n in chosen), *(on_path[n] for n in assumed))
         if before == (len(needed), len(chosen), len(assumed)):
-            break
+            known = [made.pre.state.facts[n] for n in chosen] + [path[n] for n in assumed]
+            if len(assumed) == len(path) or not _fails(fact, values, known):
+                break
+            # It does not follow: so the way to it must be impossible, for reasons of its own.
+            assumed = set(range(len(path)))
+            needed = needed.union(*on_path)
     return Lemma(
         name,
         tuple(sorted(needed - set(values))),
@@ -160,3 +172,24 @@ def _applied(
     arguments += [branches[n] for n, _ in lemma.assumed]
     arguments += [equations[n] for n, _ in lemma.defs]
     return f"({' '.join([lemma.name, *arguments])})" if arguments else lemma.name
+
+
+def _fails(fact: Fact, values: Mapping[int, Term], hypotheses: Sequence[Fact]) -> bool:
+    """Whether random values show that a fact does not follow from others alone."""
+    random = Random(0)  # noqa: S311 -- no secret
+    for _ in range(_TRIALS):
+        words: dict[int, int] = {}
+
+        def value(term: Term, words: dict[int, int] = words) -> int:
+            for x in sorted(variables(term) - words.keys()):
+                words[x] = value(values[x]) if x in values else random.getrandbits(64)
+            return evaluate(term, words)
+
+        if all(_holds(one, value) for one in hypotheses) and not _holds(fact, value):
+            return True
+    return False
+
+
+def _holds(fact: Fact, value: Callable[[Term], int]) -> bool:
+    a, b = value(fact.a), value(fact.b)
+    return {Rel.EQ: a == b, Rel.NE: a != b, Rel.LT: a < b, Rel.LE: a <= b}[fact.rel]
