@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from rocqgen.emit.blocks import Block, block_of
 from rocqgen.emit.cells import cell_of
 from rocqgen.emit.instruction import integer
+from rocqgen.emit.kinds import kind_data
 from rocqgen.emit.normal import Alu, EAdd, ECst, EOp, EVar, Term
 from rocqgen.emit.symbolic import (
     Fact,
@@ -22,8 +23,6 @@ from rocqgen.emit.symbolic import (
     IRes,
     Item,
     IVirt,
-    KBlock,
-    Kind,
     Region,
     Regions,
     Share,
@@ -217,19 +216,6 @@ _FUNCTIONS = {
     Alu.OR: "bv_or",
     Alu.XOR: "bv_xor",
 }
-
-
-def kind_data(kind: Kind) -> str:
-    """A kind of resources, without parentheses."""
-    if isinstance(kind, KBlock):
-        space = "None" if kind.writable is None else f"(Some {str(kind.writable).lower()})"
-        return f"KBlock {space} {'CFill' if kind.filled else 'CAny'}"
-    lists = (kind.reach, kind.claimed, kind.owed)
-    return " ".join(["KCell", *(f"[{'; '.join(map(_shift, one))}]" for one in lists)])
-
-
-def _shift(shift: int | None) -> str:
-    return "None" if shift is None else f"Some {shift}"
 
 
 def tag(one: Tag) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from rocqgen.emit.gallina import kind_data
+from rocqgen.emit.kinds import kind_data
 from rocqgen.emit.symbolic import (
     GClaim,
     GEmpty,

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prints the kinds of resources as Gallina."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rocqgen.emit.symbolic import KBlock
+
+if TYPE_CHECKING:
+    from rocqgen.emit.symbolic import Kind
+
+
+def kind_data(kind: Kind) -> str:
+    """A kind of resources, without parentheses."""
+    if isinstance(kind, KBlock):
+        space = "None" if kind.writable is None else f"(Some {str(kind.writable).lower()})"
+        return f"KBlock {space} {'CFill' if kind.filled else 'CAny'}"
+    lists = (kind.reach, kind.claimed, kind.owed)
+    return " ".join(["KCell", *(f"[{'; '.join(map(_shift, one))}]" for one in lists)])
+
+
+def _shift(shift: int | None) -> str:
+    return "None" if shift is None else f"Some {shift}"
