@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rocqgen.check.choice import Page, Rights, base_of
 from rocqgen.check.resident import WORD_SIZE
-from rocqgen.check.words import MASK
+from rocqgen.check.words import MASK, PAGE
 from rocqgen.cpu import Leaf
 
 if TYPE_CHECKING:
@@ -79,6 +79,12 @@ class Ending:
 
     def places(self, root: int, va: int, size: int) -> list[tuple[int, Rights]] | str:
         """Where the bytes lie in a space, with the rights of their pages; or why nowhere."""
+        if size <= PAGE - (va & 0xFFF):
+            answer = self.lookup(root, va >> 12)
+            if isinstance(answer, str):
+                return f"{va:#x} is not mapped: {answer}"
+            first = answer[0] + (va & 0xFFF)
+            return [(pa, answer[1]) for pa in range(first, first + size)]
         places = []
         page, found = -1, (0, Rights(False, False, False))
         for k in range(size):

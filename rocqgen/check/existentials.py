@@ -15,7 +15,7 @@ from rocqgen.check.parts import Cell, Parts
 from rocqgen.check.spans import TooLongError, spread
 from rocqgen.check.words import MASK, holds, names, value
 from rocqgen.cpu import State
-from rocqgen.source.spec import AnyWords, Bin, BinOp, Entry, Expr, PhysPt, Rel, Var
+from rocqgen.source.spec import Bin, BinOp, Entry, Expr, Fill, PhysPt, Rel, Var
 
 Read = Callable[[int, int], tuple[int, int] | None]
 """From a root and an address to the word there and its physical address."""
@@ -92,12 +92,16 @@ class _Matcher:
                     yield one.value, word
 
     def _spread(self, words: Words) -> tuple[tuple[Cell, ...], tuple[PhysPt, ...]]:
-        """The points-tos, with those in blocks of which the length is known."""
+        """The points-tos, with the words of blocks that may tell something."""
         known = tuple(
             span
             for span in self.parts.spans
-            if self._known(span.item.count, words) and not isinstance(span.item.content, AnyWords)
+            if self._known(span.item.count, words)
+            and isinstance(span.item.content, Fill)
+            and not self.wanted.isdisjoint(names(span.item.content.value))
         )
+        if not known:
+            return self.parts.cells, self.parts.phys
         try:
             return spread(replace(self.parts, spans=known), words)
         except TooLongError:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import partial
 
+from rocqgen.check.choice import Rights
 from rocqgen.check.ending import Ending, False_
 from rocqgen.check.existentials import solve
 from rocqgen.check.parts import Cell, Fetched, Mapped, Parts
@@ -18,7 +19,7 @@ from rocqgen.check.regions import slot_of
 from rocqgen.check.resident import WORD_SIZE, Ownership
 from rocqgen.check.spans import TooLongError, spread, unknown
 from rocqgen.check.table_claims import TableClaims
-from rocqgen.check.words import ENTRY, MASK, holds, pages_of, share, value
+from rocqgen.check.words import ENTRY, MASK, PAGE, holds, share, value
 from rocqgen.cpu import Access
 from rocqgen.source.print import print_expr, print_item
 from rocqgen.source.spec import Claim, Code, Entry, Expr, Frac, PhysPt, Pure, RegPt, VirtPt
@@ -59,6 +60,8 @@ class _Evaluation:
         self.left = ending.resident.owned.copy()
         self.unit, self.bytes, self.pages = self.left.unit, self.left.bytes, self.left.pages
         self.cells, self.phys = spread(parts, words)
+        self.parts_of: dict[int, int] = {}
+        self.admitted: set[tuple[int, int, tuple[Access, ...]]] = set()
         slots = {one.at: one for one in (slot_of(item, words) for item in parts.entries)}
         self.tables = TableClaims(ending.watch, slots, self.left, ending.mode)
 
@@ -202,30 +205,45 @@ class _Evaluation:
         self, root: int, va: int, size: int, part: int, accesses: tuple[Access, ...]
     ) -> tuple[int, ...]:
         """The same for a share in parts of a whole."""
-        places, slots = self.ending.places(root, va, size), self.tables.stages(root, va)
+        places = self.ending.places(root, va, size)
         if isinstance(places, str):
+            slots = self.tables.stages(root, va)
             raise _Unsatisfied(f"{va:#x} mapped in the space rooted at {root:#x}", places, slots)
-        for page in pages_of(va, size):
-            lie = self.tables.claim((root, page))
-            if lie is not None:
-                raise _Unsatisfied(lie.expected, lie.found, lie.pas)
-        for k, (_, rights) in enumerate(places):
-            for access in accesses:
-                if not self.ending.mode.admits(rights, access):
-                    raise _Unsatisfied(
-                        f"{va:#x} mapped for {access.value}", "the page does not admit it", slots
-                    )
-            key = (root, ((va + k) & MASK) >> 12)
-            left = self.pages.get(key, 0) - part
-            if left < 0:
-                raise _Unsatisfied(
-                    f"a share of the mapping of {va:#x} in the space rooted at {root:#x}",
-                    "the precondition does not own as much"
-                    if key in self.pages
-                    else "the precondition does not own it",
-                )
-            self.pages[key] = left
+        first = min(size, PAGE - (va & 0xFFF))
+        for at, count in ((0, first), (first, size - first)):
+            if count:
+                here = (va + at) & MASK
+                self._admitted(root, here, places[at][1], accesses)
+                self._take_page((root, here >> 12), here, count * part)
         return tuple(pa for pa, _ in places)
+
+    def _admitted(self, root: int, va: int, rights: Rights, accesses: tuple[Access, ...]) -> None:
+        """A page admits accesses, and a claim on it is true."""
+        key = (root, va >> 12, accesses)
+        if key in self.admitted:
+            return
+        lie = self.tables.claim((root, va >> 12))
+        if lie is not None:
+            raise _Unsatisfied(lie.expected, lie.found, lie.pas)
+        for access in accesses:
+            if not self.ending.mode.admits(rights, access):
+                raise _Unsatisfied(
+                    f"{va:#x} mapped for {access.value}",
+                    "the page does not admit it",
+                    self.tables.stages(root, va),
+                )
+        self.admitted.add(key)
+
+    def _take_page(self, key: tuple[int, int], va: int, part: int) -> None:
+        left = self.pages.get(key, 0) - part
+        if left < 0:
+            raise _Unsatisfied(
+                f"a share of the mapping of {va:#x} in the space rooted at {key[0]:#x}",
+                "the precondition does not own as much"
+                if key in self.pages
+                else "the precondition does not own it",
+            )
+        self.pages[key] = left
 
     def _owned(self, pas: tuple[int, ...], frac: Frac, expected: int | None) -> None:
         """Compare a word in memory, and take the shares of its bytes."""
@@ -247,7 +265,10 @@ class _Evaluation:
             self.bytes[pa] = left
 
     def _part(self, frac: Frac) -> int:
-        return int(share(frac, self.ending.fractions) * self.unit)
+        part = self.parts_of.get(id(frac))
+        if part is None:
+            part = self.parts_of[id(frac)] = int(share(frac, self.ending.fractions) * self.unit)
+        return part
 
 
 def _accesses(writable: bool) -> tuple[Access, ...]:

@@ -26,7 +26,7 @@ MAX_STEPS: Final = 10_000
 """Instructions of one run; what runs longer is not judged."""
 
 
-LOOKS_CLOSE: Final = 32
+LOOKS_CLOSE: Final = 8
 """Passes of a label at which its invariant is evaluated; then it is when their number doubles."""
 
 LOOKS_ENDLESS: Final = 200
@@ -221,20 +221,15 @@ class _Runner:
     def _translations(self, accesses: list[Accessed], flush: int | None, loads: bool) -> str:
         """Follow what becomes of translations; what is wrong with it, empty if nothing."""
         watch = self.watch
-        stores = any(one.write for one in accesses)
-        if stores and (
-            watch is not None
-            or any(
-                one.write and not self.tables.frames.isdisjoint(pa >> 12 for pa in one.pas)
-                for one in accesses
-            )
-        ):
+        written = {pa >> 12 for one in accesses if one.write for pa in one.pas}
+        edited = self.walker.reads(written)
+        if edited:
             self.walker.forget()
         if watch is None:
             return ""
         for one in accesses:
             watch.touch(one.va)
-        if stores:
+        if edited:
             watch.look()
             broken = watch.broken()
             if broken:

@@ -55,12 +55,14 @@ class Watch:
 
     def look(self) -> None:
         """The TLB may cache what walks find now."""
-        canonical, root = self.machine.choice.mode.canonical, self.state.cr3
         for page in self.pages:
-            if canonical(page << 12):
-                leaf = self.walker.walk(root, page << 12)
-                if isinstance(leaf, Leaf):
-                    self.cached[TlbEntry(page << 12 >> leaf.shift, leaf)] = None
+            self._look_at(page)
+
+    def _look_at(self, page: int) -> None:
+        if self.machine.choice.mode.canonical(page << 12):
+            leaf = self.walker.walk(self.state.cr3, page << 12)
+            if isinstance(leaf, Leaf):
+                self.cached[TlbEntry(page << 12 >> leaf.shift, leaf)] = None
 
     def flush(self, va: int | None) -> None:
         """`invlpg` of an address, or a load of cr3."""
@@ -73,7 +75,7 @@ class Watch:
         """A page that was accessed may be cached, too."""
         if va >> 12 not in self.pages:
             self.pages[va >> 12] = None
-            self.look()
+            self._look_at(va >> 12)
 
     def stale_for(self, page: PageOf, leaf: Leaf) -> TlbEntry | None:
         """A cached entry for a page that is claimed, which differs from the leaf, if there is."""

@@ -11,6 +11,7 @@ Which of the two happens is left open by `step` (`theories/machine/step.v`); a s
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from random import Random
@@ -66,6 +67,11 @@ class Walker:
         self._memory = _TableMemory(state, tables)
         self._known: dict[tuple[int, int], Leaf | Miss] = {}
         self._stages: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {}
+        self._read: set[int] = set()
+
+    def reads(self, frames: Iterable[int]) -> bool:
+        """Whether a walk that was made has read one of the frames."""
+        return not self._read.isdisjoint(frames)
 
     def forget(self) -> None:
         """Walk again where it matters: tables have changed."""
@@ -89,12 +95,14 @@ class Walker:
             steps = walk(rules, self._memory, root, va).steps
             found = tuple((rules.levels[one.level].shift, one.address) for one in steps)
             self._stages[key] = found
+            self._read.update(at >> 12 for _, at in found)
         return found
 
     def _walk(self, root: int, va: int) -> Leaf | Miss:
         rules = self.mode.rules
         found = walk(rules, self._memory, root, va)
         steps = found.steps
+        self._read.update(one.address >> 12 for one in steps)
         if not steps:
             return Miss(rules.model.root.name, base_of(root), None, None)
         last = steps[-1]
