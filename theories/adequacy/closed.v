@@ -46,9 +46,29 @@ Proof.
   apply elem_of_list_lookup in Hx as [k Hk]. by eapply Forall_lookup_1 in H.
 Qed.
 
+(** By computation: nothing else is looked at where control is elsewhere. *)
+Definition exit_reachedb (M : machine) (exits : list (word * list resource)) (σ : state) : bool :=
+  existsb (λ x, if bool_decide (st_rip σ = x.1) then forallb (res_holdsb M σ) x.2 else false) exits.
+Lemma exit_reachedb_true M exits σ : exit_reachedb M exits σ = true ↔ exit_reached M exits σ.
+Proof.
+  rewrite /exit_reachedb /exit_reached existsb_exists List.Exists_exists.
+  split; intros (x & Hin & Hx); exists x; (split; [done|]); case_bool_decide as Hrip.
+  - split; [done|]. rewrite forallb_forall in Hx. apply List.Forall_forall. intros y Hy.
+    by apply res_holdsb_true, Hx.
+  - done.
+  - destruct Hx as [_ Hx]. rewrite List.Forall_forall in Hx. rewrite forallb_forall. intros y Hy.
+    by apply res_holdsb_true, Hx.
+  - by destruct Hx.
+Qed.
+Lemma exit_reachedb_decide M exits σ : exit_reachedb M exits σ = bool_decide (exit_reached M exits σ).
+Proof.
+  case_bool_decide as Hex; [by apply exit_reachedb_true|].
+  apply not_true_is_false. by rewrite exit_reachedb_true.
+Qed.
+
 (** Execution from the image ends well: [n] steps of the function lead to an exit, none before them does. *)
 Fixpoint runs_to (M : machine) (exits : list (word * list resource)) (n : nat) (σ : state) : bool :=
-  if bool_decide (exit_reached M exits σ) then true
+  if exit_reachedb M exits σ then true
   else
     match n with
     | O => false
@@ -58,7 +78,7 @@ Lemma runs_to_exit M exits n σ :
   runs_to M exits n σ = true →
   ∃ k σ', steps_avoiding M (exit_reached M exits) k σ σ' ∧ exit_reached M exits σ'.
 Proof.
-  revert σ. induction n as [|n IH]; intros σ; simpl; case_bool_decide as Hex.
+  revert σ. induction n as [|n IH]; intros σ; simpl; rewrite exit_reachedb_decide; case_bool_decide as Hex.
   1,3: by exists 0%nat, σ; split; [constructor|].
   - done.
   - destruct (step_fun M σ) as [σ1| |] eqn:Hstep; [|done..]. intros (k & σ' & Hk & H')%IH.
@@ -68,7 +88,7 @@ Qed.
 
 (** Or badly: the function comes to a state that is not at an exit and cannot go on. *)
 Fixpoint fails_before (M : machine) (exits : list (word * list resource)) (n : nat) (σ : state) : bool :=
-  if bool_decide (exit_reached M exits σ) then false
+  if exit_reachedb M exits σ then false
   else
     match step_fun M σ, n with
     | Ok σ, S n => fails_before M exits n σ
@@ -82,7 +102,7 @@ Proof.
   assert (∃ k σ', steps_avoiding M (exit_reached M exits) k σ σ' ∧
             ¬ exit_reached M exits σ' ∧ ∀ σ'', step_fun M σ' ≠ Ok σ'')
     as (k & σ' & Hk & Hex & Hstep).
-  { clear Had. revert σ Hf. induction n as [|n IH]; intros σ; simpl;
+  { clear Had. revert σ Hf. induction n as [|n IH]; intros σ; simpl; rewrite exit_reachedb_decide;
       case_bool_decide as Hex; [done| |done|]; destruct (step_fun M σ) as [σ1|f|u] eqn:Hstep; try done.
     1,2,4,5: intros _; exists 0%nat, σ; split; [constructor|split; [done|by rewrite Hstep]].
     intros (k & σ' & Hk & H')%IH. exists (S k), σ'. split; [|done]. econstructor; [done| |done].
