@@ -208,6 +208,15 @@ def back(addr: Term, k: int) -> Term:
     return addr if k == 0 else mk_add(addr, -k)
 
 
+def block_offset(path: Path, addr: Term, hint: HAt, size: Width) -> int | None:
+    """The offset in a word of the block that a hint names; none where it names none."""
+    block = block_of(path.items[hint.item if hint.data is None else hint.data])
+    if block is None or hint.index is None:
+        return None
+    where = block.at(hint.index)
+    return next((k for k in offsets(size) if back(addr, k) == where), 0)
+
+
 def check_store(path: Path, addr: Term, part: tuple[Width, int], hint: HAt | None) -> None:
     """Raise where `part`, bits and an offset in a word, cannot be written at `addr`."""
     size, k = part

@@ -94,6 +94,9 @@ class Inference:
         for k in offsets:
             if aliases.translated(path, root, back(addr, k), exact=True) is not None:
                 return k
+        for k in offsets:
+            if virtual_element(aliases, path, root, back(addr, k)) is not None:
+                return k
         return 0
 
     def access(self, instr: Instr, path: Path, addr: Term, *, write: bool) -> HAt | None:

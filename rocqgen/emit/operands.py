@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rocqgen.emit.access import back, check_store, load, offsets, store, store_part
+from rocqgen.emit.access import back, block_offset, check_store, load, offsets, store, store_part
 from rocqgen.emit.normal import (
     Alu,
     ECst,
@@ -94,8 +94,12 @@ class Operands:
             word = back(addr, self.offset)
             self.hint = self.guide.access(self.instr, self.path, word, write=write)
             if self.hint is not None and size is not Width.W64:
-                inside = ECst(self.offset) if self.offset else None
-                self.hint = replace(self.hint, index=inside)
+                inside = block_offset(self.path, addr, self.hint, size)
+                if inside is None:
+                    index = ECst(self.offset) if self.offset else None
+                    self.hint = replace(self.hint, index=index)
+                else:
+                    self.offset = inside
         return self.hint
 
     def load(

@@ -217,9 +217,24 @@ Fixpoint first_offset (root va : expr) (l : list item) (ks : list Z) : Z :=
     | None => first_offset root va l ks
     end
   end.
+(** In the word of a block that a hint names. *)
+Definition block_offset (n : nat) (i va : expr) (s : sstate) (ks : list Z) : option Z :=
+  match nth_error (s_items s) n with
+  | Some (IRes k _ es) =>
+    match open_block k es with
+    | Some b => Some (default 0 (List.find (λ k, expr_eqb (back va k) (word_at (sb_addr b) i)) ks))
+    | None => None
+    end
+  | _ => None
+  end.
 Definition part_of (hint : option at_hint) (w : width) (va : expr) (s : sstate) : Z :=
   match hint with
-  | Some (At _ _ (Some (ECst k))) => if existsb (Z.eqb k) (offsets w) then k else 0
+  | Some (At n m (Some i)) =>
+    match block_offset (default n m) i va s (offsets w), i with
+    | Some k, _ => k
+    | None, ECst k => if existsb (Z.eqb k) (offsets w) then k else 0
+    | None, _ => 0
+    end
   | Some _ => 0
   | None => first_offset (s_root s) va (s_items s) (offsets w)
   end.

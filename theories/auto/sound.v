@@ -401,10 +401,14 @@ Section sound.
   Lemma part_of_fits hint w va s : part_fits w (part_of hint w va s).
   Proof using Type.
     assert (part_fits w 0) as H0 by (rewrite /part_fits; destruct w; simpl; lia).
+    pose proof (offsets_fit w) as H. rewrite List.Forall_forall in H.
     destruct hint as [[n m [e|]]|]; [|done|apply first_offset_fit, offsets_fit].
-    destruct e as [x|k|e z|op a b]; try done. simpl. destruct (existsb _ _) eqn:Hk; [|done].
-    apply existsb_exists in Hk as (k' & Hin & ->%Z.eqb_eq). pose proof (offsets_fit w) as H.
-    rewrite List.Forall_forall in H. by apply H.
+    rewrite /part_of. destruct (block_offset _ _ _ _ _) as [k|] eqn:Hk.
+    - rewrite /block_offset in Hk. destruct (nth_error _ _) as [[| | |kd q es]|]; try done.
+      destruct (open_block kd es) as [b|]; [|done]. injection Hk as <-.
+      destruct (List.find _ _) as [k|] eqn:Hfind; [|done]. by apply H, (find_some _ _ Hfind).
+    - destruct e as [x|k|e z|op a b]; try done. destruct (existsb _ _) eqn:Hin; [|done].
+      apply existsb_exists in Hin as (k' & Hin & ->%Z.eqb_eq). by apply H.
   Qed.
   Lemma back_forth va k : eval ρ (back va k) `+Z` k = eval ρ va.
   Proof using Type.
