@@ -14,6 +14,7 @@ from rocqgen.emit.access import is_page_share
 from rocqgen.emit.cells import PAGE_SHIFT, Cell, cell_of
 from rocqgen.emit.items import place, same_kind
 from rocqgen.emit.paths import StuckError
+from rocqgen.emit.pieces import Pieces, counted
 from rocqgen.emit.shares import rational, share_of
 from rocqgen.emit.symbolic import (
     FOne,
@@ -53,7 +54,8 @@ class Wanted:
         for item in items:
             for n in left:
                 have = path.items[n]
-                if same_kind(have, item) and place(have) == place(item):
+                alike = same_kind(have, item) and place(have) == place(item)
+                if alike and counted(steps.aliases, path, have, item):
                     left.remove(n)
                     break
             else:
@@ -69,6 +71,9 @@ class Wanted:
             elif isinstance(item, IClaim) and is_page_share(item.share):
                 yield from self._tried(self._claim, item)
         for item in self.missing:
+            piece = Pieces(self.steps.aliases, self.path, self.left).step(item)
+            if piece is not None:
+                yield piece
             want = cell_of(item)
             if want is not None:
                 yield from self._tried(self._cell, want, item)

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What has to be done to blocks before they are those that are wanted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from rocqgen.emit.blocks import Block, block_of
+from rocqgen.emit.normal import ECst
+from rocqgen.emit.symbolic import (
+    FOne,
+    GBlock,
+    GEmpty,
+    GForget,
+    GJoinBlocks,
+    GSplitBlock,
+    GWord,
+    IPhys,
+    IRes,
+    IVirt,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rocqgen.emit.aliases import Aliases
+    from rocqgen.emit.paths import Path
+    from rocqgen.emit.symbolic import Ghost, Item
+
+_ZERO, _ONE = ECst(0), ECst(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """The blocks of a path that are not taken yet: `left` has their items."""
+
+    aliases: Aliases
+    path: Path
+    left: Sequence[int]
+
+    def step(self, item: Item) -> Ghost | None:
+        """A step that brings what is left nearer to what is wanted."""
+        want = block_of(item)
+        if want is not None:
+            return self._block(want) if isinstance(item.share, FOne) else None
+        return self._word(item) if isinstance(item, IVirt | IPhys) else None
+
+    def _block(self, want: Block) -> Ghost | None:
+        rewriting = self.aliases.rewriting(self.path)
+        here: tuple[int, Block] | None = None
+        for n in self.left:
+            have = self._alike(n, want)
+            if have is not None and rewriting.equal(have.addr, want.addr):
+                if (have.fill is None) == (want.fill is None) and (
+                    here is None or have.addr == want.addr
+                ):
+                    here = n, have
+                elif here is None and have.fill is not None and want.fill is None:
+                    return GForget(n)
+        if here is None or here[1].addr != want.addr:
+            if here is None and rewriting.number(want.count) != 0:
+                return self._of_word(want)
+            fill = want.fill if here is None else here[1].fill
+            empty = replace(want, count=_ZERO, fill=fill).item(FOne())
+            return GEmpty(want.kind, empty.terms)
+        n, have = here
+        if rewriting.equal(have.count, want.count):
+            return None
+        behind = self._behind(n, have)
+        return GSplitBlock(n, want.count) if behind is None else GJoinBlocks(n, behind)
+
+    def _alike(self, n: int, want: Block) -> Block | None:
+        """A block that is owned whole, in the same memory."""
+        item = self.path.items[n]
+        have = block_of(item)
+        if have is None or not isinstance(item.share, FOne):
+            return None
+        return have if (have.writable, have.root) == (want.writable, want.root) else None
+
+    def _behind(self, n: int, block: Block) -> int | None:
+        """The block that begins where another ends."""
+        rewriting = self.aliases.rewriting(self.path)
+        end = block.at(block.count)
+        for m in self.left:
+            other = self._alike(m, block)
+            if m == n or other is None or (other.fill is None) != (block.fill is None):
+                continue
+            if rewriting.equal(other.addr, end) and rewriting.number(other.count) != 0:
+                return m
+        return None
+
+    def _of_word(self, want: Block) -> Ghost | None:
+        """A word becomes the beginning of a block."""
+        rewriting = self.aliases.rewriting(self.path)
+        for n in self.left:
+            item = self.path.items[n]
+            if not isinstance(item, IVirt | IPhys):
+                continue
+            root = item.root if isinstance(item, IVirt) else None
+            writable = item.writable if isinstance(item, IVirt) else None
+            if (writable, root) == (want.writable, want.root) and rewriting.equal(
+                item.addr, want.addr
+            ):
+                return GBlock(n)
+        return None
+
+    def _word(self, item: IVirt | IPhys) -> Ghost | None:
+        """A word is taken out of a block that is filled."""
+        rewriting = self.aliases.rewriting(self.path)
+        root = item.root if isinstance(item, IVirt) else None
+        for n in self.left:
+            have = self.path.items[n]
+            block = block_of(have)
+            if block is None or block.fill is None or block.root != root:
+                continue
+            if have.share == item.share and rewriting.equal(block.addr, item.addr):
+                one = rewriting.number(block.count) == 1
+                return GWord(n) if one else GSplitBlock(n, _ONE)
+        return None
+
+
+def counted(aliases: Aliases, path: Path, have: Item, want: Item) -> bool:
+    """Whether two items, if they are blocks, have as many words."""
+    if not isinstance(have, IRes):
+        return True
+    one, two = block_of(have), block_of(want)
+    return one is None or two is None or aliases.rewriting(path).equal(one.count, two.count)
