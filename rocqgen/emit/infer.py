@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rocqgen.emit.access import back, find_place, is_page_share
+from rocqgen.emit.access import back, find_element, find_place, is_page_share
 from rocqgen.emit.actions import Steps
 from rocqgen.emit.aliases import Aliases
 from rocqgen.emit.cells import PAGE_SHIFT, Paging, cell_of
@@ -196,7 +196,7 @@ class Inference:
 
     def storing(self, path: Path, addr: Term, hint: HAt | None, value: Term) -> None:
         """A word is about to be stored; may raise `FirstError`."""
-        if self.usable:
+        if self.usable and find_element(path, addr, hint) is None:
             self.editing.storing(path, find_place(path, addr, hint).item, value)
 
     # -- steps of the proof ------------------------------------------------------------------------

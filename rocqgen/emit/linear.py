@@ -256,7 +256,14 @@ def quotient(form: Linear, shift: int) -> Term | None:
         if number % (1 << shift):
             return None
         number >>= shift
-        part = word_of_atom(key)
+        match key:
+            case (str(kind), tuple(source), 0, int(width)) if kind == FIELD and count == 1 << (
+                WORD_BITS - width
+            ):
+                # What lies above falls out.
+                part = word_of_atom(source)
+            case _:
+                part = word_of_atom(key)
         if not key:
             total = mk_add(total, number)
         elif part is None or abs(number) & (abs(number) - 1):
