@@ -94,11 +94,16 @@ class At:
 
 
 class Level(enum.IntEnum):
-    """The size of a page, as the number of address bits inside it (SDM vol. 3, 5.5.4)."""
+    """The size of a page, as the number of address bits inside it (SDM vol. 3, 5.5.4).
+
+    No page is larger than 1 GiB; the others are what one entry of the PML4 or PML5 is for.
+    """
 
     K4 = 12
     M2 = 21
     G1 = 30
+    G512 = 39
+    T256 = 48
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,7 +162,14 @@ def _elements(item: raw.RawElements, scope: Scope) -> Elements:
 
 # -- page tables -----------------------------------------------------------------------------------
 
-_LEVELS = {"4k": Level.K4, "2m": Level.M2, "1g": Level.G1}
+LEVELS = {
+    "4k": Level.K4,
+    "2m": Level.M2,
+    "1g": Level.G1,
+    "512g": Level.G512,
+    "256t": Level.T256,
+}
+"""The sizes as they are written."""
 
 
 def _entry(item: raw.RawEntry, scope: Scope) -> Entry:
@@ -202,12 +209,12 @@ def page(item: raw.RawPage, scope: Scope) -> Page:
             "`all`, `none` alone, or pages `ADDRESS in ROOT`, with commas between them",
             "ADDRESS in r level 4k",
         )
-    level = _LEVELS.get((item.level or "4k").lower())
+    level = LEVELS.get((item.level or "4k").lower())
     if level is None:
         raise refused(
             f"there are no pages of the size `{item.level}`",
             item.level_location,
-            "`4k`, `2m` or `1g`",
+            "`4k`, `2m`, `1g`, `512g` or `256t`",
             "level 4k",
         )
     return Page(word(item.va, scope), root(item.root, scope), level, item.location)

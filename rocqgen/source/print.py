@@ -155,6 +155,13 @@ def print_ghost(ghost: Ghost) -> str:
     return f"{'then' if ghost.after else 'first'} {_action(ghost.action)}"
 
 
+_SIZES = {
+    Level.K4: "4k",
+    Level.M2: "2m",
+    Level.G1: "1g",
+    Level.G512: "512g",
+    Level.T256: "256t",
+}
 _PLAIN = {
     NewEntry: "cell",
     PayElsewhere: "pay",
@@ -325,8 +332,7 @@ def _pages(pages: Pages) -> str:
 def _page(page: Everywhere | Page) -> str:
     if isinstance(page, Everywhere):
         return "all"
-    sizes = {Level.K4: "4k", Level.M2: "2m", Level.G1: "1g"}
-    return f"{print_expr(page.va)} in {print_expr(page.root)} level {sizes[page.level]}"
+    return f"{print_expr(page.va)} in {print_expr(page.root)} level {_SIZES[page.level]}"
 
 
 def _share(frac: Frac) -> str:

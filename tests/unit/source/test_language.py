@@ -397,7 +397,20 @@ def test_the_documented_grammar_has_the_words_of_the_language() -> None:
     documented = DOCS.read_text(encoding="utf-8").split("```ebnf\n")[1].split("```")[0]
     words = set(re.findall(r'"([a-z][a-z0-9]*)"', grammar)) | {"page", "walk"}
     # Sorts, sizes, `all`, `none` and `failed` are names to the parser.
-    names = {"word", "root", "fraction", "array", "all", "none", "failed", "4k", "2m", "1g"}
+    names = {
+        "word",
+        "root",
+        "fraction",
+        "array",
+        "all",
+        "none",
+        "failed",
+        "4k",
+        "2m",
+        "1g",
+        "512g",
+        "256t",
+    }
     assert set(re.findall(r'"([a-z0-9]+)"', documented)) == words | names
 
 
