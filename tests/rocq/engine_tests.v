@@ -28,7 +28,7 @@ Definition demo_posts : list post := [
    IVirt true (EVar 3) (EVar 5) (FVar 2) (EVar 7); IVirt true (EVar 3) (EAdd (EVar 5) 16) FOne (EVar 8);
    IVirt true (EVar 3) (EVar 8) FOne (EVar 9)]
   [(EVar 2, FVar 1); (EVar 3, FOne)] [])].
-Definition demo_spec := Spec (EVar 1) demo_code demo_pre demo_posts 14.
+Definition demo_spec := Spec (EVar 1) demo_code demo_pre demo_posts [] 14 None.
 Definition demo_env (base old new po pn b0 b1 sp1 ra a0 o0 o1 sp0 : word) (q q2 : Qp) : env :=
   Env (Node (Node (Node (Node Tip (Some sp1) Tip) (Some po) (Node Tip (Some o1) Tip)) (Some old)
              (Node (Node Tip (Some a0) Tip) (Some b0) Tip)) (Some base)
@@ -40,66 +40,66 @@ Definition demo_goal (s : sstate) (z : Z) : Prop :=
   vdenote (EVar 1) demo_code (demo_env base old new po pn b0 b1 sp1 ra a0 o0 o1 sp0 q q2) s ⊢
   WP base `+Z` z {{ e, vposts (EVar 1) demo_code (demo_env base old new po pn b0 b1 sp1 ra a0 o0 o1 sp0 q q2) demo_posts e }}.
 
-Lemma demo_run : check 20 [] [] demo_spec = Residual [] [].
+Lemma demo_run : check 20 [] [] demo_spec = Residual [Segment [] []].
 Proof. engine_run demo_goal. engine_done. Qed.
 (** Too little fuel: the run is stuck at the instruction before, and says so. *)
-Lemma demo_short : check 2 [] [] demo_spec = Residual [] [].
+Lemma demo_short : check 2 [] [] demo_spec = Residual [Segment [] []].
 Proof. engine_run demo_goal. Fail engine_done. Abort.
 
-Definition with_pre (pre : sstate) : spec := Spec (EVar 1) demo_code pre demo_posts 14.
+Definition with_pre (pre : sstate) : spec := Spec (EVar 1) demo_code pre demo_posts [] 14 None.
 Definition with_post (s : sstate) : spec :=
-  Spec (EVar 1) demo_code demo_pre [Post (EVar 9) [(100%positive, EVar 3)] s] 14.
+  Spec (EVar 1) demo_code demo_pre [Post (EVar 9) [(100%positive, EVar 3)] s] [] 14 None.
 Definition demo_post : sstate := default demo_pre (p_state <$> (demo_posts !! 0%nat)).
 
 (** A forged result does not pass the kernel. *)
 Lemma demo_forged :
-  check 20 [] [] (with_post (SState (s_root demo_post) [(RBX, EVar 6)] [] [] [])) = Residual [] [].
+  check 20 [] [] (with_post (SState (s_root demo_post) [(RBX, EVar 6)] [] [] [])) = Residual [Segment [] []].
 Proof.
-  engine_run demo_goal. Fail engine_done. vm_cast_no_check (eq_refl (Residual [] [])).
+  engine_run demo_goal. Fail engine_done. vm_cast_no_check (eq_refl (Residual [Segment [] []])).
   Fail Qed.
 Abort.
 
 (** The code is not mapped in the new space: stuck at [mov cr3] (offset 10). *)
 Lemma demo_no_code : ∃ s,
   check 20 [] [] (with_pre (SState (s_root demo_pre) (s_regs demo_pre) (s_items demo_pre)
-    [(EVar 2, FVar 1)] (s_facts demo_pre))) = RunStuck 10 (CodeUnmapped (EVar 3)) s.
+    [(EVar 2, FVar 1)] (s_facts demo_pre))) = RunStuck 0 10 (CodeUnmapped (EVar 3)) s.
 Proof. eexists. vm_compute. reflexivity. Qed.
 
 (** A store through a read-only mapping, or with part of the ownership: stuck at the store (offset 0). *)
 Lemma demo_read_only : ∃ s,
   check 20 [] [] (with_pre (SState (s_root demo_pre) (s_regs demo_pre)
     (IVirt false (EVar 2) (EVar 4) FOne (EVar 11) :: tail (s_items demo_pre))
-    (s_code demo_pre) (s_facts demo_pre))) = RunStuck 0 (ReadOnly (EVar 2) (EVar 4)) s.
+    (s_code demo_pre) (s_facts demo_pre))) = RunStuck 0 0 (ReadOnly (EVar 2) (EVar 4)) s.
 Proof. eexists. vm_compute. reflexivity. Qed.
 Lemma demo_half : ∃ s,
   check 20 [] [] (with_pre (SState (s_root demo_pre) (s_regs demo_pre)
     (IVirt true (EVar 2) (EVar 4) (FDiv 1 2) (EVar 11) :: tail (s_items demo_pre))
-    (s_code demo_pre) (s_facts demo_pre))) = RunStuck 0 (ReadOnly (EVar 2) (EVar 4)) s.
+    (s_code demo_pre) (s_facts demo_pre))) = RunStuck 0 0 (ReadOnly (EVar 2) (EVar 4)) s.
 Proof. eexists. vm_compute. reflexivity. Qed.
 
 (** A missing points-to is located; so is one that belongs to another space. *)
 Lemma demo_missing : ∃ s,
   check 20 [] [] (with_pre (SState (s_root demo_pre) (s_regs demo_pre)
     (take 4 (s_items demo_pre)) (s_code demo_pre) (s_facts demo_pre))) =
-  RunStuck 20 (NoItem (EVar 3) (EVar 8)) s.
+  RunStuck 0 20 (NoItem (EVar 3) (EVar 8)) s.
 Proof. eexists. vm_compute. reflexivity. Qed.
 Lemma demo_wrong_space : ∃ s,
   check 20 [] [] (with_pre (SState (s_root demo_pre) (s_regs demo_pre)
     (IVirt true (EVar 3) (EVar 4) FOne (EVar 11) :: tail (s_items demo_pre))
-    (s_code demo_pre) (s_facts demo_pre))) = RunStuck 0 (NoItem (EVar 2) (EVar 4)) s.
+    (s_code demo_pre) (s_facts demo_pre))) = RunStuck 0 0 (NoItem (EVar 2) (EVar 4)) s.
 Proof. eexists. vm_compute. reflexivity. Qed.
 
 (** A wrong postcondition leaves a false equation, by name. *)
 Lemma demo_wrong_post :
   check 20 [] [] (with_post (SState (s_root demo_post) [(RBX, EVar 6)] [] [] [])) =
-  Residual [] [Owe [] (TReg RBX) (PEq (EVar 7) (EVar 6))].
+  Residual [Segment [] [Owe [] (TReg RBX) (PEq (EVar 7) (EVar 6))]].
 Proof. vm_compute. reflexivity. Qed.
 (** What is used once cannot be claimed twice. *)
 Lemma demo_duplicate :
-  ∃ t s, check 20 [] [] (with_post (SState (s_root demo_post) []
+  ∃ n t s, check 20 [] [] (with_post (SState (s_root demo_post) []
     [IVirt true (EVar 3) (EVar 8) FOne (EVar 9); IVirt true (EVar 3) (EVar 8) FOne (EVar 9)] [] [])) =
-  PostMissing t s.
-Proof. do 2 eexists. vm_compute. reflexivity. Qed.
+  PostMissing 0 n t s.
+Proof. do 3 eexists. vm_compute. reflexivity. Qed.
 (** A name of the postcondition outside the scope is refused. *)
 Lemma demo_scope :
   check 20 [] [] (with_post (SState (s_root demo_post) [(RBX, EVar 50)] [] [] [])) = IllScoped.
@@ -107,6 +107,8 @@ Proof. vm_compute. reflexivity. Qed.
 
 Section demo.
 Context {M : machine} `{!machGS M Σ}.
+Lemma demo_holds : kernel_mode M → spec_holds demo_spec.
+Proof. intros H ρ. fragment_proof demo_run H. Qed.
 Lemma demo_correct (base old new po pn b0 b1 sp1 ra a0 o0 o1 sp0 : word) (q q2 : Qp) :
   kernel_mode M →
   in_space old ∗ flags_any ∗ RDI ⇒ᵣ po ∗ RSI ⇒ᵣ pn ∗ RDX ⇒ᵣ new ∗ RBX ⇒ᵣ b0 ∗ RAX ⇒ᵣ a0 ∗ RSP ⇒ᵣ sp0 ∗
@@ -116,8 +118,7 @@ Lemma demo_correct (base old new po pn b0 b1 sp1 ra a0 o0 o1 sp0 : word) (q q2 :
   RDI ⇒ᵣ po ∗ RSI ⇒ᵣ pn ∗ RBX ⇒ᵣ b1 ∗ RAX ⇒ᵣ old ∗ RSP ⇒ᵣ (sp1 `+Z` 8) ∗ RDX ⇒ᵣ x ∗
   @[old] (po ↦ᵥ b0) ∗ @[old] ((po `+Z` 8) ↦ᵥ old) ∗ pn ↦ᵥ{q2} b1 ∗ (pn `+Z` 16) ↦ᵥ sp1 ∗ sp1 ↦ᵥ ra ∗
   @[old] (code base demo_code q) ∗ code base demo_code 1 }}.
-Proof. fragment_proof demo_run (demo_env base old new po pn b0 b1 sp1 ra a0 o0 o1 sp0 q q2).
-Qed.
+Proof. intros H. exact (demo_holds H (demo_env base old new po pn b0 b1 sp1 ra a0 o0 o1 sp0 q q2)). Qed.
 End demo.
 Print Assumptions demo_correct.
 
@@ -132,31 +133,31 @@ Definition fork_pre (facts : list conditions.fact) : sstate :=
   SState (EVar 2) [(RAX, EVar 3); (RCX, EVar 4)] [] [(EVar 2, FOne)] facts.
 Definition fork_spec (facts : list conditions.fact) (post : expr) : spec :=
   Spec (EVar 1) fork_code (fork_pre facts)
-    [Post (EVar 4) [(100%positive, EVar 3)] (SState (EVar 2) [(RAX, post)] [] [] [])] 5.
+    [Post (EVar 4) [(100%positive, EVar 3)] (SState (EVar 2) [(RAX, post)] [] [] [])] [] 5 None.
 Definition bit0 := EOp AluAnd (EVar 3) (ECst 1).
 
 (** Both ways end at the exit; what the second leaves is due under its condition alone. *)
 Lemma fork_both :
   check 20 [] [] (fork_spec [] (EVar 3))
-    = Residual [] [Owe [PNe bit0 (ECst 0)] (TReg RAX) (PEq (EAdd (EVar 3) 1) (EVar 3))].
+    = Residual [Segment [] [Owe [PNe bit0 (ECst 0)] (TReg RAX) (PEq (EAdd (EVar 3) 1) (EVar 3))]].
 Proof. vm_compute. reflexivity. Qed.
 (** A way that the precondition excludes is left out. *)
 Lemma fork_one :
-  check 20 [] [] (fork_spec [PEq (ECst 0) bit0] (EVar 3)) = Residual [] [].
+  check 20 [] [] (fork_spec [PEq (ECst 0) bit0] (EVar 3)) = Residual [Segment [] []].
 Proof. vm_compute. reflexivity. Qed.
 Lemma fork_other :
   clean (check 20 [] [] (fork_spec [PEq (ECst 1) bit0] (EVar 3))) = false.
 Proof. vm_compute. reflexivity. Qed.
 (** A name that the exit binds has a value on each way; names of another exit are refused. *)
 Lemma fork_witnesses :
-  check 20 [] [[(100%positive, EVar 3)]; [(100%positive, EAdd (EVar 3) 1)]] (fork_spec [] (EVar 100))
-    = Residual [] [].
+  check 20 [] [SegmentPlan [] [LeafPlan 0 [(100%positive, EVar 3)]; LeafPlan 0 [(100%positive, EAdd (EVar 3) 1)]]] (fork_spec [] (EVar 100))
+    = Residual [Segment [] []].
 Proof. vm_compute. reflexivity. Qed.
 Lemma fork_bad_witness :
-  check 20 [] [[(101%positive, EVar 3)]] (fork_spec [] (EVar 100)) = IllScoped.
+  check 20 [] [SegmentPlan [] [LeafPlan 0 [(101%positive, EVar 3)]]] (fork_spec [] (EVar 100)) = IllScoped.
 Proof. vm_compute. reflexivity. Qed.
 (** Flags of before are not known. *)
 Lemma fork_unknown : ∃ s,
-  check 20 [] [] (Spec (EVar 1) [(0, (Setcc CondE (OReg RAX), 3))] (fork_pre []) [] 5)
-    = RunStuck 0 UnknownFlags s.
+  check 20 [] [] (Spec (EVar 1) [(0, (Setcc CondE (OReg RAX), 3))] (fork_pre []) [] [] 5 None)
+    = RunStuck 0 0 UnknownFlags s.
 Proof. eexists. vm_compute. reflexivity. Qed.

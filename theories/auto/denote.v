@@ -2,13 +2,14 @@
 From iris.proofmode Require Import proofmode.
 From rocqgen.machine Require Export x86_64.
 From rocqgen.logic Require Export wp.
-From rocqgen.auto Require Export run.
+From rocqgen.auto Require Export spec.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
 
 (** What symbolic states mean, relative to values of their variables. *)
 
-Definition named (ρ : env) (d : positive * expr) : Prop := env_word ρ d.1 = eval ρ d.2.
+Definition named (ρ : env) (d : positive * option expr) : Prop :=
+  match d.2 with Some e => env_word ρ d.1 = eval ρ e | None => True end.
 
 (** The kernel's setting of the platform; where nothing is known of it, that the code is the kernel's. *)
 Definition platform_config (pf : platform) : config :=
@@ -19,6 +20,8 @@ Definition on_platform {Π : the_platform} (M : machine) : Prop :=
   | Some pf => m_config M = platform_config pf
   | None => cfg_user (m_config M) = false
   end.
+Lemma on_platform_kernel {Π : the_platform} M : on_platform M → cfg_user (m_config M) = false.
+Proof. rewrite /on_platform. case_match; [|done]. by intros ->. Qed.
 
 (** What a cell says, of words. *)
 Definition word_region (g : sregion word) : region :=
@@ -148,14 +151,6 @@ Section denote.
     destruct (f i) as [b|] eqn:Hi; [intros [= <- ->]; by exists i|].
     destruct (item_find f l) as [[m b]|]; [|done]. intros [= <- ->]. by apply IH.
   Qed.
-  Lemma dcode_acc l r : code_mapped r l = true →
-    dcode l ⊢ ∃ q, code_at (eval ρ base) code (eval ρ r) q ∗
-                   (code_at (eval ρ base) code (eval ρ r) q -∗ dcode l).
-  Proof using Type.
-    induction l as [|[r' q] l IH]; simpl; [done|]. destruct (expr_eqb r' r) eqn:Hr.
-    - apply expr_eqb_true in Hr as ->. iIntros (_) "[H $]". iExists _. iFrame. by iIntros "$".
-    - iIntros (Hl) "[$ H]". by iApply IH.
-  Qed.
   Lemma code_at_acc b l r q z i n : In (z, (i, n)) l →
     code_at b l r q ⊢ code_pt r (b `+Z` z) q i n ∗ (code_pt r (b `+Z` z) q i n -∗ code_at b l r q).
   Proof using Type.
@@ -165,14 +160,12 @@ Section denote.
     iSplitL "H1"; [iExact "H1"|iExact "H2"].
   Qed.
 
+  Lemma offset_key_inj z z' : offset_key z = offset_key z' → z = z'.
+  Proof using Type. rewrite /offset_key. destruct z, z'; intros H; by simplify_eq. Qed.
   Lemma code_index_In l z i n : code_get (code_index l) z = Some (i, n) → In (z, (i, n)) l.
   Proof using Type.
-    rewrite /code_get. destruct (offset_key z) as [x|] eqn:Hx; [|done].
-    induction l as [|[z' i'] l IH]; [by destruct x|]. simpl.
-    destruct (offset_key z') as [y|] eqn:Hy; [|by right; auto].
-    rewrite tree_get_set. case_decide as Hxy; [|by right; auto].
-    subst y. intros [= ->]. left. f_equal. rewrite /offset_key in Hx, Hy.
-    destruct (z + 1) eqn:E1; [done| |done]. destruct (z' + 1) eqn:E2; [done| |done].
-    simplify_eq. lia.
+    rewrite /code_get. induction l as [|[z' i'] l IH]; [by destruct (offset_key z)|]. simpl.
+    rewrite tree_get_set. case_decide as Hz; [|by right; auto].
+    apply offset_key_inj in Hz as ->. intros [= ->]. by left.
   Qed.
 End denote.

@@ -3,16 +3,8 @@ From rocqgen.auto Require Export items.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
 
-(** Entailment between symbolic states: each part of what is wanted is found and taken; what is left over
-    is forgotten. *)
-
-(** What a residual fact is about. *)
-Inductive tag :=
-  | TInstr (offset : Z)    (* an address of this instruction *)
-  | TRoot                  (* the space at the exit *)
-  | TReg (r : reg)         (* a register of the postcondition *)
-  | TItem (n : nat)        (* an item of the postcondition, counted from 0 *)
-  | TFact (n : nat).       (* a pure fact of the postcondition *)
+(** Entailment between symbolic states: each part of what is wanted is found and taken.  What is left over is
+    forgotten at an exit, and is the frame of a call. *)
 
 Fixpoint item_take (want : item) (l : list item) : option (list fact * list item) :=
   match l with
@@ -49,39 +41,40 @@ Inductive matched (A : Type) :=
 Global Arguments Match {A} a.
 Global Arguments NoMatch {A} t.
 
-Fixpoint match_regs (have want : list (reg * expr)) : matched (list (tag * fact)) :=
+Fixpoint take_regs (have want : list (reg * expr))
+    : matched (list (tag * fact) * list (reg * expr)) :=
   match want with
-  | [] => Match []
+  | [] => Match ([], have)
   | (r, e') :: want =>
     match reg_take r have with
     | None => NoMatch (TReg r)
     | Some (e, have) =>
-      match match_regs have want with
-      | Match l => Match (with_tag (TReg r) (equate e e') ++ l)
+      match take_regs have want with
+      | Match (l, rest) => Match (with_tag (TReg r) (equate e e') ++ l, rest)
       | no => no
       end
     end
   end.
-Fixpoint match_items (n : nat) (have want : list item) : matched (list (tag * fact)) :=
+Fixpoint take_items (n : nat) (have want : list item) : matched (list (tag * fact) * list item) :=
   match want with
-  | [] => Match []
+  | [] => Match ([], have)
   | i :: want =>
     match item_take i have with
     | None => NoMatch (TItem n)
     | Some (facts, have) =>
-      match match_items (S n) have want with
-      | Match l => Match (with_tag (TItem n) facts ++ l)
+      match take_items (S n) have want with
+      | Match (l, rest) => Match (with_tag (TItem n) facts ++ l, rest)
       | no => no
       end
     end
   end.
-Fixpoint match_code (n : nat) (have want : list (expr * fexpr)) : matched (list (tag * fact)) :=
+Fixpoint take_code (n : nat) (have want : list (expr * fexpr)) : matched (list (expr * fexpr)) :=
   match want with
-  | [] => Match []
+  | [] => Match have
   | c :: want =>
     match code_take c have with
     | None => NoMatch (TItem n)
-    | Some have => match_code (S n) have want
+    | Some have => take_code (S n) have want
     end
   end.
 Fixpoint goals_of (n : nat) (l : list fact) : list (tag * fact) :=
@@ -93,13 +86,13 @@ Fixpoint goals_of (n : nat) (l : list fact) : list (tag * fact) :=
     | _ => (TFact n, f) :: goals_of (S n) l
     end
   end.
-(** Code of the postcondition counts after its items. *)
-Definition match_state (have want : sstate) : matched (list (tag * fact)) :=
-  match match_regs (s_regs have) (s_regs want),
-        match_items 0 (s_items have) (s_items want),
-        match_code (length (s_items want)) (s_code have) (s_code want) with
-  | Match l1, Match l2, Match l3 =>
-    Match (with_tag TRoot (equate (s_root have) (s_root want)) ++ l1 ++ l2 ++ l3 ++
-           goals_of 0 (s_facts want))
+(** The facts under which [want] is in [have], and what is left of [have].  Code counts after the items. *)
+Definition take_state (have want : sstate) : matched (list (tag * fact) * sstate) :=
+  match take_regs (s_regs have) (s_regs want),
+        take_items 0 (s_items have) (s_items want),
+        take_code (length (s_items want)) (s_code have) (s_code want) with
+  | Match (l1, regs), Match (l2, items), Match code =>
+    Match (with_tag TRoot (equate (s_root have) (s_root want)) ++ l1 ++ l2 ++ goals_of 0 (s_facts want),
+           SState (s_root have) regs items code [])
   | NoMatch t, _, _ | _, NoMatch t, _ | _, _, NoMatch t => NoMatch t
   end.

@@ -28,16 +28,26 @@ End scope.
 Definition below (n x : positive) : bool := Pos.ltb x n.
 Definition bound_or_below (n : positive) (ds : defs) (x : positive) : bool :=
   below n x || existsb (λ d, Pos.eqb d.1 x) ds.
-(** Each name stands for an expression over what comes before it. *)
-Fixpoint defs_scoped (n : positive) (ds : defs) : bool :=
+(** Names in increasing order from [n] on; what one stands for is over what comes before it. *)
+Fixpoint names_scoped (n : positive) (ds : telescope) : bool :=
   match ds with
   | [] => true
-  | (x, e) :: ds => Pos.leb n x && expr_scoped (below x) e && defs_scoped (Pos.succ x) ds
+  | (x, o) :: ds =>
+    Pos.leb n x && match o with Some e => expr_scoped (below x) e | None => true end &&
+    names_scoped (Pos.succ x) ds
+  end.
+Definition flags_scoped (ok : positive → bool) (φ : sflags) : bool :=
+  match φ with
+  | FlagsAny => true
+  | FlagsResult _ v | FlagsLogic _ v | FlagsBit v => expr_scoped ok v
+  | FlagsSub _ a b => expr_scoped ok a && expr_scoped ok b
+  | FlagsCarry _ v yes no => expr_scoped ok v && fact_scoped ok yes && fact_scoped ok no
   end.
 
-(** * Substitution of the bound names of an exit by their values *)
+(** * Substitution of words and fractions *)
+Notation shares := (list (positive * fexpr)).
 Section subst.
-  Context (ds : defs).
+  Context (ds : defs) (qs : shares).
 
   Fixpoint def_find (x : positive) (l : defs) : option expr :=
     match l with [] => None | (y, e) :: l => if Pos.eqb y x then Some e else def_find x l end.
@@ -48,7 +58,14 @@ Section subst.
     | EAdd e z => mk_add (subst e) z
     | EOp op a b => mk_op op (subst a) (subst b)
     end.
-  Definition subst_item : item → item := item_map subst (λ q, q).
+  Fixpoint share_find (x : positive) (l : shares) : option fexpr :=
+    match l with [] => None | (y, q) :: l => if Pos.eqb y x then Some q else share_find x l end.
+  Definition fsubst (q : fexpr) : fexpr :=
+    match q with
+    | FVar x => match share_find x qs with Some q => q | None => FVar x end
+    | _ => q
+    end.
+  Definition subst_item : item → item := item_map subst fsubst.
   Definition subst_fact (f : fact) : fact :=
     match f with
     | PEq a b => PEq (subst a) (subst b)
@@ -58,5 +75,5 @@ Section subst.
     end.
   Definition subst_state (s : sstate) : sstate :=
     SState (subst (s_root s)) (map (λ x, (x.1, subst x.2)) (s_regs s)) (map subst_item (s_items s))
-      (map (λ x, (subst x.1, x.2)) (s_code s)) (map subst_fact (s_facts s)).
+      (map (λ x, (subst x.1, fsubst x.2)) (s_code s)) (map subst_fact (s_facts s)).
 End subst.

@@ -194,6 +194,14 @@ Inductive ghost :=
   | GEmpty (k : kind) (es : list expr).    (* a block of no words *)
 
 (** * Failure is a value *)
+(** What a residual fact is about. *)
+Inductive tag :=
+  | TInstr (offset : Z)    (* an address of this instruction *)
+  | TRoot                  (* the space at the exit *)
+  | TReg (r : reg)         (* a register of the postcondition *)
+  | TItem (n : nat)        (* an item of the postcondition, counted from 0 *)
+  | TFact (n : nat).       (* a pure fact of the postcondition *)
+
 Inductive why :=
   | NoReg (r : reg)                       (* the register is not owned *)
   | NoItem (root addr : expr)             (* nothing is known of this address in this space *)
@@ -211,6 +219,10 @@ Inductive why :=
   | BadScale
   | UnsupportedForm
   | UnknownFlags                          (* what a condition reads has not been computed here *)
+  | NotAtEntry (k : nat)                  (* contract [k] is about another place *)
+  | Needs (k : nat) (t : tag)             (* the precondition of contract [k] has a part that is not there *)
+  | CalleeCode (k : nat)                  (* the callee's code is not in the fragment's, where it is entered *)
+  | OutOfScope                            (* a name would be taken for another one *)
   | OutOfFuel.
 
 Inductive res (A : Type) :=

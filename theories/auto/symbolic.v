@@ -6,6 +6,8 @@ Local Open Scope Z_scope.
 (** One instruction on a symbolic state. *)
 
 Notation defs := (list (positive * expr)).
+(** Names in order, each with what it stands for; [None] where nobody knows. *)
+Notation telescope := (list (positive * option expr)).
 
 Section symbolic.
   Context {Π : the_platform}.
@@ -70,13 +72,21 @@ Fixpoint size_within (n : nat) (e : expr) : option nat :=
     end
   end.
 Definition max_size : nat := 24.
-(** The next free name, and the definitions so far, latest first. *)
-Record names := Names { n_next : positive; n_defs : defs }.
+(** The next free name, and those so far, latest first. *)
+Record names := Names { n_next : positive; n_defs : telescope }.
 Definition name (v : expr) (ν : names) : expr * names :=
   match size_within max_size v with
   | Some _ => (v, ν)
-  | None => (EVar (n_next ν), Names (Pos.succ (n_next ν)) ((n_next ν, v) :: n_defs ν))
+  | None => (EVar (n_next ν), Names (Pos.succ (n_next ν)) ((n_next ν, Some v) :: n_defs ν))
   end.
+(** A name for a value of which nothing is known but what is learned with it. *)
+Definition unknown (ν : names) : expr * names :=
+  (EVar (n_next ν), Names (Pos.succ (n_next ν)) ((n_next ν, None) :: n_defs ν)).
+Fixpoint unknowns (k : nat) (ν : names) : names :=
+  match k with O => ν | S k => unknowns k (unknown ν).2 end.
+(** Their names. *)
+Fixpoint next_names (k : nat) (n : positive) : list positive :=
+  match k with O => [] | S k => n :: next_names k (Pos.succ n) end.
 
 (** * Instructions *)
 Record outcome := Outcome {

@@ -6,9 +6,11 @@ From iris.prelude Require Import options.
 (** What generated theories call.
 
     - [engine_run show]: runs the check of a goal [clean (check _ _ _ _) = true] or [check _ _ _ _ =
-      Residual _ _].  Where the run is stuck, the state there becomes the goal, readable; [show] says how.
+      Residual _].  Where a run is stuck, the state there becomes the goal, readable; [show] says how.
     - [engine_done]: closes the goal by computation, or names what stopped the run.
-    - [fragment_proof run env]: the readable statement from the check, leaving the residual facts.
+    - [fragment_proof run H]: [spec_at _ ρ] from the check, for all values [ρ] of the variables, where [H]
+      says how the processor pages.  It leaves a goal for each contract, in order, and then one for each
+      segment that has facts left.
     - [solve_fact], of [facts]: facts about words. *)
 
 (** Processor state for which the rules of cr3 hold. *)
@@ -26,21 +28,29 @@ Notation "'missing' : P" := (missing_at _ P)
 Declare Reduction readable := cbv beta iota zeta delta [
   vdenote vlist vsep vat vitem vres vpost vposts vexists open_cell take_regions word_cell word_region
   sc_addr sc_entry sc_reach sc_claimed sc_owed
-  open_block sb_space sb_addr sb_count sb_fill vblock conj holds ext fold_left
+  open_block sb_space sb_addr sb_count sb_fill vblock conj holds
   env_set env_word env_frac env_words env_fracs tree_get tree_set tree_single eval feval
   map app fst snd expr_eqb alu_eqb Pos.eqb Z.eqb
   s_root s_regs s_items s_code s_facts p_exit p_witness p_state
-  sp_base sp_code sp_pre sp_posts sp_next ].
+  sp_base sp_code sp_pre sp_posts ].
 
 (** The same for residual facts under the names of a run. *)
 Declare Reduction readable_under := cbv beta iota zeta delta [
   under conj owed given holds r_path r_fact env_set env_word env_frac env_words env_fracs tree_get tree_set tree_single
   eval feval map fst snd ].
 
-(** The names among [x], [x + 1], ... [x + n - 1] that occur in a state. *)
-Definition names_in (s : sstate) (x : positive) (n : nat) : list positive :=
-  List.filter (λ y, negb (state_scoped (λ z, negb (Pos.eqb y z)) s))
-    (map (λ k, Pos.of_nat (Pos.to_nat x + k)) (seq 0 n)).
+(** The names from [n] on that occur in a state. *)
+Fixpoint expr_vars (e : expr) : list positive :=
+  match e with
+  | EVar x => [x]
+  | ECst _ => []
+  | EAdd e _ => expr_vars e
+  | EOp _ a b => expr_vars a ++ expr_vars b
+  end.
+Definition names_in (s : sstate) (n : positive) : list positive :=
+  List.nodup Pos.eq_dec (List.filter (λ x, Pos.leb n x) (concat (map expr_vars (
+    s_root s :: map snd (s_regs s) ++ concat (map item_exprs (s_items s)) ++ map fst (s_code s) ++
+    concat (map (λ f, match f with PEq a b | PNe a b | PLt a b | PLe a b => [a; b] end) (s_facts s)))))).
 
 (** An environment in which each name that a run gave is a variable. *)
 Ltac with_names ρ xs k :=
@@ -56,34 +66,34 @@ Ltac with_names ρ xs k :=
   end.
 
 (** Asserts the goal with the executor's state on its left in readable form: it is shown first. *)
-Ltac show_state wrap x n :=
+Ltac show_state wrap x :=
   lazymatch goal with
   | |- @bi_entails ?PROP (@vdenote ?M ?Σ ?H ?b ?c ?ρ ?s) ?W =>
     let ρ := eval hnf in ρ in
-    let xs := eval vm_compute in (names_in s x n) in
+    let xs := eval vm_compute in (names_in s x) in
     with_names ρ xs ltac:(fun ρ =>
       let P := eval readable in (@vdenote M Σ H b c ρ s) in
       assert (wrap (@bi_entails PROP P W)))
   end.
 
-(** Shows where the run of [check fuel hs ws sp] is stuck, as the goal in front. *)
-Ltac engine_show fuel hs ws sp show :=
-  let r := eval vm_compute in (check fuel hs ws sp) in
+(** Shows where the run of [check fuel cs plans sp] is stuck, as the goal in front. *)
+Ltac engine_show fuel cs plans sp show :=
+  let r := eval vm_compute in (check fuel cs plans sp) in
   lazymatch r with
-  | Residual _ _ => idtac
-  | RunStuck ?z ?w ?s =>
-    assert (show s z); [unfold show; intros; show_state (stuck_at z w) (sp_next sp) fuel|]
-  | PostMissing ?t ?s =>
-    assert (show s 0%Z); [unfold show; intros; show_state (missing_at t) (sp_next sp) fuel|]
+  | Residual _ => idtac
+  | RunStuck _ ?z ?w ?s =>
+    assert (show s z); [unfold show; intros; show_state (stuck_at z w) (sp_next sp)|]
+  | PostMissing _ _ ?t ?s =>
+    assert (show s 0%Z); [unfold show; intros; show_state (missing_at t) (sp_next sp)|]
   | ?v => fail 1 "rocqgen-error: the specification is not well scoped:" v
   end.
 
 Ltac engine_run show :=
   lazymatch goal with
-  | |- clean (check ?fuel ?hs ?ws ?sp) = true =>
-    let b := eval vm_compute in (clean (check fuel hs ws sp)) in
-    lazymatch b with true => idtac | false => engine_show fuel hs ws sp show end
-  | |- check ?fuel ?hs ?ws ?sp = _ => engine_show fuel hs ws sp show
+  | |- clean (check ?fuel ?cs ?plans ?sp) = true =>
+    let b := eval vm_compute in (clean (check fuel cs plans sp)) in
+    lazymatch b with true => idtac | false => engine_show fuel cs plans sp show end
+  | |- check ?fuel ?cs ?plans ?sp = _ => engine_show fuel cs plans sp show
   | |- ?G => fail "engine_run: not a check:" G
   end.
 
@@ -97,32 +107,59 @@ Ltac engine_done :=
     | true => vm_cast_no_check (@eq_refl bool true)
     | false => let r := eval vm_compute in v in fail "rocqgen-differs: the run gives" r
     end
-  | |- check ?fuel ?hs ?ws ?sp = ?v =>
-    let r := eval vm_compute in (check fuel hs ws sp) in
+  | |- check ?fuel ?cs ?plans ?sp = ?v =>
+    let r := eval vm_compute in (check fuel cs plans sp) in
     let v' := eval vm_compute in v in
     tryif constr_eq r v' then vm_cast_no_check (@eq_refl verdict v)
     else fail "rocqgen-differs: the run gives" r
   | |- ?G => fail "engine_done: not a check:" G
   end.
 
-(** The readable statement from the check [run]; leaves, where there are any, the residual facts from the
-    facts of the precondition and the names' equations. *)
-Ltac fragment_proof run ρ :=
-  let Hkernel := fresh "Hkernel" in
-  intros Hkernel;
-  lazymatch type of run with
-  | clean (check ?fuel ?hs ?ws ?sp) = true =>
-    notypeclasses refine (fragment_sound_clean fuel hs ws sp ρ run Hkernel)
-  | check ?fuel ?hs ?ws ?sp = Residual ?ds ?facts =>
-    notypeclasses refine (fragment_sound fuel hs ws sp ρ ds facts run Hkernel _);
-    lazymatch facts with
-    | [] => exact (λ _, I)
-    | _ =>
-      let Q := constr:(λ ρ', conj (map (owed ρ') facts)) in
-      let ρ' := eval hnf in ρ in
-      let pre := eval vm_compute in (s_facts (sp_pre sp)) in
-      refine (λ H, under_ext ρ ds Q (_ H));
-      let G := eval readable_under in (conj (map (holds ρ') pre) → under ρ' ds Q) in
-      change G
+(** A goal for each element. *)
+Ltac each_contract :=
+  lazymatch goal with
+  | |- Forall ?P ?l =>
+    let l' := eval hnf in l in
+    lazymatch l' with
+    | [] => exact (List.Forall_nil P)
+    | ?c :: ?cs =>
+      refine (@List.Forall_cons _ P c cs _ _);
+      [let c := eval hnf in c in change (P c) | each_contract]
     end
+  end.
+(** A goal for each segment, readable. *)
+Ltac each_segment sp qs l :=
+  lazymatch l with
+  | [] => exact I
+  | ?sg :: ?sgs =>
+    let xs := eval vm_compute in (params sp) in
+    let pre := eval vm_compute in (s_facts (sp_pre sp)) in
+    let ds := eval hnf in (sg_names sg) in
+    let facts := eval hnf in (sg_facts sg) in
+    let G := eval readable_under in (under (Env Tip qs) (map (λ x, (x, None)) xs) (λ ρ,
+      conj (map (holds ρ) pre) → under ρ ds (λ ρ, conj (map (owed ρ) facts)))) in
+    lazymatch sgs with
+    | [] => change G
+    | _ => refine (Logic.conj (_ : G) _); [|each_segment sp qs sgs]
+    end
+  end.
+
+Ltac fragment_proof run H :=
+  lazymatch goal with
+  | |- spec_at _ ?ρ =>
+    lazymatch type of run with
+    | clean (check ?fuel ?cs ?plans ?sp) = true =>
+      notypeclasses refine (fragment_sound_clean fuel cs plans sp ρ run H _); each_contract
+    | check ?fuel ?cs ?plans ?sp = Residual ?l =>
+      notypeclasses refine (fragment_sound fuel cs plans sp l ρ run H _ _);
+      [ each_contract
+      | let qs := fresh "qs" in intros qs;
+        let l := eval vm_compute in (open_segments l) in
+        lazymatch l with
+        | [] => exact I
+        | _ => change (conj (map (segment_goal sp qs) l)); each_segment sp qs l
+        end;
+        try clear qs ]
+    end
+  | |- ?G => fail "fragment_proof: not a specification:" G
   end.
