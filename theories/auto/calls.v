@@ -32,6 +32,9 @@ Section contracts.
   Definition spec_holds (sp : spec) : Prop := ∀ ρ, spec_at sp ρ.
   (** At all values at which the entry is [f]. *)
   Definition spec_assumed (sp : spec) (f : word) : Prop := ∀ ρ, eval ρ (sp_base sp) = f → spec_at sp ρ.
+  (** What is assumed of an address is assumed of another name for it. *)
+  Lemma assumed_at (v w : word) sp : v = w → spec_assumed sp w → spec_assumed sp v.
+  Proof using Type. by intros ->. Qed.
   (** As much as a contract says, to a caller with the values [ρ]. *)
   Definition contract_holds (ρ : env) (c : contract) : Prop :=
     ∀ ρ', fixes ρ ρ' (ct_fixed c) (spec_at (ct_spec c) ρ').
