@@ -142,3 +142,228 @@ Proof. vm_compute. reflexivity. Qed.
 (** Not an end that is elsewhere. *)
 Lemma alternative_elsewhere : check 9 [] [SegmentPlan [] [LeafPlan 2 []]] (alternatives 1 0) = IllScoped.
 Proof. vm_compute. reflexivity. Qed.
+
+(** * Calls *)
+(** A function [and $7, %rax; inc %rax; ret]: whatever %rax was, it is below 9 and not 0.  It says no more. *)
+(** 1 entry, 2 space, 3 rax, 4 rsp, 5 return address; the exit binds 6. *)
+Definition callee_code : code_list := [
+  (0, (Alu AluAnd W64 (OReg RAX) (OImm 7), 4)); (4, (Unary UnInc W64 (OReg RAX), 3)); (7, (Ret, 1))].
+Definition callee_state (rax rsp : expr) (code : list (expr * fexpr)) : list conditions.fact → sstate :=
+  SState (EVar 2) [(RAX, rax); (RSP, rsp)] [IVirt true (EVar 2) (EVar 4) FOne (EVar 5)] code.
+Definition callee_with (code : code_list) (mapped : list (expr * fexpr)) : spec :=
+  Spec (EVar 1) code (callee_state (EVar 3) (EVar 4) mapped [])
+    [Post (EVar 5) [(6%positive, EAdd (EOp AluAnd (EVar 3) (ECst 7)) 1)]
+       (callee_state (EVar 6) (EAdd (EVar 4) 8) mapped [PNe (EVar 6) (ECst 0); PLt (EVar 6) (ECst 9)])] [] 6 None.
+Definition callee_spec : spec := callee_with callee_code [(EVar 2, FVar 1)].
+Lemma callee_run :
+  check 9 [] [] callee_spec = Residual [Segment [] [
+    Owe [] (TFact 0) (PNe (EAdd (EOp AluAnd (EVar 3) (ECst 7)) 1) (ECst 0));
+    Owe [] (TFact 1) (PLt (EAdd (EOp AluAnd (EVar 3) (ECst 7)) 1) (ECst 9))]].
+Proof. vm_compute. reflexivity. Qed.
+
+(** A caller [call callee; mov %rax, %rbx; jmp *%rsi], with the callee behind it, or anywhere. *)
+(** 1 entry, 2 space, 3 rax, 4 rsp, 5 old rbx, 6 exit, 7 below the stack, 8 a function; the exit binds 9. *)
+Definition caller_own (d : Z) : code_list := [
+  (0, (Call (TRel d), 5)); (5, (Mov W64 (OReg RBX) (OReg RAX), 3)); (8, (Jmp (TInd (OReg RSI)), 2))].
+Definition caller_state (rax rbx word : expr) : list conditions.fact → sstate :=
+  SState (EVar 2) [(RAX, rax); (RBX, rbx); (RSP, EVar 4); (RSI, EVar 6); (RDX, EVar 8)]
+    [IVirt true (EVar 2) (EAdd (EVar 4) (-8)) FOne word] [(EVar 2, FDiv 1 2)].
+Definition caller_with (code : code_list) (facts : list conditions.fact) : spec :=
+  Spec (EVar 1) code (caller_state (EVar 3) (EVar 5) (EVar 7) [])
+    [Post (EVar 6) [(9%positive, ECst 1)] (caller_state (EVar 9) (EVar 9) (EAdd (EVar 1) 5) facts)] [] 9 None.
+Definition caller_code : code_list := caller_own 11 ++ code_moved 16 callee_code.
+Definition caller_spec : spec := caller_with caller_code [PNe (EVar 9) (ECst 0)].
+Definition call_of (entry back : expr) : hint :=
+  HCall 0 [(1%positive, entry); (2%positive, EVar 2); (3%positive, EVar 3); (4%positive, EAdd (EVar 4) (-8));
+    (5%positive, back)] [(1%positive, FDiv 1 2)].
+Definition caller_plans (entry : expr) : list segment_plan :=
+  [SegmentPlan [(0, call_of entry (EAdd (EVar 1) 5))] [LeafPlan 0 [(9%positive, EVar 10)]]].
+Definition caller_contracts : list contract := [Contract callee_spec []].
+(** The result is unknown, but what the contract says of it. *)
+Lemma caller_run :
+  check 9 caller_contracts (caller_plans (EAdd (EVar 1) 16)) caller_spec = Residual [
+    Segment [(10%positive, None)]
+      [Owe [PLt (EVar 10) (ECst 9); PNe (EVar 10) (ECst 0)] (TFact 0) (PNe (EVar 10) (ECst 0))]].
+Proof. vm_compute. reflexivity. Qed.
+(** It is not said to be 1. *)
+Lemma caller_too_much :
+  check 9 caller_contracts (caller_plans (EAdd (EVar 1) 16)) (caller_with caller_code [PEq (EVar 9) (ECst 1)]) =
+  Residual [
+    Segment [(10%positive, None)]
+      [Owe [PLt (EVar 10) (ECst 9); PNe (EVar 10) (ECst 0)] (TFact 0) (PEq (EVar 10) (ECst 1))]].
+Proof. vm_compute. reflexivity. Qed.
+(** The callee may lie before its caller. *)
+Lemma caller_behind :
+  all_clean (match check 9 caller_contracts (caller_plans (EAdd (EVar 1) (-32)))
+      (caller_with (code_moved (-32) callee_code ++ caller_own (-37)) []) with Residual l => l | _ => [] end) = true.
+Proof. vm_compute. reflexivity. Qed.
+
+(** What a call lacks: the callee's code, or other code there; the entry; the stack; its exit. *)
+Lemma caller_no_code : ∃ s,
+  check 9 caller_contracts (caller_plans (EAdd (EVar 1) 16)) (caller_with (caller_own 11) []) =
+  RunStuck 0 0 (CalleeCode 0) s.
+Proof. eexists. vm_compute. reflexivity. Qed.
+Lemma caller_other_code : ∃ s,
+  check 9 caller_contracts (caller_plans (EAdd (EVar 1) 16))
+    (caller_with (caller_own 11 ++ code_moved 16 (<[1%nat := (4, (Unary UnDec W64 (OReg RAX), 3))]> callee_code)) []) =
+  RunStuck 0 0 (CalleeCode 0) s.
+Proof. eexists. vm_compute. reflexivity. Qed.
+(** Code of the callee that is one instruction twice is not covered by having it once. *)
+Lemma covers_once :
+  code_covers 0 [(0, (Nop, 1)); (1, (Ret, 1))] [(0, (Nop, 1)); (0, (Nop, 1))] = false ∧
+  code_covers 0 [(0, (Nop, 1)); (1, (Ret, 1))] [(1, (Ret, 1)); (0, (Nop, 1))] = true.
+Proof. by vm_compute. Qed.
+Lemma caller_elsewhere : ∃ s,
+  check 9 caller_contracts (caller_plans (EAdd (EVar 1) 17)) caller_spec = RunStuck 0 0 (NotAtEntry 0) s.
+Proof. eexists. vm_compute. reflexivity. Qed.
+Lemma caller_wrong_stack : ∃ s,
+  check 9 caller_contracts [SegmentPlan [(0, HCall 0 [(1%positive, EAdd (EVar 1) 16); (3%positive, EVar 3);
+    (5%positive, EAdd (EVar 1) 5)] [(1%positive, FDiv 1 2)])] []] caller_spec =
+  RunStuck 0 0 (Needs 0 (TItem 0)) s.
+Proof. eexists. vm_compute. reflexivity. Qed.
+(** A callee that wants all of the code gets no part of it. *)
+Lemma caller_share : ∃ s,
+  check 9 [Contract (callee_with callee_code [(EVar 2, FOne)]) []] (caller_plans (EAdd (EVar 1) 16)) caller_spec =
+  RunStuck 0 0 (Needs 0 (TItem 1)) s.
+Proof. eexists. vm_compute. reflexivity. Qed.
+Lemma caller_wrong_return : ∃ l,
+  check 9 caller_contracts [SegmentPlan [(0, call_of (EAdd (EVar 1) 16) (EAdd (EVar 1) 8))] []] caller_spec =
+  Residual l ∧ In (Owe [] (TInstr 0) (PEq (EAdd (EVar 1) 5) (EAdd (EVar 1) 8))) (concat (map sg_facts l)).
+Proof. eexists. split; [vm_compute; reflexivity|]. simpl. tauto. Qed.
+(** Code that the callee does not give back is gone. *)
+Lemma caller_code_gone : ∃ s,
+  check 9 [Contract (Spec (EVar 1) callee_code (sp_pre callee_spec)
+      [Post (EVar 5) [(6%positive, ECst 0)] (callee_state (EVar 6) (EAdd (EVar 4) 8) [] [])] [] 6 None) []]
+    (caller_plans (EAdd (EVar 1) 16)) caller_spec = RunStuck 0 5 (CodeUnmapped (EVar 2)) s.
+Proof. eexists. vm_compute. reflexivity. Qed.
+(** Without the hint, the callee is run. *)
+Lemma caller_inlined :
+  clean (check 9 [] [SegmentPlan [] [LeafPlan 0 [(9%positive, EAdd (EOp AluAnd (EVar 3) (ECst 7)) 1)]]]
+    (caller_with caller_code [])) = true.
+Proof. vm_compute. reflexivity. Qed.
+
+(** The same of a function behind a pointer: its contract is assumed of that address. *)
+Definition pointer_code : code_list := [
+  (0, (Call (TInd (OReg RDX)), 2)); (2, (Mov W64 (OReg RBX) (OReg RAX), 3)); (5, (Jmp (TInd (OReg RSI)), 2))].
+Definition assumed_spec : spec := callee_with [] [].
+Definition pointer_spec : spec :=
+  Spec (EVar 1) pointer_code (sp_pre caller_spec)
+    [Post (EVar 6) [(9%positive, ECst 1)] (caller_state (EVar 9) (EVar 9) (EAdd (EVar 1) 2) [])] [] 9 None.
+Notation pointer_run f :=
+  (check 9 [Contract assumed_spec [(EVar 1, f)]]
+    [SegmentPlan [(0, call_of (EVar 8) (EAdd (EVar 1) 2))] [LeafPlan 0 [(9%positive, EVar 10)]]] pointer_spec).
+Lemma pointer_clean : clean (pointer_run (EVar 8)) = true.
+Proof. vm_compute. reflexivity. Qed.
+(** Not of another address. *)
+Lemma pointer_other : ∃ s, pointer_run (EVar 7) = RunStuck 0 0 (NotAtEntry 0) s.
+Proof. eexists. vm_compute. reflexivity. Qed.
+(** Nor of one that is not there from the beginning. *)
+Lemma pointer_unknown : pointer_run (EVar 10) = IllScoped.
+Proof. vm_compute. reflexivity. Qed.
+
+(** A contract with two exits: both ways are followed, but for one that cannot be. *)
+Definition either_spec (facts : list conditions.fact) : spec :=
+  Spec (EVar 1) [] (sp_pre assumed_spec)
+    [Post (EVar 5) [] (callee_state (ECst 1) (EAdd (EVar 4) 8) [] []);
+     Post (EVar 5) [] (callee_state (ECst 2) (EAdd (EVar 4) 8) [] facts)] [] 6 None.
+Definition either_run (facts : list conditions.fact) (leaves : list leaf_plan) : verdict :=
+  check 9 [Contract (either_spec facts) [(EVar 1, EVar 8)]]
+    [SegmentPlan [(0, call_of (EVar 8) (EAdd (EVar 1) 2))] leaves] pointer_spec.
+Lemma either_both : clean (either_run [] [LeafPlan 0 [(9%positive, ECst 1)]; LeafPlan 0 [(9%positive, ECst 2)]]) = true.
+Proof. vm_compute. reflexivity. Qed.
+Lemma either_wrong : clean (either_run [] [LeafPlan 0 [(9%positive, ECst 1)]; LeafPlan 0 [(9%positive, ECst 1)]]) = false.
+Proof. vm_compute. reflexivity. Qed.
+Lemma either_one : clean (either_run [PLt (EVar 3) (EVar 3)] [LeafPlan 0 [(9%positive, ECst 1)]]) = true.
+Proof. vm_compute. reflexivity. Qed.
+
+(** * Recursion *)
+(** [test %rcx, %rcx; je 1f; inc %rax; dec %rcx; jmp self; 1: jmp *%rsi]: what it returns is the sum. *)
+Definition self_code : code_list := [
+  (0, (Test W64 (OReg RCX) (OReg RCX), 3)); (3, (Jcc CondE 8, 2)); (5, (Unary UnInc W64 (OReg RAX), 3));
+  (8, (Unary UnDec W64 (OReg RCX), 3)); (11, (Jmp (TRel (-13)), 2)); (13, (Jmp (TInd (OReg RSI)), 2))].
+Definition self_spec (sum : expr) : spec :=
+  Spec (EVar 1) self_code (regs [(RAX, EVar 3); (RCX, EVar 4); (RSI, EVar 5)] [])
+    [Post (EVar 5) [] (regs [(RAX, sum); (RCX, ECst 0); (RSI, EVar 5)] [])] [] 6 None.
+Definition self_plans : list segment_plan := [SegmentPlan [(11, HCall 0 [(3%positive, EAdd (EVar 3) 1);
+  (4%positive, EAdd (EVar 4) (-1))] [])] []].
+Definition self_sum : expr := EOp AluAdd (EVar 3) (EVar 4).
+Lemma self_run :
+  check 9 [Contract (self_spec self_sum) []] self_plans (self_spec self_sum) = Residual [Segment [] [
+    Owe [PEq (EVar 4) (ECst 0)] (TReg RAX) (PEq (EVar 3) self_sum);
+    Owe [PEq (EVar 4) (ECst 0)] (TReg RCX) (PEq (EVar 4) (ECst 0))]].
+Proof. vm_compute. reflexivity. Qed.
+(** It is not the product: neither at the end nor by induction. *)
+Lemma self_wrong :
+  let product := EOp AluMul (EVar 3) (EVar 4) in
+  check 9 [Contract (self_spec product) []] self_plans (self_spec product) = Residual [Segment [] [
+    Owe [PEq (EVar 4) (ECst 0)] (TReg RAX) (PEq (EVar 3) product);
+    Owe [PEq (EVar 4) (ECst 0)] (TReg RCX) (PEq (EVar 4) (ECst 0));
+    Owe [PNe (EVar 4) (ECst 0)] (TReg RAX)
+      (PEq (EOp AluMul (EAdd (EVar 3) 1) (EAdd (EVar 4) (-1))) product)]].
+Proof. vm_compute. reflexivity. Qed.
+(** A call of itself comes after an instruction: at the entry nothing is there to be assumed. *)
+Lemma self_at_once : ∃ s,
+  check 9 [Contract (Spec (EVar 1) [] (regs [] []) [] [] 3 None) []]
+    [SegmentPlan [(0, HCall 0 [] [])] []] (Spec (EVar 1) [] (regs [] []) [] [] 3 None) =
+  RunStuck 0 0 (LeftCode (EVar 1)) s.
+Proof. eexists. vm_compute. reflexivity. Qed.
+
+Section calls.
+  Context {M : machine} `{!machGS M Σ}.
+  Lemma callee_holds : kernel_mode M → spec_holds callee_spec.
+  Proof.
+    intros H ρ. fragment_proof callee_run H. intros entry r rax rsp ra _. split_and!; solve_fact.
+  Qed.
+  Lemma caller_holds : kernel_mode M → spec_holds caller_spec.
+  Proof.
+    intros H ρ. fragment_proof caller_run H.
+    - right. exact (callee_holds H).
+    - intros entry r rax rsp rbx ra below f _ t Hne Hlt. exact Hne.
+  Qed.
+  Lemma caller_correct (entry r rax rsp rbx ra below f : word) (q : Qp) : kernel_mode M →
+    in_space r ∗ flags_any ∗ RAX ⇒ᵣ rax ∗ RBX ⇒ᵣ rbx ∗ RSP ⇒ᵣ rsp ∗ RSI ⇒ᵣ ra ∗ RDX ⇒ᵣ f ∗
+      (rsp `+Z` (-8)) ↦ᵥ below ∗ code entry caller_code (pos_to_Qp 1 / pos_to_Qp 2)
+    ⊢@{vPropI Σ} WP entry {{ e, ⌜e = ra⌝ ∗ ∃ x : word,
+      in_space r ∗ flags_any ∗ RAX ⇒ᵣ x ∗ RBX ⇒ᵣ x ∗ RSP ⇒ᵣ rsp ∗ RSI ⇒ᵣ ra ∗ RDX ⇒ᵣ f ∗
+      (rsp `+Z` (-8)) ↦ᵥ (entry `+Z` 5) ∗ code entry caller_code (pos_to_Qp 1 / pos_to_Qp 2) ∗
+      ⌜x ≠ Z_to_bv 64 0⌝ }}.
+  Proof. intros H. exact (caller_holds H (values [entry; r; rax; rsp; rbx; ra; below; f] q)). Qed.
+
+  Lemma pointer_holds : kernel_mode M → ∀ ρ, spec_assumed assumed_spec (env_word ρ 8) → spec_at pointer_spec ρ.
+  Proof. intros H ρ Hf. fragment_proof pointer_clean H. right. exact Hf. Qed.
+
+  Lemma self_holds : kernel_mode M → spec_holds (self_spec self_sum).
+  Proof.
+    intros H ρ. fragment_proof self_run H; [by left; split|].
+    intros entry r rax rcx ra _. split_and!; solve_fact.
+  Qed.
+  (** What the caller does not know of its callee, it cannot use. *)
+  Lemma caller_without : kernel_mode M → spec_holds caller_spec.
+  Proof. intros H ρ. fragment_proof caller_run H. - Fail by left; split. Abort.
+End calls.
+Print Assumptions caller_correct.
+Print Assumptions self_holds.
+Print Assumptions pointer_holds.
+
+(** * Hints *)
+(** Ghost steps come before the instruction or after it; each of them once. *)
+Definition ghosts_spec (items : list item) : spec :=
+  Spec (EVar 1) [(0, (Nop, 1)); (1, (Jmp (TInd (OReg RSI)), 2))]
+    (SState (EVar 2) [(RSI, EVar 3)] [IPhys (EVar 4) FOne (EVar 5); IPhys (EVar 6) FOne (EVar 7)] [(EVar 2, FVar 1)] [])
+    [Post (EVar 3) [] (SState (EVar 2) [] items [] [])] [] 8 None.
+Definition second : list item := [IPhys (EVar 6) FOne (EVar 7)].
+Lemma ghost_first : clean (check 9 [] [SegmentPlan [(0, HFirst (GDrop 0))] []] (ghosts_spec second)) = true.
+Proof. vm_compute. reflexivity. Qed.
+Lemma ghost_then : clean (check 9 [] [SegmentPlan [(0, HThen (GDrop 0))] []] (ghosts_spec second)) = true.
+Proof. vm_compute. reflexivity. Qed.
+Lemma ghost_both : ∃ s,
+  check 9 [] [SegmentPlan [(0, HFirst (GDrop 0)); (0, HThen (GDrop 0))] []] (ghosts_spec second) =
+  PostMissing 0 0 (TItem 0) s.
+Proof. eexists. vm_compute. reflexivity. Qed.
+(** A step that is for later is held back. *)
+Definition dropped_late (hs : hints) : verdict :=
+  check 9 [] [SegmentPlan (hs ++ [(0, HFirst (GDrop 0))]) []] (ghosts_spec (IPhys (EVar 4) FOne (EVar 5) :: second)).
+Lemma ghost_none : clean (dropped_late [(0, HNone)]) = true.
+Proof. vm_compute. reflexivity. Qed.
+Lemma ghost_now : ∃ s, dropped_late [] = PostMissing 0 0 (TItem 0) s.
+Proof. eexists. vm_compute. reflexivity. Qed.
