@@ -78,9 +78,13 @@ def _proofs(fragment: Fragment, kept: Path | None) -> dict[str, Proof]:
 
     source = Path(fragment.source)
     folder = source.parent / PROOFS if kept is None else kept
-    name = f"{theory_name(fragment.source, fragment.name)}.v"
-    # Where names clash, theories lie below the names of their sources.
-    return read_proofs(folder / name) | read_proofs(folder / source.stem / name)
+    proofs: dict[str, Proof] = {}
+    # A theory has the proofs of what its fragment calls, too, with lemmas of the same names.
+    for one in (*(callee.fragment for callee in fragment.callees), fragment):
+        name = f"{theory_name(one.source, one.name)}.v"
+        # Where names clash, theories lie below the names of their sources.
+        proofs |= read_proofs(folder / name) | read_proofs(folder / source.stem / name)
+    return proofs
 
 
 def read_fragments(paths: Sequence[Path]) -> Fragments:

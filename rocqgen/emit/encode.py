@@ -96,7 +96,7 @@ class Numbering:
     @property
     def next(self) -> int:
         """The first number that no word has."""
-        return 1 + BASE.x + len(self.words)
+        return 1 + max((BASE.x, *self.words.values()))
 
     def extended(self, names: Iterable[Name], first: int) -> Numbering:
         """The same with existentials, numbered from `first`."""

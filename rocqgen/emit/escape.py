@@ -32,7 +32,10 @@ LIBRARY = frozenset(
     Mov Movzx Movsx Lea Alu Adc Sbb Cmp Test Unary Imul Bit Xchg Cmpxchg Xadd Setcc Cmovcc Jcc
     Push Pop Call Ret Jmp Leave RepStosq Invlpg MovToCr3 MovFromCr3 MovToCr0 MovFromCr0
     MovToCr4 MovFromCr4 Nop OReg OImm OMem Addr TRel TInd
-    TInstr TRoot TReg TItem TFact Residual Owe Z_to_bv bv_unsigned bv_add bv_sub bv_and bv_or bv_xor
+    TInstr TRoot TReg TItem TFact Residual Segment Owe Hmode
+    HAt HFirst HThen HCall HNone SegmentPlan LeafPlan segment_plan Contract contract code_moved
+    spec_at spec_assumed Platform platform_config
+    Z_to_bv bv_unsigned bv_add bv_sub bv_and bv_or bv_xor
     bv_add_Z pos_to_Qp in_space flags_any code vreg vphys vpt vclaim at_root vwp vdenote vposts
     kernel_mode machine machGS gFunctors word sstate spec post env hints code_list check
     Logic I eq_refl stands_for solve_fact Qp Prop Z N nat list

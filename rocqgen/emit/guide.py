@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rocqgen.emit.cells import Paging
     from rocqgen.emit.normal import Term
     from rocqgen.emit.paths import Path
-    from rocqgen.emit.symbolic import Ghost, HAt
+    from rocqgen.emit.symbolic import Ghost, HAt, SState
     from rocqgen.emit.wording import Wording
     from rocqgen.source.machine import Instr
 
@@ -39,6 +39,9 @@ class Guide(Protocol):
 
     def flush(self, instr: Instr, path: Path, va: Term, /) -> HAt | None:
         """The cell whose debts `invlpg` pays, where the engine does not see it."""
+
+    def provide(self, path: Path, state: SState, bound: Sequence[int]) -> Ghost | None:
+        """A step of the proof towards `state`, which is wanted now and has `bound` names open."""
 
     def leave(self, path: Path, /) -> Ghost | None:
         """A step of the proof to be done where a path ends, so that what is wanted is there."""

@@ -217,8 +217,6 @@ class Inference:
 
     def leave(self, path: Path) -> Ghost | None:
         """A step of the proof to be done where a path ends."""
-        if not self.usable:
-            return None
         ends = [self.ends[n] for n in path.ends]
         if len(ends) > 1:
             ends.sort(key=lambda end: self._distance(path, *end))
@@ -244,8 +242,10 @@ class Inference:
 
     def provide(self, path: Path, state: SState, bound: Sequence[int]) -> Ghost | None:
         """A step towards what is wanted, whose open names are `bound`."""
-        items = self._closed(path, state, bound)
         path.lacking.clear()
+        if not self.usable:
+            return None
+        items = self._closed(path, state, bound)
         for ghost in Wanted.of(self.steps, path, items).ghosts():
             try:
                 apply(ghost, path.copy(), self.paging, None)

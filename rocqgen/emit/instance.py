@@ -34,8 +34,8 @@ def render_instance(one: Witness, made: Plan, scope: Scope) -> dict[str, object]
     ]
     bound = [
         (number, one.bound.get(ident, 0))
-        for post, idents in zip(made.goal.posts, scope.written, strict=True)
-        for (number, _), ident in zip(post.witness, idents, strict=True)
+        for end, idents in zip(made.spec.exits, scope.written, strict=False)
+        for number, ident in zip(end.bound, idents, strict=True)
     ]
     return {
         "frame": f"{one.frame:#x}",

@@ -17,9 +17,10 @@ from rocqgen.source.spec import Rel
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from rocqgen.emit.judge import Blame
     from rocqgen.emit.names import Scope
-    from rocqgen.emit.plan import Blame, Plan
-    from rocqgen.emit.symbolic import Owe
+    from rocqgen.emit.plan import Plan
+    from rocqgen.emit.symbolic import Owe, Segment
 
 
 _TRIALS = 8
@@ -28,14 +29,15 @@ _TRIALS = 8
 
 @dataclass(frozen=True, slots=True)
 class Lemma:
-    """A residual fact.
+    """A residual fact of a segment.
 
-    It is over the words `params`, under the hypotheses `hypotheses`, which are facts of the
-    precondition by number, and `assumed`, which are conditions of the branches on the way by their
-    place from the entry; `defs` are the run's names in it, with their values.
+    It is over the words `params`, under the hypotheses `hypotheses`, which are facts given in the
+    segment by number, and `assumed`, which are facts learned on the way by their place from its
+    beginning; `defs` are the run's names in it, with their values.
     """
 
     name: str
+    segment: int
     params: tuple[int, ...]
     hypotheses: tuple[int, ...]
     assumed: tuple[tuple[int, Fact], ...]
@@ -49,30 +51,57 @@ class Lemma:
         return (*self.params, *(number for number, _ in self.defs))
 
 
-def residual_lemmas(made: Plan, scope: Scope) -> tuple[list[Lemma], list[Lemma | None]]:
-    """The lemmas, and the one for each residual fact; none where both sides are the same."""
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """A fact that is known already: the number of one given, or of one learned on the way."""
+
+    number: int
+    learned: bool
+
+
+Uses = list[Lemma | Hypothesis | None]
+"""What proves each residual fact of a segment; none where both sides are the same."""
+
+
+def residual_lemmas(made: Plan, scope: Scope) -> tuple[list[Lemma], list[Uses]]:
+    """The lemmas, and those that each segment uses."""
     if not isinstance(made.verdict, Residual):
         return [], []
-    known: dict[tuple[Fact, tuple[Fact, ...]], Lemma] = {}
-    uses: list[Lemma | None] = []
-    for one, blame in zip(made.verdict.facts, made.blames, strict=True):
-        fact = one.fact
-        if fact.rel is Rel.EQ and fact.a == fact.b:
-            uses.append(None)
-            continue
-        key = fact, one.path
-        if key not in known:
-            known[key] = _lemma(f"{scope.theory}_fact_{len(known) + 1}", one, blame, made)
-        uses.append(known[key])
+    known: dict[tuple[int, Fact, tuple[Fact, ...]], Lemma] = {}
+    blames = iter(made.blames)
+    uses: list[Uses] = []
+    for number, segment in enumerate(made.verdict.segments):
+        uses.append([])
+        for one in segment.facts:
+            fact, blame = one.fact, next(blames)
+            if fact.rel is Rel.EQ and fact.a == fact.b:
+                uses[-1].append(None)
+                continue
+            hypothesis = _known(one, made)
+            if hypothesis is not None:
+                uses[-1].append(hypothesis)
+                continue
+            key = number, fact, one.path
+            if key not in known:
+                name = f"{scope.theory}_fact_{len(known) + 1}"
+                known[key] = _lemma(name, number, one, blame, made)
+            uses[-1].append(known[key])
     return list(known.values()), uses
 
 
-def _lemma(name: str, owe: Owe, blame: Blame, made: Plan) -> Lemma:
+def _known(owe: Owe, made: Plan) -> Hypothesis | None:
+    if owe.fact in made.given:
+        return Hypothesis(made.given.index(owe.fact), learned=False)
+    path = owe.path[::-1]
+    return Hypothesis(path.index(owe.fact), learned=True) if owe.fact in path else None
+
+
+def _lemma(name: str, segment: int, owe: Owe, blame: Blame, made: Plan) -> Lemma:
     fact = owe.fact
     needed = variables(fact.a) | variables(fact.b)
-    defs = made.verdict.defs if isinstance(made.verdict, Residual) else ()
-    values = dict(defs)
-    given = [variables(one.a) | variables(one.b) for one in made.pre.state.facts]
+    names = made.verdict.segments[segment].names if isinstance(made.verdict, Residual) else ()
+    values = {number: term for number, term in names if term is not None}
+    given = [variables(one.a) | variables(one.b) for one in made.given]
     path = owe.path[::-1]
     on_path = [variables(one.a) | variables(one.b) for one in path]
     chosen: set[int] = set()
@@ -85,7 +114,7 @@ def _lemma(name: str, owe: Owe, blame: Blame, made: Plan) -> Lemma:
         assumed |= {n for n, over in enumerate(on_path) if over & needed}
         needed = needed.union(*(given[n] for n in chosen), *(on_path[n] for n in assumed))
         if before == (len(needed), len(chosen), len(assumed)):
-            known = [made.pre.state.facts[n] for n in chosen] + [path[n] for n in assumed]
+            known = [made.given[n] for n in chosen] + [path[n] for n in assumed]
             if len(assumed) == len(path) or not _fails(fact, values, known):
                 break
             # It does not follow: so the way to it must be impossible, for reasons of its own.
@@ -93,10 +122,11 @@ def _lemma(name: str, owe: Owe, blame: Blame, made: Plan) -> Lemma:
             needed = needed.union(*on_path)
     return Lemma(
         name,
+        segment,
         tuple(sorted(needed - set(values))),
         tuple(sorted(chosen)),
         tuple((n, path[n]) for n in sorted(assumed)),
-        tuple((n, term) for n, term in defs if n in needed),
+        tuple((n, term) for n, term in values.items() if n in needed),
         fact,
         blame,
     )
@@ -105,39 +135,57 @@ def _lemma(name: str, owe: Owe, blame: Blame, made: Plan) -> Lemma:
 def lines(lemma: Lemma, made: Plan, scope: Scope) -> list[str]:
     """The statement, a line for each hypothesis and equation."""
     printer = scope.printer
-    hypotheses = [made.pre.state.facts[n] for n in lemma.hypotheses]
     return [
-        *(f"{printer.relation(one)} →" for one in hypotheses),
+        *(f"{printer.relation(made.given[n])} →" for n in lemma.hypotheses),
         *(f"{printer.relation(one)} →" for _, one in lemma.assumed),
         *(f"stands_for {printer.words[n]} {printer.word(term)} →" for n, term in lemma.defs),
         f"{printer.relation(lemma.fact)}.",
     ]
 
 
-def script(uses: list[Lemma | None], made: Plan, scope: Scope) -> list[str]:
-    """Proves the residual facts from the facts of the precondition, both joined by `∧`."""
-    if not uses:
+def script(uses: list[Uses], made: Plan, scope: Scope) -> list[str]:
+    """Proves the residual facts of each segment that leaves any, one goal after another.
+
+    Each is under the parameters, the facts of the precondition joined by `∧`, the names of the
+    segment, and what was learned on the way to the fact.
+    """
+    if not isinstance(made.verdict, Residual):
         return []
-    hypotheses = [scope.fresh(f"H{n + 1}") for n in range(len(made.pre.state.facts))]
-    match hypotheses:
-        case []:
-            result = ["intros _."]
-        case [one]:
-            result = [f"intros {one}."]
-        case _:
-            result = [f"intros ({' & '.join(hypotheses)})."]
-    equations: dict[int, str] = {}
-    if isinstance(made.verdict, Residual) and made.verdict.defs:
-        for number, _ in made.verdict.defs:
-            equations[number] = scope.fresh(f"E{number}")
-        names = " ".join(f"{scope.printer.words[n]} {one}" for n, one in equations.items())
-        result.append(f"intros {names}.")
-    paths = [one.path for one in made.verdict.facts] if isinstance(made.verdict, Residual) else []
-    longest = max(map(len, paths), default=0)
+    hypotheses = [scope.fresh(f"H{n + 1}") for n in range(len(made.given))]
+    every = [segment for segment in made.verdict.segments if segment.facts]
+    equations = {
+        number: scope.fresh(f"E{number}")
+        for number in sorted({n for segment in every for n, term in segment.names if term})
+    }
+    longest = max((len(one.path) for segment in every for one in segment.facts), default=0)
     branches = [scope.fresh(f"B{n + 1}") for n in range(longest)]
+    result = []
+    for segment, used in zip(made.verdict.segments, uses, strict=True):
+        if segment.facts:
+            first, *rest = _goal(segment, used, hypotheses, branches, equations, scope)
+            result += [f"- {first}", *(f"  {line}" for line in rest)]
+    return result
+
+
+def _goal(
+    segment: Segment,
+    uses: Uses,
+    hypotheses: list[str],
+    branches: list[str],
+    equations: dict[int, str],
+    scope: Scope,
+) -> list[str]:
+    facts = {0: "_", 1: "".join(hypotheses)}.get(len(hypotheses), f"({' & '.join(hypotheses)})")
+    result = [f"intros {' '.join(scope.params)}. intros {facts}."]
+    names = [
+        f"{scope.printer.words[n]} {equations[n]}" if term else scope.printer.words[n]
+        for n, term in segment.names
+    ]
+    if names:
+        result.append(f"intros {' '.join(names)}.")
     proofs = [
-        _use(lemma, hypotheses, branches[: len(path)], equations, scope)
-        for lemma, path in zip(uses, paths, strict=True)
+        _use(lemma, hypotheses, branches[: len(one.path)], equations, scope)
+        for lemma, one in zip(uses, segment.facts, strict=True)
     ]
     if len(proofs) == 1:
         return [*result, f"exact {proofs[0]}."]
@@ -149,14 +197,20 @@ def script(uses: list[Lemma | None], made: Plan, scope: Scope) -> list[str]:
 
 
 def _use(
-    lemma: Lemma | None,
+    use: Lemma | Hypothesis | None,
     hypotheses: list[str],
     branches: list[str],
     equations: dict[int, str],
     scope: Scope,
 ) -> str:
-    """The proof of a residual fact from the conditions of the branches on the way to it."""
-    proof = "eq_refl" if lemma is None else _applied(lemma, hypotheses, branches, equations, scope)
+    """The proof of a residual fact from what was learned on the way to it."""
+    match use:
+        case None:
+            proof = "eq_refl"
+        case Hypothesis(number, learned):
+            proof = branches[number] if learned else hypotheses[number]
+        case Lemma():
+            proof = _applied(use, hypotheses, branches, equations, scope)
     return f"(λ {' '.join(branches)}, {proof})" if branches else proof
 
 

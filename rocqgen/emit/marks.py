@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rocqgen.emit.theory import Mark, Role
 
 if TYPE_CHECKING:
-    from rocqgen.emit.plan import Blame
+    from rocqgen.emit.judge import Blame
     from rocqgen.source.location import Location
 
 _OPEN, _MIDDLE, CLOSE = "\ue000", "\ue001", "\ue002"

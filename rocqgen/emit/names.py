@@ -9,16 +9,23 @@ from typing import TYPE_CHECKING
 from rocqgen.emit.encode import BASE
 from rocqgen.emit.escape import LIBRARY, Fresh, identifier
 from rocqgen.emit.gallina import Printer
-from rocqgen.emit.symbolic import Residual
 
 if TYPE_CHECKING:
-    from rocqgen.emit.plan import Plan
-    from rocqgen.source.spec import Fragment
+    from collections.abc import Iterable, Mapping
+
+    from rocqgen.emit.goal import Specified
 
 _CONSTANTS = (
-    "code pre posts spec hints env at run correct data "
+    "own code pre posts cuts spec contracts plans env at run holds correct data "
     "closed machine image values supplied adequate results runs"
 ).split()
+
+
+def constants(name: str, facts: int = 0) -> set[str]:
+    """The names of what a theory defines for a fragment or a contract of this name."""
+    return {f"{name}_{suffix}" for suffix in _CONSTANTS} | {
+        f"{name}_fact_{n + 1}" for n in range(facts)
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +33,8 @@ class Scope:
     """Names, and the printer that uses them.
 
     `params` and `shares` are the parameters of sort word, the entry first, and of sort fraction;
-    `bound` has the existentials of each exit, `written` the same as the annotation calls them.
+    `bound` has the names that each end binds (exits, then invariants), `written` the same as the
+    annotation calls them.
     """
 
     theory: str
@@ -38,26 +46,30 @@ class Scope:
     fresh: Fresh
 
     @staticmethod
-    def of(fragment: Fragment, made: Plan) -> Scope:
-        """Name everything in `made`; a name that the theory uses gets a number behind it."""
-        name = identifier(fragment.name)
-        facts = made.verdict.facts if isinstance(made.verdict, Residual) else ()
-        taken = {f"{name}_{suffix}" for suffix in _CONSTANTS}
-        taken |= {f"{name}_fact_{n + 1}" for n in range(len(facts))}
-        fresh = Fresh(taken | LIBRARY)
-        shown = {number: fresh(ident) for ident, number in made.names.words.items()}
-        shares = {number: fresh(ident) for ident, number in made.names.fractions.items()}
-        shown = {BASE.x: fresh("entry"), **shown}
+    def of(
+        name: str, spec: Specified, run: Mapping[int, str] | None = None, taken: Iterable[str] = ()
+    ) -> Scope:
+        """Name everything in `spec`, and the numbers that a `run` has given to values.
+
+        A name that is `taken`, or that the template uses, gets a number behind it.
+        """
+        premises = {f"assumed_{ident}" for ident in spec.names.words}
+        fresh = Fresh({*taken, *constants(identifier(name)), *premises} | LIBRARY)
+        shown = {number: fresh(ident) for ident, number in spec.names.words.items()}
+        shares = {number: fresh(ident) for ident, number in spec.names.fractions.items()}
+        if BASE.x not in shown:
+            shown = {BASE.x: fresh("entry"), **shown}
         params = [shown[number] for number in sorted(shown)]
         bound = []
-        for item, post in zip(fragment.spec.exits, made.goal.posts, strict=True):
-            numbers = [number for number, _ in post.witness]
-            idents = [fresh(one.ident) for one in item.exists]
-            shown |= zip(numbers, idents, strict=True)
+        for end in spec.ends:
+            idents = [fresh(one.ident) for one in end.exists]
+            shown |= zip(end.bound, idents, strict=True)
             bound.append(idents)
-        defs = made.verdict.defs if isinstance(made.verdict, Residual) else ()
-        shown |= {number: fresh(f"t{number}") for number, _ in defs if number not in shown}
-        written = [[one.ident for one in item.exists] for item in fragment.spec.exits]
+        # Runs begin to name behind all of these; segments have names in common.
+        for number, wanted in (run or {}).items():
+            if number not in shown:
+                shown[number] = fresh(wanted)
+        written = [[one.ident for one in end.exists] for end in spec.ends]
         printer = Printer(shown, shares)
         return Scope(name, params, [*shares.values()], bound, written, printer, fresh)
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from rocqgen.emit.flags import FlagsAny
 from rocqgen.emit.symbolic import IClaim, IPhys, IRes, IVirt, KCell
+from rocqgen.emit.tell import Script
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rocqgen.emit.flags import Arms, Flags
     from rocqgen.emit.normal import Term
-    from rocqgen.emit.symbolic import Fact, Ghost, Hint, Item, Share
+    from rocqgen.emit.symbolic import Fact, Ghost, Item, Share
     from rocqgen.source.machine import Instr, Reg
 
 
@@ -125,15 +126,17 @@ class Path:
 class Run:
     """All paths of a run in order, as far as none is stuck.
 
-    `facts` are owed under what was assumed before, by the instruction at an offset.  `depth` is
-    the length of the longest path, `steps` that of all together.
+    `facts` are owed under what was assumed before, by the instruction at an offset.  A name without
+    a value is unknown.  `depth` is the length of the longest path, `steps` that of all together.
     """
 
     next_name: int
     paths: list[Path] = field(default_factory=list)
-    defs: list[tuple[int, Term]] = field(default_factory=list)
+    defs: list[tuple[int, Term | None]] = field(default_factory=list)
     facts: list[tuple[tuple[Fact, ...], int, Fact]] = field(default_factory=list)
-    hints: list[tuple[int, Hint]] = field(default_factory=list)
+    hints: Script = field(default_factory=Script)
+    titles: dict[int, str] = field(default_factory=dict)
+    """What contracts call their unknown names."""
     depth: int = 0
     steps: int = 0
     stuck: tuple[int, str] | None = None

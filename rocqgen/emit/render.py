@@ -6,27 +6,30 @@ The template gets strings that are safe already: checked names, printed data, es
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rocqgen import __version__
 from rocqgen.emit import gallina, lemmas
+from rocqgen.emit.data import contract, holds, plans, premises, residual, specification
+from rocqgen.emit.develop import assumptions, develop
 from rocqgen.emit.escape import comment, comment_lines, identifier
 from rocqgen.emit.instance import render_instance
 from rocqgen.emit.instruction import instruction, integer
 from rocqgen.emit.marks import CLOSE, Marks
 from rocqgen.emit.names import Scope, binders
-from rocqgen.emit.plan import Plan, plan
 from rocqgen.emit.regions import DEFAULT, refuse_unused
-from rocqgen.emit.symbolic import Defs, HAt, Hint, Owe, Residual
 from rocqgen.emit.templates import load_template
-from rocqgen.emit.theory import Role, Step, Theory
+from rocqgen.emit.theory import Part, Role, Step, Theory
 from rocqgen.source.reserved import theory_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rocqgen.check.witness import Witness
+    from rocqgen.emit.develop import Assumption, Development
     from rocqgen.emit.lemmas import Lemma
+    from rocqgen.emit.plan import Plan
     from rocqgen.emit.regions import Proof
     from rocqgen.source.spec import Fragment
 
@@ -52,80 +55,132 @@ def emit_theory(
     An instruction that the prover has no rule for is a UserError; so is a name that is no
     identifier of Rocq, though the front end refuses that before.
     """
-    made = plan(fragment)
+    developments = develop(fragment)
+    own = developments[-1]
+    if own.assuming:
+        # Nothing on a machine answers for what is assumed.
+        instance = None
+    scope = own.scope
     marks = Marks()
-    scope = Scope.of(fragment, made)
     text, found = marks.strip(
-        load_template(TEMPLATE).render(
-            _context(fragment, made, scope, marks, instance, proofs or {})
-        )
+        load_template(TEMPLATE).render(_context(developments, marks, instance, proofs or {}))
     )
+    by_name = {one.fragment.name: one for one in developments}
     return Theory(
         name=identifier(theory_name(fragment.source, fragment.name)),
         text=text,
         theorem=f"{scope.theory}_correct",
         source=fragment.source,
         digest=fragment.digest,
-        marks=found,
-        instrs=tuple(Step(one.location, one.text, one.offset) for one in fragment.instrs),
+        marks=tuple(mark for mark in found if mark.role is not Role.CALLEE),
+        instrs=_steps(own),
         words=tuple(scope.params),
+        foreseen=own.foreseen,
+        callees=tuple(
+            Part(mark.start, mark.end, _steps(one), tuple(one.scope.params), one.foreseen)
+            for mark in found
+            if mark.role is Role.CALLEE
+            for one in [by_name[mark.text]]
+        ),
         expect=None if fragment.expect is None else fragment.expect.location,
         closed=None if instance is None else f"{scope.theory}_adequate",
+        assuming=tuple(one.name for one in own.assuming),
     )
 
 
+def _steps(one: Development) -> tuple[Step, ...]:
+    return tuple(Step(i.location, i.text, i.offset) for i in one.fragment.instrs)
+
+
 def _context(
-    fragment: Fragment,
-    made: Plan,
-    scope: Scope,
+    developments: Sequence[Development],
     marks: Marks,
     instance: Witness | None,
     proofs: Mapping[str, Proof],
 ) -> dict[str, object]:
-    name, printer = scope.theory, scope.printer
-    parts, uses = lemmas.residual_lemmas(made, scope)
-    refuse_unused(proofs, [one.name for one in parts])
-    entry = fragment.instrs[0]
+    own = developments[-1]
+    fragment, made, scope = own.fragment, own.made, own.scope
+    assuming = {one.fragment.name: [a.name for a in one.assuming] for one in developments}
+    rendered = [_development(one, one is own, assuming, marks, proofs) for one in developments]
+    refuse_unused(_needed(proofs, developments), [n for one in rendered for n in one.lemma_names])
     return {
         "version": comment(__version__),
         "template": TEMPLATE,
-        "name": name,
+        "name": scope.theory,
         "source": comment(fragment.source),
         "digest": comment(fragment.digest),
-        "doc": comment_lines(fragment.doc),
-        "instrs": _code(fragment, marks),
-        "env": gallina.fill(scope.binders, f"Definition {name}_env ", "    "),
-        "words": _trie(enumerate(scope.params, start=1)),
-        "shares": _trie(enumerate(scope.shares, start=1)),
-        "at": gallina.fill(scope.binders, "    ", "    "),
-        "arguments": gallina.fill(scope.arguments, f"({name}_env ", "       ") + ")",
-        "abbreviations": _abbreviations(printer),
-        "base": scope.params[0],
-        "pre": printer.state_data(made.goal.pre),
-        "posts": [
-            {
-                "exit": printer.data(post.exit),
-                "witness": _witness(post.witness, printer),
-                "state": printer.state_data(post.state),
-            }
-            for post in made.goal.posts
-        ],
-        "next": made.goal.next,
-        "hints": [f"({integer(offset)}, {_item(one)})" for offset, one in made.hints],
-        "witnesses": [f"[{'; '.join(_witness(one, printer))}]" for one in made.witnesses],
-        "fuel": str(made.fuel) if made.fuel <= _LARGEST_NAT else f"(Z.to_nat {made.fuel})",
-        "residual": _residual(made, printer),
-        "lemmas": [_lemma(one, made, scope, marks, proofs.get(one.name)) for one in parts],
-        "script": lemmas.script(uses, made, scope),
-        "statement": _statement(made, scope),
-        "parameters": gallina.fill(scope.binders, "Context ", "    "),
-        "mark_spec": marks.open(Role.SPEC, fragment.spec.location, name),
-        "mark_run": marks.blame(Role.BLOCK, made.block),
-        "mark_theorem": marks.open(Role.THEOREM, fragment.location, entry.text),
-        "mark_closed": marks.open(Role.CLOSED, fragment.spec.location, name),
+        "assumptions": [_assumption(one) for one in assumptions(developments)],
+        "developments": [one.context for one in rendered],
+        "mark_closed": marks.open(Role.CLOSED, fragment.spec.location, scope.theory),
         "instance": instance and render_instance(instance, made, scope),
         "end": CLOSE,
     }
+
+
+def _assumption(one: Assumption) -> dict[str, object]:
+    name = one.scope.theory
+    binders_ = [*binders(one.scope.params[1:], "word"), *binders(one.scope.shares, "Qp")]
+    return specification(one.spec, one.scope, "[]") | {
+        "doc": comment_lines(one.contract.doc),
+        "assumed": gallina.fill([*binders_, ","], "    ∀", "      ") if binders_ else "",
+        "title": comment(name),
+    }
+
+
+def _needed(
+    proofs: Mapping[str, Proof], developments: Sequence[Development]
+) -> Mapping[str, Proof]:
+    """The proofs without those of functions that might have been called, and are not."""
+    there = {one.fragment.name for one in developments}
+    callees = {one.fragment.name for one in developments[-1].fragment.callees}
+    unused = tuple(f"{name}_fact_" for name in callees - there)
+    return {name: one for name, one in proofs.items() if not name.startswith(unused)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Rendered:
+    """What the template needs of a development, and the names of its lemmas."""
+
+    context: dict[str, object]
+    lemma_names: list[str]
+
+
+def _development(
+    one: Development,
+    own: bool,
+    assuming: Mapping[str, Sequence[str]],
+    marks: Marks,
+    proofs: Mapping[str, Proof],
+) -> _Rendered:
+    """`own` is the fragment that the theory is for; `assuming` has what each one assumes."""
+    fragment, made, scope = one.fragment, one.made, one.scope
+    name, printer = scope.theory, scope.printer
+    parts, uses = lemmas.residual_lemmas(made, scope)
+    entry, names = fragment.instrs[0], assuming[fragment.name]
+    context = specification(made.spec, scope, f"{name}_code") | {
+        "called": "" if own else name,
+        "begin": "" if own else marks.open(Role.CALLEE, fragment.location, fragment.name),
+        "close": "" if own else CLOSE,
+        "doc": comment_lines(fragment.doc),
+        "instrs": _code(fragment, marks),
+        "own": one.own,
+        "pieces": _pieces(one),
+        "at": gallina.fill(scope.binders, "    ", "    "),
+        "contracts": [contract(called, printer) for called in made.called],
+        "calls": f"{name}_contracts" if made.called else "[]",
+        "plans": plans(made, printer),
+        "fuel": str(made.fuel) if made.fuel <= _LARGEST_NAT else f"(Z.to_nat {made.fuel})",
+        "residual": residual(made, printer),
+        "lemmas": [_lemma(lemma, made, scope, marks, proofs.get(lemma.name)) for lemma in parts],
+        "premises": premises(names, made.spec, scope),
+        "script": [*holds(made.called, assuming), *lemmas.script(uses, made, scope)],
+        "parameters": gallina.fill(scope.binders, f"Lemma {name}_correct ", "    "),
+        "mark_spec": marks.open(Role.SPEC, fragment.spec.location, name),
+        "mark_run": marks.blame(Role.BLOCK, made.block),
+        "mark_theorem": marks.open(Role.THEOREM, fragment.location, entry.text),
+        "end": CLOSE,
+    }
+    return _Rendered(context, [lemma.name for lemma in parts])
 
 
 def _code(fragment: Fragment, marks: Marks) -> list[str]:
@@ -142,39 +197,13 @@ def _code(fragment: Fragment, marks: Marks) -> list[str]:
     return lines
 
 
-def _item(hint: Hint) -> str:
-    """What the engine takes as a hint so far."""
-    return f"{hint.item}%nat" if isinstance(hint, HAt) else "0%nat"
-
-
-def _trie(entries: enumerate[str]) -> str:
-    return gallina.fill(gallina.trie(dict(entries)).split(" "), "    (", "     ") + ")"
-
-
-def _abbreviations(printer: gallina.Printer) -> list[str]:
-    known = [(f"EVar {number}", name) for number, name in sorted(printer.words.items())]
-    known += [(f"FVar {number}", name) for number, name in sorted(printer.fractions.items())]
-    return [f"Local Notation {name} := ({term}) (only parsing)." for term, name in known]
-
-
-def _residual(made: Plan, printer: gallina.Printer) -> dict[str, object] | None:
-    """What the run is said to leave; None where it should leave nothing, and where it is stuck."""
-    verdict = made.verdict
-    if not isinstance(verdict, Residual) or not verdict.facts:
-        return None
-    return {
-        "defs": [f"({n}%positive, {printer.data(term)})" for n, term in verdict.defs],
-        "facts": [_owe(one, printer) for one in verdict.facts],
-    }
-
-
-def _owe(one: Owe, printer: gallina.Printer) -> str:
-    path = "; ".join(map(printer.fact_data, one.path))
-    return f"Owe [{path}] ({gallina.tag(one.tag)}) ({printer.fact_data(one.fact)})"
-
-
-def _witness(values: Defs, printer: gallina.Printer) -> list[str]:
-    return [f"({n}%positive, {printer.data(term)})" for n, term in values]
+def _pieces(one: Development) -> str:
+    """The definition of the whole code, if there is more than the fragment's own."""
+    if not one.pieces:
+        return ""
+    parts = [one.own, *(f"code_moved {integer(d)} {name}" for d, name in one.pieces)]
+    words = [f"{part} ++" for part in parts[:-1]] + [f"{parts[-1]}."]
+    return gallina.fill(words, f"Definition {one.scope.theory}_code : code_list :=", "  ")
 
 
 def _lemma(
@@ -190,18 +219,3 @@ def _lemma(
         "user": marks.blame(Role.USER, one.blame),
         "proof": DEFAULT if proof is None else proof.text,
     }
-
-
-def _statement(made: Plan, scope: Scope) -> dict[str, object]:
-    """The theorem: the conjuncts of the precondition, and those of each exit."""
-    printer, code = scope.printer, f"{scope.theory}_code"
-    base = scope.params[0]
-    exits = [
-        {
-            "address": printer.word(post.exit),
-            "exists": f"∃ {' '.join(bound)} : word," if bound else "",
-            "parts": printer.conjuncts(post.state, base, code),
-        }
-        for post, bound in zip(made.goal.posts, scope.bound, strict=True)
-    ]
-    return {"pre": printer.conjuncts(made.goal.pre, base, code), "exits": exits}

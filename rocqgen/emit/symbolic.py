@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rocqgen.emit.normal import Term
-from rocqgen.source.machine import Instr, Reg
+from rocqgen.source.machine import Reg
 from rocqgen.source.spec import Rel
 
 
@@ -342,13 +343,62 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A specification as the engine takes it."""
+    """A specification as the engine takes it.
+
+    `cuts` are the invariants: states at addresses inside, whose bound names are all new on arrival.
+    """
 
     base: Term
-    code: tuple[Instr, ...]
     pre: SState
     posts: tuple[Post, ...]
+    cuts: tuple[Post, ...]
     next: int
+
+    @property
+    def ends(self) -> tuple[Post, ...]:
+        """Where a run may end: exits, then invariants."""
+        return (*self.posts, *self.cuts)
+
+
+# -- what the engine is told -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class HCall:
+    """A call by contract: the contract's number, and the values of its variables."""
+
+    contract: int
+    words: Mapping[int, Term]
+    shares: Mapping[int, Share]
+
+
+@dataclass(frozen=True, slots=True)
+class HNone:
+    """Nothing, where the hint that comes next would be taken by mistake."""
+
+
+Told = Hint | HCall | HNone
+
+Hints = tuple[tuple[int, Told], ...]
+"""What the engine is told, by the offset of the instruction, in the order of the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeafPlan:
+    """The end that a path comes to, among all ends, and the values of the names bound there."""
+
+    end: int
+    witness: Defs
+    usual: bool = False
+    """Whether the engine does the same without being told."""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentPlan:
+    """What the engine is told of one segment."""
+
+    hints: Hints
+    leaves: tuple[LeafPlan, ...]
 
 
 # -- what a residual fact is about -----------------------------------------------------------------
@@ -399,12 +449,33 @@ class Owe:
     fact: Fact
 
 
+Telescope = tuple[tuple[int, Term | None], ...]
+"""The names of a run in order, each with its value, or none where nobody knows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What the run from the entry, or from an invariant, leaves to prove under its names."""
+
+    names: Telescope
+    facts: tuple[Owe, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Residual:
-    """The fragment meets its specification if the facts hold."""
+    """The fragment meets its specification if the facts of all segments hold."""
 
-    defs: Defs
-    facts: tuple[Owe, ...]
+    segments: tuple[Segment, ...]
+
+    @property
+    def facts(self) -> tuple[Owe, ...]:
+        """Those of all segments."""
+        return tuple(one for segment in self.segments for one in segment.facts)
+
+    @property
+    def names(self) -> Telescope:
+        """Those of all segments."""
+        return tuple(one for segment in self.segments for one in segment.names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,8 @@ class Role(StrEnum):
     THEOREM = "theorem"
     CLOSED = "closed"
     USER = "user"
+    CALLEE = "callee"
+    """All that is about a function that the fragment calls; such marks become `Part`s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,18 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """The characters ``start`` to ``end`` (exclusive) of a theory are about a function that the
+    fragment calls: ``instrs``, ``words`` and ``foreseen`` as in `Theory`, of that function."""
+
+    start: int
+    end: int
+    instrs: tuple[Step, ...]
+    words: tuple[str, ...]
+    foreseen: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Theory:
     """A generated theory.
 
@@ -58,9 +72,12 @@ class Theory:
     path of the assembly as the user gave it and ``digest`` the SHA-256 of its bytes in hex.
     ``instrs`` has the fragment's instructions in the order of their offsets.
     ``words`` names the engine's variables, from 1 on.
+    ``foreseen`` is what the emitter has to say of a run that it knows will fail.
+    ``callees`` are the parts about functions that the fragment calls, in front of its own.
     ``expect`` is set for a wrong twin: the line at which its proof must fail.  ``closed`` is the
     theorem about the bare machine that follows from the headline at a concrete state, if there is
     one: what it assumes includes what the headline assumes.
+    ``assuming`` names the contracts that are premises of the headline: nothing proves them.
     """
 
     name: str
@@ -71,8 +88,11 @@ class Theory:
     marks: tuple[Mark, ...] = ()
     instrs: tuple[Step, ...] = ()
     words: tuple[str, ...] = ()
+    foreseen: str = ""
+    callees: tuple[Part, ...] = ()
     expect: Location | None = None
     closed: str | None = None
+    assuming: tuple[str, ...] = ()
 
     def mark_at(self, offset: int) -> Mark | None:
         """The innermost mark around the character at ``offset``; of equals, the later one."""
@@ -83,3 +103,7 @@ class Theory:
             ):
                 found = mark
         return found
+
+    def part_at(self, offset: int) -> Part | Theory:
+        """What the character at ``offset`` is about: a callee, or else the fragment itself."""
+        return next((one for one in self.callees if one.start <= offset < one.end), self)

@@ -233,6 +233,7 @@ def blank_outcome(theory: Theory, status: Status, message: str = "") -> Outcome:
         source=theory.source,
         status=status,
         closed=theory.closed,
+        assuming=theory.assuming,
         path=str(Path(theory.source).absolute()),
         digest=theory.digest,
         troubles=(Trouble(message),) if message else (),

@@ -39,6 +39,11 @@ _REASONS = {
     "BadScale": "an index is scaled by something other than 1, 2, 4 or 8",
     "UnsupportedForm": "the engine has no rule for this form of the instruction",
     "OutOfFuel": "the run did not end at an exit",
+    # Of calls the emitter knows more: it names the part of the contract.
+    "Needs": "",
+    "NotAtEntry": "",
+    "CalleeCode": "the callee's code is not part of the fragment's",
+    "OutOfScope": "a name would be taken for another one",
     "TReg": "the postcondition wants {0}, which the final state does not own",
     "TItem": "item {0} of the postcondition is not in the final state",
 }

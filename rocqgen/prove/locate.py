@@ -56,16 +56,21 @@ def locate(theory: Theory, failure: Failure) -> Trouble:
     text = mark.text if mark else ""
     message = failure.message
     stuck = read_stuck(failure.message)
+    part = theory.part_at(failure.offset)
     missing = _MISSING.search(failure.message)
     if stuck is not None:
-        message = explain(stuck.why, theory.words) or "the engine cannot execute this instruction"
-        step = next((one for one in theory.instrs if one.offset == stuck.offset), None)
+        message = (
+            explain(stuck.why, part.words)
+            or part.foreseen
+            or "the engine cannot execute this instruction"
+        )
+        step = next((one for one in part.instrs if one.offset == stuck.offset), None)
         if step is not None:
             location, text = step.location, step.text
         else:
             message += f" (at offset {stuck.offset})"
     elif missing is not None:
-        message = explain(_TAIL.sub("", missing[1]), theory.words)
+        message = part.foreseen or explain(_TAIL.sub("", missing[1]), part.words)
     elif "rocqgen-fact" in failure.message:
         message = (
             "this fact was not found to be true; correct the code or the annotation, or prove it in"

@@ -59,7 +59,8 @@ class Outcome:
     memory in MB with the library; ``assumptions`` are axioms by name, weaker checks by a sentence;
     ``dependents`` lemmas that lean on a failed one.  ``expect`` is the line at which a wrong twin
     must fail.  ``closed`` is the theorem about the bare machine at a concrete state that was
-    checked with it, if there was one.  ``key`` hashes everything that the verdict depends on.
+    checked with it, if there was one.  ``assuming`` names the contracts of other code that are
+    premises of the theorem.  ``key`` hashes everything that the verdict depends on.
     ``check`` is what the pre-check said, as JSON (`rocqgen.check.Result`); None where it was not
     asked.
     """
@@ -80,6 +81,7 @@ class Outcome:
     key: str = ""
     when: str = ""
     closed: str | None = None
+    assuming: tuple[str, ...] = ()
     check: dict[str, Any] | None = field(default=None, hash=False)
     cached: bool = field(default=False, compare=False)
 
@@ -106,10 +108,17 @@ class Outcome:
         return self.status is Status.FAILED and _same_line(self.location, self.expect)
 
     @property
+    def words(self) -> str:
+        """The status, with the contracts that a theorem has as premises: never plainly proved."""
+        if self.status is Status.PROVED and self.assuming:
+            return f"{self.status.value}, assuming {', '.join(self.assuming)}"
+        return self.status.value
+
+    @property
     def verdict(self) -> str:
         """The status in words, with what was expected where something was."""
         if self.expect is None:
-            return self.status.value
+            return self.words
         if self.good:
             return f"failed as expected at line {self.expect.line}"
         if self.status is Status.FAILED and self.location is not None:
@@ -142,6 +151,7 @@ class Outcome:
                 "status": Status(value["status"]),
                 "assumptions": tuple(value["assumptions"]),
                 "dependents": tuple(value["dependents"]),
+                "assuming": tuple(value.get("assuming", ())),
                 "troubles": troubles,
                 "expect": _location(value["expect"]),
             }

@@ -74,7 +74,11 @@ class Table:
         if outcome.expect is not None and not outcome.good:
             style = "bold red"
         line = Text()
-        line.append(f"{outcome.status.value:<10}", style)
+        if outcome.words != outcome.status.value:
+            style = "yellow"
+        # What rests on a contract that nobody has proved says so in front.
+        words = outcome.words if outcome.expect is None else outcome.status.value
+        line.append(f"{words:<9} ", style)
         line.append(f"{outcome.theorem:<{self._width}}  {outcome.seconds:7.2f} s  ")
         line.append(f"{axioms(outcome):<15}")
         line.append(f"  {outcome.source}")
@@ -111,11 +115,17 @@ def axioms(outcome: Outcome) -> str:
     return ", ".join(outcome.assumptions)
 
 
+def _counted(outcome: Outcome) -> str:
+    if outcome.good and outcome.expect:
+        return "failed as expected"
+    if outcome.words != outcome.status.value:
+        return f"{outcome.status.value} under assumptions"
+    return outcome.status.value
+
+
 def summary(outcomes: Sequence[Outcome]) -> str:
     """How many of each verdict, and the seconds in the prover."""
-    counts = Counter(
-        "failed as expected" if one.good and one.expect else one.status.value for one in outcomes
-    )
+    counts = Counter(map(_counted, outcomes))
     words = ", ".join(f"{number} {word}" for word, number in counts.items())
     seconds = sum(one.seconds for one in outcomes if not one.cached)
     return f"{words} in {seconds:.1f} s"

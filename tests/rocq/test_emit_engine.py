@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rocqgen.emit import emit_theory, gallina
+from rocqgen.emit.develop import develop
 from rocqgen.emit.instruction import integer
-from rocqgen.emit.plan import plan
-from rocqgen.emit.symbolic import Missing, Residual, Stuck
+from rocqgen.emit.symbolic import HAt, HCall, HNone, Missing, Residual, Stuck
 from rocqgen.source.fragment import load_fragments
 
 if TYPE_CHECKING:
@@ -53,6 +53,9 @@ class Writer:
         self.random = random.Random(seed)
         self.other = self.random.random() < 0.3
         self.forks = 0
+        self.frac = self.random.choice(["", "{q}", "{1/2}"])
+        self.last = self.random.choice(["r", self.frac])
+        self.loops = not self.other and self.random.random() < 0.3
 
     def text(self) -> str:
         lines = [
@@ -64,12 +67,11 @@ class Writer:
         return "\n".join(lines) + "\n"
 
     def spec(self) -> list[str]:
-        frac = self.random.choice(["", "{q}", "{1/2}"])
         pre = [f"{reg} |->r {self.value(f'x_{reg}')}" for reg in FREE]
         pre += [f"{reg} |->r {value}" for reg, value in FIXED.items()]
         pre += ["rsp |->r sp0 + 8", "c = p + 16", "i < 4", "code{q}"]
         cells = [f"p + {d} |->v v{d}" for d in (0, 8, 24)] + ["p + 16 ~> pf", "pf |->p v16"]
-        cells += [f"p + 32 |->v{self.random.choice(['r', frac])} v32"]
+        cells += [f"p + 32 |->v{self.last} v32"]
         stack = "sp0 + 8 |->v ra * sp0 |->v _ * sp0 - 8 |->v _"
         there = f"p |->v w0 * p + 8 ~> pf * {stack} * code{{q}}"
         post = [f"{reg} |->r {self.random.choice(['_', '_', '_', 'p'])}" for reg in FREE]
@@ -90,6 +92,20 @@ class Writer:
             f"#@    {' * '.join(post[:5])} * {memory} * {' * '.join(post[7:])}",
         ]
 
+    def invariant(self) -> str:
+        """What holds between any two instructions, of values that nobody knows."""
+        regs = [f"{reg} |->r y_{reg}" for reg in FREE]
+        regs += [f"{reg} |->r {value}" for reg, value in FIXED.items()] + ["rsp |->r sp0 + 8"]
+        cells = [f"p + {d} |->v z{d}" for d in (0, 8, 24)] + ["p + 16 ~> pf", "pf |->p z16"]
+        cells += [f"p + 32 |->v{self.last} _", "sp0 + 8 |->v ra * sp0 |->v _ * sp0 - 8 |->v _"]
+        facts = self.random.choice(["", " * y_rax = x_rax", " * y_rcx < y_rdx", " * z0 != 1"])
+        names = " ".join([*(f"y_{reg}" for reg in FREE), "z0 z8 z16 z24"])
+        return (
+            f"#@ invariant exists {names} : word\n"
+            f"#@   holds {' * '.join([*regs, 'code{q}'])}\n"
+            f"#@   * {' * '.join(cells)}{facts}"
+        )
+
     def value(self, default: str) -> str:
         return self.random.choice([default, default, "p + 3", "5", "i << 2", "-1"])
 
@@ -100,6 +116,16 @@ class Writer:
         body += ["xorq %rax, %rcx", "addq %rcx, %rax"] * self.random.choice([0, 0, 20])
         if self.other:
             body.insert(self.random.randrange(len(body) + 1), "movq %r11, %cr3")
+        if self.random.random() < 0.4:
+            for _ in range(self.random.choice([1, 2])):
+                body.insert(self.random.randrange(len(body) + 1), "call helper")
+        if self.loops:
+            label = f"{self.name}_loop"
+            place = self.random.randrange(len(body) + 1)
+            body.insert(place, f"\n{self.invariant()}\n{label}:")
+            if self.random.random() < 0.7:
+                back = f"cmpq %rax, %rdx\n    j{self.random.choice(['e', 'b', 'ge'])} {label}"
+                body.insert(self.random.randrange(place + 1, len(body) + 1), back)
         ending = ["ret"] if self.random.random() < 0.9 else ["jmp *%rax"]
         return [f"    {line}" for line in (*body, *ending)]
 
@@ -268,24 +294,42 @@ class Writer:
         return f"{displacement}(%{base})"
 
 
+HELPER = """
+#@ spec forall r : root, a b s t : word, q : fraction space r
+#@   requires rax |->r a * rcx |->r b * rsp |->r s * s |->v t * a <= b * code{q}
+#@   exit t exists c : word
+#@   ensures rax |->r c * c = a + b * rcx |->r b * rsp |->r s + 8 * s |->v t * code{q}
+#@   exit t
+#@   ensures rax |->r 0 * rcx |->r b * rsp |->r s + 8 * s |->v t * a != 5 * code{q}
+helper:
+    addq %rcx, %rax
+    ret
+    .size helper, . - helper
+"""
+
+
 def fragments(folder: Path) -> tuple[Fragment, ...]:
     file = folder / "random.s"
     parts = [Writer(f"f{n}", n).text() for n in range(COUNT)]
-    file.write_text("    .text\n" + "\n".join(parts), encoding="utf-8")
+    file.write_text("    .text\n" + "\n".join([HELPER, *parts]), encoding="utf-8")
     return load_fragments(file)
 
 
 def vernacular(fragment: Fragment) -> str:
     """The theory up to the run's lemma; where the run gives nothing, a lemma that says so."""
-    name, verdict = fragment.name, plan(fragment).verdict
+    name, verdict = fragment.name, develop(fragment)[-1].made.verdict
+    # What it calls is the same in all theories: the file has it once.
     text = emit_theory(fragment).text
-    head, rest = text.split(f"  Lemma {name}_run :")
+    start = text.index(
+        f"Definition {name}_own" if f"{name}_own :" in text else f"Definition {name}_code"
+    )
+    head, rest = text[start:].split(f"  Lemma {name}_run :")
     if isinstance(verdict, Residual):
         lemma = rest.partition("Proof.")[0] + "Proof. vm_compute. reflexivity. Qed."
         return f"{head}  Lemma {name}_run :{lemma}\nEnd {name}_data.\n"
     shown = {
-        Stuck: lambda: f"RunStuck z _ _ => z = {integer(verdict.offset)}",
-        Missing: lambda: f"PostMissing t _ => t = {gallina.tag(verdict.tag)}",
+        Stuck: lambda: f"RunStuck _ z _ _ => z = {integer(verdict.offset)}",
+        Missing: lambda: f"PostMissing _ _ t _ => t = {gallina.tag(verdict.tag)}",
     }[type(verdict)]()
     check = rest.partition("clean (")[2].partition(") = true.")[0]
     return (
@@ -295,24 +339,31 @@ def vernacular(fragment: Fragment) -> str:
 
 
 def test_random_fragments_are_many_sided(tmp_path: Path) -> None:
-    plans = [plan(fragment) for fragment in fragments(tmp_path)]
+    plans = [develop(fragment)[-1].made for fragment in fragments(tmp_path)]
     verdicts = [one.verdict for one in plans]
     residual = [one for one in verdicts if isinstance(one, Residual)]
     assert len(residual) > COUNT / 3
     assert sum(isinstance(one, Stuck) for one in verdicts) > 3
     assert sum(isinstance(one, Missing) for one in verdicts) > 3
-    assert any(one.hints for one in plans)
-    assert any(one.facts for one in residual)
-    assert any(one.defs for one in residual)
-    assert any(one.witnesses for one in plans)
+    segments = [segment for one in residual for segment in one.segments]
+    hints = [hint for one in plans for plan in one.segments for _, hint in plan.hints]
+    assert {HAt, HCall, HNone} <= set(map(type, hints))
+    assert any(one.facts for one in segments[1:])
+    assert any(term is not None for one in segments for _, term in one.names)
+    assert any(term is None for one in residual for _, term in one.segments[0].names)
+    assert any(leaf.witness for one in plans for plan in one.segments for leaf in plan.leaves)
+    assert any(leaf.end == 1 for one in plans for plan in one.segments for leaf in plan.leaves)
     assert any(len(owe.path) > 1 for one in residual for owe in one.facts)
+    assert sum(len(one.segments) > 1 for one in residual) > 3
 
 
 def test_the_engine_does_as_predicted(
     toolchain: Toolchain, library: Library, tmp_path: Path
 ) -> None:
     file = tmp_path / "predicted.v"
-    text = "\n".join(vernacular(fragment) for fragment in fragments(tmp_path))
+    helper, *others = fragments(tmp_path)
+    parts = [emit_theory(helper).text, *map(vernacular, others)]
+    text = "\n".join(parts)
     file.write_text(text, encoding="utf-8")
     command = [str(toolchain.coqc), "-q", "-noglob", "-w", "none", *library.coqc_options, str(file)]
     done = subprocess.run(

@@ -91,6 +91,129 @@ done: nop
 escaped:
     nop                            /* *) Admitted. Abort. " (* */
     jmp *%rcx
+    .size escaped, . - escaped
+
+# A loop.
+#@ spec forall r : root, a n sp0 ra : word, q : fraction space r
+#@   requires rax |->r a * rcx |->r n * rsp |->r sp0 * sp0 |->v{q} ra * code{q} * n != 0
+#@   exit ra
+#@   ensures rax |->r a + n * rcx |->r 0 * rsp |->r sp0 + 8 * sp0 |->v{q} ra * code{q}
+count:
+    nop
+#@ invariant exists s i : word
+#@   holds rax |->r s * rcx |->r i * s + i = a + n * i != 0 * rsp |->r sp0
+#@   * sp0 |->v{q} ra * code{q}
+around:
+    addq $1, %rax
+    subq $1, %rcx
+    jne around
+    ret
+    .size count, . - count
+
+# Two ways that join, and two exits at one address.
+#@ spec forall r : root, x e : word space r
+#@   requires rax |->r x * rdx |->r _ * rcx |->r e * code
+#@   exit e exists y : word ensures rdx |->r y * y < 2 * x < 5
+#@   exit e ensures rdx |->r 3 * 4 < x * rax |->r x
+ways:
+    movl $2, %edx
+    cmpq $5, %rax
+    jae 2f
+    movl $0, %edx
+    testq %rax, %rax
+    je .Ljoin
+    addq $1, %rax
+    subq $1, %rax
+#@ invariant exists y : word
+#@   holds rax |->r x * rdx |->r y * rcx |->r e * y = 0 * x < 5 * code
+.Ljoin:
+    nop
+2:  incq %rdx
+    jmp *%rcx
+    .size ways, . - ways
+
+# What is called below, twice.
+#@ spec forall r : root, x sp1 back : word, q : fraction space r
+#@   requires rax |->r x * rsp |->r sp1 * sp1 |->v back * code{q} * x < 9
+#@   exit back exists y : word
+#@   ensures rax |->r y * y = x + 1 * rsp |->r sp1 + 8 * sp1 |->v back * code{q}
+succ:
+    addq $1, %rax
+    ret
+    .size succ, . - succ
+
+#@ spec forall r : root, sp0 ra : word, q : fraction space r
+#@   requires rax |->r _ * rsp |->r sp0 * sp0 |->v ra * sp0 - 8 |->v _ * code{q}
+#@   exit ra ensures rax |->r 9 * rsp |->r sp0 + 8 * sp0 |->v ra * sp0 - 8 |->v _ * code{q}
+nine:
+    movl $7, %eax
+    call succ
+    call succ
+    ret
+    .size nine, . - nine
+
+# Functions that call functions, and share one.
+#@ spec forall r : root, sp0 ra : word, q : fraction space r
+#@   requires rax |->r _ * rsp |->r sp0 * sp0 |->v ra * code{q}
+#@     * sp0 - 8 |->v _ * sp0 - 16 |->v _
+#@   exit ra ensures rax |->r 6 * rsp |->r sp0 + 8 * sp0 |->v ra * code{q}
+six:
+    call nine
+    movl $5, %eax
+    call succ
+    ret
+    .size six, . - six
+
+# A function that calls itself.
+#@ spec forall r : root, n sp0 : word, q : fraction space r
+#@   requires rcx |->r n * rsp |->r sp0 * sp0 |->v _ * code{q}
+#@   exit done0 ensures rcx |->r 0 * rsp |->r sp0 * sp0 |->v _ * code{q}
+down:
+    testq %rcx, %rcx
+    je done0
+    subq $1, %rcx
+    addq $8, %rsp
+    call down
+done0:
+    nop
+    .size down, . - down
+
+# Gives a word.
+#@ assume alloc
+#@   forall r : root, sp1 back : word
+#@   space r
+#@   requires rax |->r _ * rsp |->r sp1 * sp1 |->v back
+#@   exit back exists p : word
+#@   ensures rax |->r p * p != 0 * rsp |->r sp1 + 8 * sp1 |->v back * p |->v _
+#@   exit back
+#@   ensures rax |->r 0 * rsp |->r sp1 + 8 * sp1 |->v back
+
+# Calls what it is given.
+#@ spec forall r : root, alloc sp0 ra : word, q : fraction space r
+#@   requires rax |->r _ * rbx |->r alloc * rsp |->r sp0 * sp0 |->v ra * sp0 - 8 |->v _ * code{q}
+#@   exit ra exists p : word
+#@   ensures rax |->r p * p |->v 7 * rbx |->r alloc * rsp |->r sp0 + 8 * sp0 |->v ra
+#@     * sp0 - 8 |->v _ * code{q}
+#@   exit ra
+#@   ensures rax |->r 0 * rbx |->r alloc * rsp |->r sp0 + 8 * sp0 |->v ra
+#@     * sp0 - 8 |->v _ * code{q}
+seven:
+    call *%rbx
+    testq %rax, %rax
+    je 1f
+    movq $7, (%rax)
+1:  ret
+    .size seven, . - seven
+
+#@ spec forall r : root, alloc sp0 ra : word, q : fraction space r
+#@   requires rax |->r _ * rbx |->r alloc * rsp |->r sp0 * sp0 |->v ra * code{q}
+#@     * sp0 - 8 |->v _ * sp0 - 16 |->v _
+#@   exit ra ensures rax |->r _ * rsp |->r sp0 + 8 * sp0 |->v ra * code{q}
+both:
+    call seven
+    call *%rbx
+    ret
+    .size both, . - both
 """
 
 
@@ -98,10 +221,15 @@ def test_theories_are_accepted(toolchain: Toolchain, library: Library, tmp_path:
     source = tmp_path / 'a *) Admitted. (* ".s'
     source.write_text(SOURCE, encoding="utf-8")
     theories = [emit_theory(fragment) for fragment in load_fragments(source)]
-    assert len(theories) == 6
+    assert [one.theorem.removesuffix("_correct") for one in theories if one.assuming] == [
+        "seven",
+        "both",
+    ]
     file = tmp_path / "all.v"
-    asked = "".join(f"Print Assumptions {theory.theorem}.\n" for theory in theories)
-    text = "\n".join(theory.text for theory in theories) + asked + "Fail Check injected.\n"
+    # What a fragment calls is in its theory, too.
+    parts = [f"Module T{n}.\n{one.text}\nEnd T{n}.\n" for n, one in enumerate(theories)]
+    asked = [f"Print Assumptions T{n}.{one.theorem}.\n" for n, one in enumerate(theories)]
+    text = "\n".join([*parts, *asked, "Fail Check injected.\n"])
     file.write_text(text, encoding="utf-8")
     command = [str(toolchain.coqc), "-q", "-noglob", "-w", "none", *library.coqc_options, str(file)]
     done = subprocess.run(

@@ -14,7 +14,7 @@ from rocqgen.emit import emit_theory
 from rocqgen.emit.flags import Arms, FlagsResult, FlagsSub, cond_arms, refuted
 from rocqgen.emit.normal import Alu, ECst, EOp, EVar, evaluate, mk_sext, mk_trunc, mk_written
 from rocqgen.emit.plan import Plan, plan
-from rocqgen.emit.symbolic import Fact, Missing, Residual, Stuck, TFact, TReg
+from rocqgen.emit.symbolic import Fact, Missing, Residual, Segment, Stuck, TFact, TReg
 from rocqgen.source.fragment import load_fragments
 from rocqgen.source.machine import Cond, Width
 from rocqgen.source.spec import Rel
@@ -111,6 +111,8 @@ def test_what_is_seen_to_be_false() -> None:
     assert not refuted([], Fact(Rel.NE, x, y))
 
 
+CLEAN = Residual((Segment((), ()),))
+
 SPEC = """
     spec forall r : root, x sp0 ra : word space r
     requires rax |->r x * rcx |->r _ * rsp |->r sp0 * sp0 |->v ra * code
@@ -136,7 +138,7 @@ def test_each_path_owes_under_its_branch(tmp_path: Path) -> None:
     result = made(tmp_path, "rax |->r 0", ABSOLUTE)
     assert isinstance(result.verdict, Residual)
     (owe,) = result.verdict.facts
-    assert owe.tag == TReg(result.goal.posts[0].state.regs[0][0])
+    assert owe.tag == TReg(result.spec.goal.posts[0].state.regs[0][0])
     (assumed,) = owe.path
     assert assumed.rel is Rel.LT
     assert [blame.instr.text for blame in result.blames] == ["1: ret"]
@@ -144,15 +146,15 @@ def test_each_path_owes_under_its_branch(tmp_path: Path) -> None:
 
 def test_names_of_an_exit_have_their_values_path_by_path(tmp_path: Path) -> None:
     result = made(tmp_path, "rax |->r _", ABSOLUTE)
-    assert result.verdict == Residual((), ())
-    first, second = result.witnesses
-    assert [term for _, term in (*first, *second)] == [EVar(3), ECst(0)]
+    assert result.verdict == CLEAN
+    first, second = result.segments[0].leaves
+    assert [term for _, term in (*first.witness, *second.witness)] == [EVar(3), ECst(0)]
 
 
 @pytest.mark.parametrize("given", ["* x != 0", "* 0 != x"])
 def test_an_arm_that_cannot_be_taken_is_left_out(tmp_path: Path, given: str) -> None:
     code = "testq %rax, %rax\njne 1f\nmovq (%rcx), %rax\n1: ret"
-    assert made(tmp_path, "rcx |->r _", code, given).verdict == Residual((), ())
+    assert made(tmp_path, "rcx |->r _", code, given).verdict == CLEAN
     assert isinstance(made(tmp_path, "rcx |->r _", code).verdict, Stuck)
 
 

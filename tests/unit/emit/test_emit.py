@@ -10,7 +10,7 @@ import pytest
 
 from rocqgen.emit import Role, Theory, emit_theory
 from rocqgen.emit.plan import Plan, plan
-from rocqgen.emit.symbolic import HAt, Missing, Residual, Stuck, TFact, TInstr, TItem, TReg
+from rocqgen.emit.symbolic import HAt, Missing, Residual, Segment, Stuck, TFact, TInstr, TItem, TReg
 from rocqgen.source.fragment import load_fragments
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ LOAD = """
 
 def test_a_fragment_that_meets_its_spec_leaves_nothing(tmp_path: Path) -> None:
     result = made(tmp_path, LOAD, "movq 8(%rdi), %rax\nret")
-    assert result.verdict == Residual((), ())
-    assert (result.fuel, result.hints) == (2, ())
+    assert result.verdict == Residual((Segment((), ()),))
+    assert (result.fuel, result.segments[0].hints) == (2, ())
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_hints_that_are_written(tmp_path: Path) -> None:
         exit e ensures rax |->r x
     """
     result = made(tmp_path, spec, "movq (%rdi,%rsi,8), %rax  #@ at p + 8\njmp *%rcx")
-    assert result.hints == ((0, HAt(0)),)
+    assert result.segments[0].hints == ((0, HAt(0)),)
     assert isinstance(result.verdict, Residual)
     assert [one.tag for one in result.verdict.facts] == [TInstr(0), TInstr(0)]
     text = emit_theory(
@@ -148,7 +148,7 @@ def test_hints_that_are_written(tmp_path: Path) -> None:
     ).text
     assert "(bv_unsigned i < bv_unsigned (Z_to_bv 64 2))%Z →" in text
     assert "bv_add p (alu_value AluShl i (Z_to_bv 64 3)) = p `+Z` 8." in text
-    assert "exact (Logic.conj (f_fact_1 p i H1 H2)\n          eq_refl)." in text
+    assert "exact (Logic.conj (f_fact_1 p i H1 H2)\n            eq_refl)." in text
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_hints_that_are_found(tmp_path: Path, fact: str, address: str) -> None:
         exit e ensures rax |->r x
     """
     result = made(tmp_path, spec, "movq (%rdi), %rax\njmp *%rcx")
-    assert result.hints == ((0, HAt(0)),)
+    assert result.segments[0].hints == ((0, HAt(0)),)
     assert isinstance(result.verdict, Residual)
 
 
@@ -180,7 +180,8 @@ def test_a_local_function_runs_twice(tmp_path: Path) -> None:
     result = made(
         tmp_path, spec, "call g\ncall g\njmp done\ng: incr: addq $1, %rax\nret\ndone: nop"
     )
-    assert result.verdict == Residual(result.verdict.defs, ())  # type: ignore[union-attr]
+    assert isinstance(result.verdict, Residual)
+    assert result.verdict.facts == ()
     assert result.fuel == 7
 
 
@@ -191,8 +192,8 @@ def test_names_that_the_theory_uses_are_not_captured(tmp_path: Path) -> None:
         exit entry exists M0 : word ensures rax |->r M0
     """
     theory = emit_theory(load(tmp_path, spec, "jmp *%rcx"))
-    headline = theory.text[theory.text.index("Context (") :].split(":")[0]
-    assert headline == "Context (entry0 vdenote0 M0 f_code0 entry x "
+    headline = theory.text[theory.text.index("Lemma f_correct (") :].split(":")[0]
+    assert headline == "Lemma f_correct (entry0 vdenote0 M0 f_code0 entry x "
 
 
 def test_two_exits_are_alternatives(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ FAILED = replace(
 )
 
 
-@pytest.mark.parametrize("outcome", [PROVED, FAILED])
+@pytest.mark.parametrize("outcome", [PROVED, FAILED, replace(PROVED, assuming=("alloc",))])
 def test_json_is_read_back(outcome: Outcome) -> None:
     assert Outcome.from_json(json.loads(json.dumps(outcome.to_json()))) == outcome
 

@@ -77,6 +77,17 @@ def test_the_table_off_a_terminal_is_plain() -> None:
     assert file.getvalue().count("x/a.s:12: mov") == 1
 
 
+def test_what_rests_on_a_contract_is_never_plainly_proved() -> None:
+    assumed = replace(PROVED, assuming=("alloc", "free"))
+    file = io.StringIO()
+    Table(["a_spec"], file=file).row(assumed)
+    assert file.getvalue().startswith("proved, assuming alloc, free a_spec")
+    assert summary([PROVED, assumed]) == "1 proved, 1 proved under assumptions in 2.5 s"
+    document = json.loads(render_json([assumed], exit_code=ExitCode.OK))
+    assert document["outcomes"][0]["verdict"] == "proved, assuming alloc, free"
+    assert document["outcomes"][0]["assuming"] == ["alloc", "free"]
+
+
 def test_axioms_are_named() -> None:
     file = io.StringIO()
     Table(["a_spec"], file=file).row(
