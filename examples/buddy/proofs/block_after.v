@@ -6,6 +6,9 @@
 
    Text between the marks user-begin and user-end is for a proof of your own. *)
 
+From rocqgen.auto Require Import tactics.
+Local Open Scope Z_scope.
+
 (*
    In a buddy allocator, the frame behind block number %rdi of blocks of 2^%rcx frames: where the
    block's last frame ends, the next block begins.
@@ -13,9 +16,6 @@
    Shifts by a variable are not decided automatically: the fact that this leaves is proved by hand, in
    its region of proofs/block_after.v, which survives when the theory is generated again.
 *)
-
-From rocqgen.auto Require Import tactics.
-Local Open Scope Z_scope.
 
 (** * The code: offset from the entry, instruction, length *)
 
@@ -104,17 +104,21 @@ Section block_after_data.
     sp_code := block_after_code;
     sp_pre := block_after_pre;
     sp_posts := block_after_posts;
-    sp_next := 9
+    sp_cuts := [];
+    sp_next := 9;
+    sp_platform := None
   |}.
 
-  (** Accesses whose item is given: offset, item of the precondition. *)
-  Definition block_after_hints : hints := [].
+  (** What the run is told: hints by offsets, and where each path ends. *)
+  Definition block_after_plans : list segment_plan := [].
 
-  (** The run: the names that it gave, and the facts that it left, each under the branches taken. *)
+  (** The run: the names that it gave, and the facts that it left, each under what is known there. *)
   Lemma block_after_run :
-    check 6 block_after_hints [] block_after_spec =
-    Residual [] [
-      Owe [] (TReg RAX) (PEq (EOp AluAdd (EOp AluShl block order) (EOp AluShl (ECst 1) order)) (EOp AluShl (EAdd block 1) order))
+    check 6 [] block_after_plans block_after_spec =
+    Residual [
+      Segment [] [
+        Owe [] (TReg RAX) (PEq (EOp AluAdd (EOp AluShl block order) (EOp AluShl (ECst 1) order)) (EOp AluShl (EAdd block 1) order))
+      ]
     ].
   Proof. engine_run block_after_at. engine_done. Qed.
 End block_after_data.
@@ -139,10 +143,19 @@ Qed.
 
 Section block_after_correct.
   Context {M : machine} `{!machGS M Σ}.
-  Context (entry r block order sp0 ra u1 u2 : word) (q : Qp).
   Local Strategy opaque [block_after_code].
 
-  Lemma block_after_correct :
+  Lemma block_after_holds :
+    kernel_mode M →
+    ∀ ρ,
+      spec_at block_after_spec ρ.
+  Proof.
+    intros Hmode ρ. fragment_proof block_after_run Hmode.
+    - intros entry r block order sp0 ra u1 u2. intros _.
+      exact (block_after_fact_1 block order).
+  Qed.
+
+  Lemma block_after_correct (entry r block order sp0 ra u1 u2 : word) (q : Qp) :
     kernel_mode M →
     in_space r ∗
     flags_any ∗
@@ -166,9 +179,7 @@ Section block_after_correct.
       code entry block_after_code q
     }}.
   Proof.
-    fragment_proof block_after_run
-      (block_after_env entry r block order sp0 ra u1 u2 q).
-    intros _.
-    exact (block_after_fact_1 block order).
+    exact (λ Hmode, block_after_holds Hmode
+      (block_after_env entry r block order sp0 ra u1 u2 q)).
   Qed.
 End block_after_correct.
