@@ -35,6 +35,7 @@ def contracts(
             continue
         name, entry = one.fragment.name, mk_add(BASE, one.distance)
         contract = specified(one.fragment.spec)
+        _refuse_other_platform(fragment, spec, name, contract)
         assumed = _assumed(fragment, spec) if own else known[name]
         fixed = tuple(
             (contract.names.words[pointer], _pointer(pointer, name, fragment, spec))
@@ -56,6 +57,24 @@ def contracts(
                 )
             )
     return tuple(found)
+
+
+def _refuse_other_platform(
+    fragment: Fragment, spec: Specified, callee: str, contract: Specified
+) -> None:
+    """A callee must not ask for more than the caller knows of the processor."""
+    own, other = spec.platform, contract.platform
+    if other is None or (own and (own.la57, own.maxphyaddr) == (other.la57, other.maxphyaddr)):
+        return
+    place = fragment.spec.location
+    words = f"platform {'la57 ' if other.la57 else ''}maxphyaddr {other.maxphyaddr}"
+    raise UserError(
+        f"`{callee}` is for another platform than `{fragment.name}`, which calls it",
+        file=place.file,
+        line=place.line,
+        column=place.column,
+        expected=f"`{words}` in the spec of `{fragment.name}`, too",
+    )
 
 
 def _assumed(fragment: Fragment, spec: Specified) -> Assuming:

@@ -112,10 +112,14 @@ def premise(pointer: str) -> str:
     return f"assumed_{pointer}"
 
 
-def holds(called: Sequence[Called], assuming: Mapping[str, Sequence[str]]) -> list[str]:
+def holds(
+    called: Sequence[Called],
+    assuming: Mapping[str, Sequence[str]],
+    caller: Platform | None,
+) -> list[str]:
     """Proofs that the contracts hold, one for each.
 
-    `assuming` has what callees assume.
+    `assuming` has what callees assume; `caller` is the caller's platform.
     """
     proofs = []
     for one in called:
@@ -124,6 +128,10 @@ def holds(called: Sequence[Called], assuming: Mapping[str, Sequence[str]]) -> li
         elif one.assumed is not None:
             proofs.append(f"- right. exact {premise(one.name)}.")
         else:
+            # Of the platform, a callee may say nothing.
+            known = "Hmode"
+            if caller is not None and one.contract.platform is None:
+                known = "(eq_ind_r (λ c, cfg_user c = false) eq_refl Hmode)"
             pointers = assuming[one.name]
             equations = [f"E{k + 1}" for k in range(len(pointers))]
             given = "".join(
@@ -131,7 +139,7 @@ def holds(called: Sequence[Called], assuming: Mapping[str, Sequence[str]]) -> li
                 for pointer, equation in zip(pointers, equations, strict=True)
             )
             names = " ".join(["ρ'", *equations])
-            proofs.append(f"- right. exact (λ {names}, {one.name}_holds Hmode ρ'{given}).")
+            proofs.append(f"- right. exact (λ {names}, {one.name}_holds {known} ρ'{given}).")
     return proofs
 
 

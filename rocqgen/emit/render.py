@@ -173,7 +173,10 @@ def _development(
         "residual": residual(made, printer),
         "lemmas": [_lemma(lemma, made, scope, marks, proofs.get(lemma.name)) for lemma in parts],
         "premises": premises(names, made.spec, scope),
-        "script": [*holds(made.called, assuming), *lemmas.script(uses, made, scope)],
+        "script": [
+            *holds(made.called, assuming, made.spec.platform),
+            *lemmas.script(uses, made, scope),
+        ],
         "parameters": gallina.fill(scope.binders, f"Lemma {name}_correct ", "    "),
         "mark_spec": marks.open(Role.SPEC, fragment.spec.location, name),
         "mark_run": marks.blame(Role.BLOCK, made.block),

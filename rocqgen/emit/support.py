@@ -16,17 +16,28 @@ if TYPE_CHECKING:
 
 _REFUSED = frozenset(
     {
-        *(Op.REP_STOSQ, Op.INVLPG),
+        Op.REP_STOSQ,
         *(Op.MOV_TO_CR0, Op.MOV_FROM_CR0, Op.MOV_TO_CR4, Op.MOV_FROM_CR4),
     }
 )
 """Operations that have no rule yet."""
 
-EXPECTED = "instructions other than rep stosq, invlpg, and mov to and from %cr0 and %cr4"
+EXPECTED = "instructions other than rep stosq, and mov to and from %cr0 and %cr4"
 """What to tell someone whose instruction is refused."""
 
 
-KNOWN = frozenset({Feature.INVARIANT, Feature.ASSUME, Feature.CALLS})
+KNOWN = frozenset(
+    {
+        Feature.INVARIANT,
+        Feature.ASSUME,
+        Feature.CALLS,
+        Feature.PLATFORM,
+        Feature.ENTRY,
+        Feature.PAGE,
+        Feature.VIA,
+        Feature.GHOST,
+    }
+)
 """The parts of the annotation language, beyond the first ones, that theories are made for."""
 
 

@@ -104,12 +104,12 @@ def test_a_wrong_word_is_blamed_on_its_last_store(tmp_path: Path) -> None:
     [
         ("rbx |->r 0", "jmp *%rcx"),
         ("p |->v 7 * p + 8 |->v _", "jmp *%rcx"),
-        ("p |->v{1/2} 7", "movq $7, (%rdi)"),
+        ("p |->v{q} 7", "movq $7, (%rdi)"),
     ],
 )
 def test_what_is_missing_at_the_exit(tmp_path: Path, post: str, text: str) -> None:
     spec = f"""
-        spec forall r : root, p e : word space r
+        spec forall r : root, p e : word, q : fraction space r
         requires rdi |->r p * rcx |->r e * p |->v _ * code
         exit e ensures {post}
     """
