@@ -25,8 +25,8 @@ import z3
 from bench.whole import EXAMPLES
 from rocqgen.check.search import Options, check
 from rocqgen.check.terms import relation
+from rocqgen.emit.develop import develop
 from rocqgen.emit.normal import Alu, EAdd, ECst, EOp, EVar, Term
-from rocqgen.emit.plan import plan
 from rocqgen.emit.symbolic import Fact, Residual
 from rocqgen.errors import UserError
 from rocqgen.source import load_fragments
@@ -166,20 +166,23 @@ def _operands(text: str) -> tuple[str, str, str]:
 
 def holds(fragment: Fragment) -> tuple[bool, str]:
     """Whether the plan of the proof goes through, and why not."""
-    planned = plan(fragment)
+    planned = develop(fragment)[-1].made
     verdict = planned.verdict
     if not isinstance(verdict, Residual):
         return False, f"no proof: {planned.block.about}"
     solver = z3.Solver()
     solver.set("timeout", 10_000)
-    for fact in planned.goal.pre.facts:
+    for fact in planned.given:
         solver.add(_fact(fact))
-    for number, term in verdict.defs:
-        solver.add(_word(EVar(number)) == _word(term))
-    for one, blame in zip(verdict.facts, planned.blames, strict=True):
-        answer = solver.check(*map(_fact, one.path), z3.Not(_fact(one.fact)))
-        if answer != z3.unsat:
-            return False, f"not shown: {blame.about or blame.instr.text}"
+    blames = iter(planned.blames)
+    for segment in verdict.segments:
+        names = [
+            _word(EVar(number)) == _word(term) for number, term in segment.names if term is not None
+        ]
+        for one, blame in zip(segment.facts, blames, strict=False):
+            answer = solver.check(*names, *map(_fact, one.path), z3.Not(_fact(one.fact)))
+            if answer != z3.unsat:
+                return False, f"not shown: {blame.about or blame.instr.text}"
     return True, ""
 
 

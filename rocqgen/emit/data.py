@@ -6,9 +6,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rocqgen.emit import gallina
+from rocqgen.emit.hints import hint_data
 from rocqgen.emit.instruction import integer
-from rocqgen.emit.symbolic import Residual
-from rocqgen.emit.tell import told_data
+from rocqgen.emit.symbolic import HCall, HNone, Residual
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rocqgen.emit.names import Scope
     from rocqgen.emit.normal import Term
     from rocqgen.emit.plan import Plan
-    from rocqgen.emit.symbolic import Defs, Goal, Owe, Post
+    from rocqgen.emit.symbolic import Defs, Goal, Owe, Post, Told
     from rocqgen.source.spec import Platform
 
 
@@ -141,6 +141,19 @@ def holds(
             names = " ".join(["ρ'", *equations])
             proofs.append(f"- right. exact (λ {names}, {one.name}_holds {known} ρ'{given}).")
     return proofs
+
+
+def told_data(hint: Told, printer: gallina.Printer) -> str:
+    """A hint as Gallina, without parentheses."""
+    match hint:
+        case HNone():
+            return "HNone"
+        case HCall(contract, words, shares):
+            values = "; ".join(f"({n}%positive, {printer.data(e)})" for n, e in words.items())
+            parts = "; ".join(f"({n}%positive, {printer.share_data(q)})" for n, q in shares.items())
+            return f"HCall {contract} [{values}] [{parts}]"
+        case _:
+            return hint_data(hint, printer)
 
 
 def plans(made: Plan, printer: gallina.Printer) -> list[dict[str, object]]:

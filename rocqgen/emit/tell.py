@@ -12,13 +12,11 @@ import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rocqgen.emit.hints import hint_data
 from rocqgen.emit.symbolic import HAt, HCall, HFirst, HNone, HThen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rocqgen.emit.gallina import Printer
     from rocqgen.emit.symbolic import Hints, Told
 
 
@@ -72,16 +70,3 @@ def _takes(reverse: list[tuple[int, Told]], offset: int, kinds: Iterable[type[To
         return False
     there, hint = reverse[-1]
     return there == offset and isinstance(hint, tuple(kinds))
-
-
-def told_data(hint: Told, printer: Printer) -> str:
-    """A hint as Gallina, without parentheses."""
-    match hint:
-        case HNone():
-            return "HNone"
-        case HCall(contract, words, shares):
-            values = "; ".join(f"({n}%positive, {printer.data(e)})" for n, e in words.items())
-            parts = "; ".join(f"({n}%positive, {printer.share_data(q)})" for n, q in shares.items())
-            return f"HCall {contract} [{values}] [{parts}]"
-        case _:
-            return hint_data(hint, printer)
