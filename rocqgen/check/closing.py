@@ -22,12 +22,12 @@ from rocqgen.check.subject import Subject
 from rocqgen.check.witness import Witness
 from rocqgen.check.words import ENTRY
 from rocqgen.source.machine import Reg
-from rocqgen.source.spec import Fragment
+from rocqgen.source.spec import Fragment, Sort
 
-TRIES: Final = 40
+TRIES: Final = 16
 """States of the search that are looked at."""
 
-MAX_STEPS: Final = 2000
+MAX_STEPS: Final = 4000
 """Instructions of its run, which the prover repeats."""
 
 MODE: Final = Mode()
@@ -39,11 +39,9 @@ _WORD: Final = 8
 def find_witness(fragment: Fragment, *, seconds: float = 5.0) -> Witness | None:
     """The simplest of some states from which the fragment comes to an exit; None if there is none.
 
-    The same fragment gives the same state.
+    Where it calls what is not here, that the precondition holds there is all that is known.  The
+    same fragment gives the same state.
     """
-    if fragment.assumes:
-        # There is no code for what is assumed.
-        return None
     subject = Subject(fragment)
     states = States(subject, 0, MODE.maxphyaddr, time.monotonic() + seconds)
     found: list[tuple[tuple[int, int, int], Witness]] = []
@@ -60,11 +58,13 @@ def find_witness(fragment: Fragment, *, seconds: float = 5.0) -> Witness | None:
 
 def _tame(subject: Subject, choice: Choice) -> Choice:
     """The same in the mode of `x86_kernel`, or of the platform that is asked for, on pages that a
-    supervisor may use there."""
+    supervisor may use there, and with arrays that count."""
     rights = {page: one._replace(user=False) for page, one in choice.rights.items()}
     platform = subject.fragment.spec.platform
     mode = MODE if platform is None else Mode(la57=platform.la57, maxphyaddr=platform.maxphyaddr)
-    return replace(choice, rights=rights, mode=mode, strategy="walk")
+    arrays = [one.ident for one in subject.fragment.spec.params if one.sort is Sort.ARRAY]
+    words = choice.words | {name: number for number, name in enumerate(arrays, 1)}
+    return replace(choice, words=words, rights=rights, mode=mode, strategy="walk")
 
 
 def _rank(machine: Machine, witness: Witness) -> tuple[int, int, int]:
@@ -74,12 +74,16 @@ def _rank(machine: Machine, witness: Witness) -> tuple[int, int, int]:
 
 
 def _witness(machine: Machine) -> Witness | None:
-    done = run(machine, MAX_STEPS)
-    if not isinstance(done.end, Arrived):
-        return None
-    choice = machine.choice
-    spec = machine.subject.fragment.spec
-    exit_ = spec.exits[done.end.exit]
+    choice, spec = machine.choice, machine.subject.fragment.spec
+    steps: int | None = None
+    bound: dict[str, int] = {}
+    if not machine.subject.contracts:
+        # There is no code for what is assumed.
+        done = run(machine, MAX_STEPS)
+        if not isinstance(done.end, Arrived):
+            return None
+        steps, words = len(done.steps), done.end.words
+        bound = {name.ident: words[name.ident] for name in spec.exits[done.end.exit].exists}
     entry = choice.words[ENTRY]
     frame = _frame(machine, entry)
     data = list(_blocks(machine.resident.data))
@@ -101,8 +105,9 @@ def _witness(machine: Machine) -> Witness | None:
         tuple((at, _words(block)) for at, block in data),
         choice.flags,
         choice.mode.maxphyaddr,
-        len(done.steps),
-        {name.ident: done.end.words[name.ident] for name in exit_.exists},
+        steps,
+        bound,
+        choice.mode.la57,
     )
 
 

@@ -18,11 +18,12 @@ Memory = tuple[tuple[int, tuple[int, ...]], ...]
 class Witness:
     """A state of the bare machine in which the precondition of a fragment holds.
 
-    `words` and `fractions` are the values of the parameters; `entry` is the address of the code and
+    `words` and `fractions` are the values of the parameters, where an array has the word from which
+    on its own count (`rocqgen.check.words.element`); `entry` is the address of the code and
     `frame` the physical address of its first byte, with the rest behind it.  `tables` and `data`
-    are physical memory.  `flags` are CF, PF, ZF, SF and OF.
+    are physical memory.  With `la57` there are five levels.  `flags` are CF, PF, ZF, SF and OF.
     After `steps` steps the machine is at an exit, where the names that it binds have the values
-    `bound`.
+    `bound`; None where the run depends on what is assumed of functions that are not here.
     """
 
     entry: int
@@ -35,8 +36,9 @@ class Witness:
     data: Memory
     flags: tuple[bool, bool, bool, bool, bool]
     max_physical: int
-    steps: int
+    steps: int | None
     bound: Mapping[str, int]
+    la57: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """JSON values; `from_json` reads them back."""
@@ -53,6 +55,7 @@ class Witness:
             "max_physical": self.max_physical,
             "steps": self.steps,
             "bound": dict(self.bound),
+            "la57": self.la57,
         }
 
     @classmethod
@@ -70,8 +73,9 @@ class Witness:
             _memory(data["data"]),
             (cf, pf, zf, sf, of),
             int(data["max_physical"]),
-            int(data["steps"]),
+            None if data["steps"] is None else int(data["steps"]),
             {str(name): int(word) for name, word in data["bound"].items()},
+            bool(data["la57"]),
         )
 
 
