@@ -36,6 +36,8 @@ KNOWN = frozenset(
         Feature.PAGE,
         Feature.VIA,
         Feature.GHOST,
+        Feature.BLOCK,
+        Feature.INDEX,
     }
 )
 """The parts of the annotation language, beyond the first ones, that theories are made for."""
