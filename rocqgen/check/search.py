@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rocqgen.check.choice import Choice
 from rocqgen.check.ends import Halted, Run, Undecided, Wrong
-from rocqgen.check.limits import SECONDS, STATES
+from rocqgen.check.limits import INSTRUCTIONS, SECONDS, STATES
 from rocqgen.check.machine import Machine
 from rocqgen.check.parts import UnsupportedError, refuse_features
 from rocqgen.check.resident import Conflict, Resident, reside
@@ -152,7 +152,7 @@ class _Check:
             return self._plain(Verdict.UNKNOWN, 0, f"no states are made for {error}")
 
     def _check(self, states: States) -> Result:
-        done, reason = 0, ""
+        done, executed, reason = 0, 0, ""
         while done < self.options.states and not reason:
             try:
                 machine = states.next(done)
@@ -163,11 +163,14 @@ class _Check:
                 break
             ended = run(machine)
             done += 1
+            executed += len(ended.steps)
             said = self.options.oracle(machine, ended) if self.options.oracle else ""
             if said:
                 return _result(machine, ended, done, self.options, self._seconds(), said)
             if self._settles(machine, ended) or self.undecided.total() >= UNDECIDED:
                 break
+            if executed > INSTRUCTIONS:
+                reason = f"{executed} instructions were run"
             if time.monotonic() > states.deadline:
                 reason = "the time for the check was up"
         return self._conclude(done, reason, states)
