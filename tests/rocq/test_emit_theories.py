@@ -228,12 +228,14 @@ def test_theories_are_accepted(toolchain: Toolchain, library: Library, tmp_path:
     file = tmp_path / "all.v"
     # What a fragment calls is in its theory, too.
     parts = [f"Module T{n}.\n{one.text}\nEnd T{n}.\n" for n, one in enumerate(theories)]
-    asked = [f"Print Assumptions T{n}.{one.theorem}.\n" for n, one in enumerate(theories)]
-    text = "\n".join([*parts, *asked, "Fail Check injected.\n"])
+    # Asked of all theorems at once: that takes as long as asking of one.
+    all_of_them = ", ".join(f"@T{n}.{one.theorem}" for n, one in enumerate(theories))
+    asked = f"Definition everything := ({all_of_them}).\nPrint Assumptions everything.\n"
+    text = "\n".join([*parts, asked, "Fail Check injected.\n"])
     file.write_text(text, encoding="utf-8")
     command = [str(toolchain.coqc), "-q", "-noglob", "-w", "none", *library.coqc_options, str(file)]
     done = subprocess.run(
         command, env=toolchain.environ(), capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.count("Closed under the global context") == len(theories)
+    assert done.stdout.count("Closed under the global context") == 1
