@@ -173,7 +173,9 @@ class _Matching:
         there = [
             (n, item)
             for n, item in enumerate(have)
-            if item is not None and type(item) is type(wanted) and place(item) == place(wanted)
+            if item is not None
+            and place(item) == place(wanted)
+            and same_kind(item, replace(wanted, share=item.share))
         ]
         fit = [n for n, item in there if self._fits(item, wanted)]
         for n, item in there:

@@ -110,8 +110,8 @@ def _lemma(name: str, segment: int, owe: Owe, blame: Blame, made: Plan) -> Lemma
         before = len(needed), len(chosen), len(assumed)
         for number in [n for n in needed if n in values]:
             needed |= variables(values[number])
-        chosen |= {n for n, over in enumerate(given) if over & needed}
-        assumed |= {n for n, over in enumerate(on_path) if over & needed}
+        chosen |= {n for n, one in enumerate(made.given) if _helps(one, needed)}
+        assumed |= {n for n, one in enumerate(path) if _helps(one, needed)}
         needed = needed.union(*(given[n] for n in chosen), *(on_path[n] for n in assumed))
         if before == (len(needed), len(chosen), len(assumed)):
             known = [made.given[n] for n in chosen] + [path[n] for n in assumed]
@@ -130,6 +130,15 @@ def _lemma(name: str, segment: int, owe: Owe, blame: Blame, made: Plan) -> Lemma
         fact,
         blame,
     )
+
+
+def _helps(hypothesis: Fact, needed: set[int]) -> bool:
+    """Whether a hypothesis is taken into a lemma over `needed`.
+
+    That two words differ says nothing of one of them alone.
+    """
+    over = variables(hypothesis.a) | variables(hypothesis.b)
+    return over <= needed if hypothesis.rel is Rel.NE else bool(over & needed)
 
 
 def lines(lemma: Lemma, made: Plan, scope: Scope) -> list[str]:
