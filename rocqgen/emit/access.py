@@ -220,13 +220,14 @@ def block_offset(path: Path, addr: Term, hint: HAt, size: Width) -> int | None:
 def check_store(path: Path, addr: Term, part: tuple[Width, int], hint: HAt | None) -> None:
     """Raise where `part`, bits and an offset in a word, cannot be written at `addr`."""
     size, k = part
-    place = find_place(path, back(addr, k), hint)
+    place = find_element(path, back(addr, k), hint) or find_place(path, back(addr, k), hint)
     item = path.items[place.item]
     if not place.writable:
         raise StuckError("a store through a mapping that is read-only")
     if not isinstance(item.share, FOne):
         raise StuckError("a store into what is owned in part")
-    if size % WORD_BITS and not isinstance(item, IVirt | IPhys):
+    part_of = isinstance(item, IVirt | IPhys) or isinstance(place, Element)
+    if size % WORD_BITS and not part_of:
         raise StuckError("a store into a part of an entry of a page table")
 
 
@@ -241,6 +242,11 @@ def store_part(
     """Write a part of a word; gives what is owed (`sstore_part`)."""
     check_store(path, addr, part, hint)
     size, k = part
+    element = find_element(path, back(addr, k), hint)
+    if element is not None:
+        fill = element.block.fill
+        whole = value if fill is None else mk_insert(size, k, fill, value)
+        return _store_element(path, element, whole, writer)
     place = find_place(path, back(addr, k), hint)
     item = path.items[place.item]
     if isinstance(item, IVirt | IPhys):

@@ -255,6 +255,11 @@ Definition sstore_part (hint : option at_hint) (w : width) (va v : expr) (s : ss
   | W64 => sstore hint va v s
   | _ =>
     let k := part_of hint w va s in
+    match block_place hint (back va k) s with
+    | Some (true, FOne, fill, facts) =>
+      Done (s, facts ++ match fill with Some v' => owe (PEq (mk_insert w k v' v) v') | None => [] end)
+    | Some _ => Fail (ReadOnly (s_root s) va)
+    | None =>
     let* (p, facts) := find_place hint (back va k) s in
     if k_write p && k_full p then
       match nth_error (s_items s) (k_item p) with
@@ -266,5 +271,6 @@ Definition sstore_part (hint : option at_hint) (w : width) (va v : expr) (s : ss
       | None => Fail BadHint
       end
     else Fail (ReadOnly (s_root s) va)
+    end
   end.
 End access.

@@ -434,7 +434,12 @@ Section sound.
       SI (set_mem m σ) ∗ den s'.
   Proof using Type.
     assert (∀ k, k = part_of hint w addr s →
-      (let* (p, f) := find_place hint (back addr k) s in
+      match block_place hint (back addr k) s with
+      | Some (true, FOne, fill, f) =>
+        Done (s, f ++ match fill with Some v' => owe (PEq (mk_insert w k v' v) v') | None => [] end)
+      | Some _ => Fail (ReadOnly (s_root s) addr)
+      | None =>
+       let* (p, f) := find_place hint (back addr k) s in
        if k_write p && k_full p then
          match nth_error (s_items s) (k_item p) with
          | Some i =>
@@ -444,13 +449,24 @@ Section sound.
            end
          | None => Fail BadHint
          end
-       else Fail (ReadOnly (s_root s) addr)) = Done (s', facts) → hold facts →
+       else Fail (ReadOnly (s_root s) addr)
+      end = Done (s', facts) → hold facts →
       SI σ -∗ den s ==∗
       ∃ m, ⌜∀ τ, translator_ok M σ τ →
           store_value τ w (st_mem σ) (eval ρ addr) (eval ρ v) = Ok m⌝ ∗
         SI (set_mem m σ) ∗ den s') as Hpart.
-    { intros k Hk ([p f] & Hp & Hv)%res_bind_Done Hfacts.
-      assert (part_fits w k) as Hfit by (rewrite Hk; apply part_of_fits).
+    { intros k Hk Hv Hfacts. assert (part_fits w k) as Hfit by (rewrite Hk; apply part_of_fits).
+      destruct (block_place hint _ s) as [[[[b q] fill] facts']|] eqn:Hblock.
+      { destruct b, q as [| |]; try done. injection Hv as <- <-. apply Forall_app in Hfacts as [Hf Hfill].
+        iIntros "HS Hden".
+        iDestruct (block_place_acc with "HS Hden") as (pas x) "(%Hτ & %Hx & HS & Hb & Hden)"; [done..|].
+        iMod (store_part_translated _ w _ (eval ρ (back addr k)) _ _ (eval ρ v) Hfit with "HS Hb")
+          as (m Hm) "[HS Hb]".
+        iModIntro. iExists m. iFrame "HS". iSplit.
+        - iPureIntro. intros τ Hok. rewrite -(back_forth addr k). apply Hm, Hτ; [done|]. by right.
+        - iApply ("Hden" with "[%] Hb"). destruct fill as [e|]; [|done]. apply owe_hold in Hfill.
+          simpl in Hfill, Hx |- *. rewrite eval_mk_insert // in Hfill. by rewrite Hx. }
+      apply res_bind_Done in Hv as ([p f] & Hp & Hv).
       destruct (k_write p && k_full p) eqn:Hw; [|done]. apply andb_true_iff in Hw as [Hw Hfull].
       destruct (nth_error (s_items s) (k_item p)) as [i|] eqn:Hi; [|done].
       destruct (put_word _ i) as [i'|] eqn:Hput; [|done]. injection Hv as <- ->.
