@@ -200,7 +200,7 @@ class Writer:
         word = self.random.choice([d for d in CELLS[base] if d != 32 or base != "rdi"])
         if self.other:
             base, word = "rdi", 0
-        inside = self.random.choice([0, 0, *range(9 - bits // 8)]) if base != "rsi" else 0
+        inside = self.random.choice([0, 0, *range(9 - bits // 8)])
         return f"{word + inside}(%{base})"
 
     def fork(self) -> str:
