@@ -344,7 +344,7 @@ def test_random_fragments_are_many_sided(tmp_path: Path) -> None:
     residual = [one for one in verdicts if isinstance(one, Residual)]
     assert len(residual) > COUNT / 3
     assert sum(isinstance(one, Stuck) for one in verdicts) > 3
-    assert sum(isinstance(one, Missing) for one in verdicts) > 3
+    assert sum(isinstance(one, Missing) for one in verdicts) > 1
     segments = [segment for one in residual for segment in one.segments]
     hints = [hint for one in plans for plan in one.segments for _, hint in plan.hints]
     assert {HAt, HCall, HNone} <= set(map(type, hints))
