@@ -39,6 +39,14 @@ _REASONS = {
     "BadScale": "an index is scaled by something other than 1, 2, 4 or 8",
     "UnsupportedForm": "the engine has no rule for this form of the instruction",
     "OutOfFuel": "the run did not end at an exit",
+    "UnknownWord": "nothing is known of what the block holds at {0}",
+    "NoPlatform": "page tables are read or changed, but the processor is not described; write"
+    " behind space: platform",
+    "NotWhole": "a step of the proof takes the whole of what is owned in part",
+    "NotAnswering": "the entry at {0} does not answer for the page; write: {0} |->e ... answers ...",
+    "Owes": "the entry at {0} owes a flush: the page cannot be claimed before",
+    "NotClaimable": "the page is not claimed through the entry at {0}, or may not be; write:"
+    " {0} |->e ... claims ...",
     # Of calls the emitter knows more: it names the part of the contract.
     "Needs": "",
     "NotAtEntry": "",
