@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from rocqgen.emit.encode import Numbering
     from rocqgen.emit.normal import Term
     from rocqgen.emit.paths import Path
-    from rocqgen.emit.symbolic import Ghost
+    from rocqgen.emit.symbolic import Ghost, Regions
     from rocqgen.emit.wording import Wording
     from rocqgen.source.spec import Action
 
@@ -146,50 +146,66 @@ class Steps:
         shifts = () if self.paging is None else self.paging.shifts
         page = f"`page {self.wording.term(va)} ~> ..` in {self.wording.term(root)}"
         if through:
-            cells = [self.entry(path, one) for one in through]
+            items = [self.entry(path, one) for one in through]
         else:
-            cells, lacking = self.aliases.walk(path, root, va, shifts)
+            items, lacking = self.aliases.walk(path, root, va, shifts)
             if lacking is not None:
                 where = self.wording.term(lacking)
                 raise StuckError(f"{page} cannot be claimed: there is no `{where} |->e ..`")
-        found = [cell for n in cells if (cell := cell_of(path.items[n])) is not None]
-        for cell, shift in zip(found, shifts, strict=False):
-            self._claimable(path, page, cell, Region(shift, root, va))
-        for n, cell in zip(cells[:-1], found, strict=False):
-            if not any(one is None or one.root == root for one in cell.claimed):
+        cells = [cell for n in items if (cell := cell_of(path.items[n])) is not None]
+        ghost = self._claim(path, items, cells, Region(PAGE_SHIFT, root, va), writable, pa)
+        for n, cell, shift in zip(items, cells, shifts, strict=False):
+            why = self._unclaimable(path, cell, Region(shift, root, va))
+            if not why and n != items[-1] and not _has(cell.claimed, root):
                 if opening and isinstance(path.items[n].share, FOne):
                     return GOpen(n, cell.reach)
+                why = "`claims` no page around it"
+            if why:
                 where = self.wording.term(cell.addr)
-                raise StuckError(
-                    f"{page} cannot be claimed: the entry at {where} `claims` no page around it"
-                )
-        whole = [k for k, n in enumerate(cells) if isinstance(path.items[n].share, FOne)]
-        if not whole:
-            raise StuckError(f"{page} cannot be claimed: no entry on its way is owned whole")
-        entries = [cell.entry for cell in found]
-        if writable is None:
-            bits = [self.aliases.rewriting(path).bits(entry, WRITABLE) for entry in entries]
-            writable = 0 not in bits
-        frame = mk_and(entries[-1], ECst(FRAME))
-        if pa is None:
-            pa = self._known(path, frame)
-        return GClaim(tuple(cells), whole[-1], writable, root, va, pa)
+                text = f"{page} cannot be claimed: the entry at {where} {why}"
+                raise StuckError(text, item=n, ghost=ghost)
+        if not isinstance(path.items[ghost.path[ghost.place]].share, FOne):
+            text = f"{page} cannot be claimed: no entry on its way is owned whole"
+            raise StuckError(text, ghost=ghost)
+        return ghost
 
-    def _claimable(self, path: Path, page: str, cell: Cell, region: Region) -> None:
-        """That an entry is present, answers for a page and owes nothing."""
+    def _claim(
+        self,
+        path: Path,
+        items: Sequence[int],
+        cells: Sequence[Cell],
+        page: Region,
+        writable: bool | None,
+        pa: Term | None,
+    ) -> GClaim:
+        """The step itself, whether it can be done or not."""
+        if not cells:
+            raise StuckError("page tables are changed, but the annotation has no `platform`")
+        rewriting = self.aliases.rewriting(path)
+        if writable is None:
+            writable = 0 not in [rewriting.bits(cell.entry, WRITABLE) for cell in cells]
+        if pa is None:
+            pa = self._known(path, mk_and(cells[-1].entry, ECst(FRAME)))
+        whole = [k for k, n in enumerate(items) if isinstance(path.items[n].share, FOne)]
+        place = whole[-1] if whole else len(items) - 1
+        return GClaim(tuple(items), place, writable, page.root, page.va, pa)
+
+    def _unclaimable(self, path: Path, cell: Cell, region: Region) -> str:
+        """Why an entry lets no page be claimed; nothing where it does."""
         say = self.wording
-        why = ""
         if self.aliases.rewriting(path).bits(cell.entry, PRESENT) == 0:
-            why = "is absent"
-        elif cell.owed:
-            why = f"owes {', '.join(map(say.region, cell.owed))}, which is not flushed"
-        elif not any(
+            return "is absent"
+        if cell.owed:
+            return (
+                f"owes {', '.join(map(say.region, cell.owed))}, which is not flushed "
+                "(unless the entry was absent: nothing says that)"
+            )
+        if not any(
             one is None or (one.shift == region.shift and one.root == region.root)
             for one in cell.reach
         ):
-            why = f"does not answer for {say.region(region)}"
-        if why:
-            raise StuckError(f"{page} cannot be claimed: the entry at {say.term(cell.addr)} {why}")
+            return f"does not answer for {say.region(region)}"
+        return ""
 
     def _known(self, path: Path, term: Term) -> Term:
         """A word that the state names for the same, else the word itself."""
@@ -268,3 +284,8 @@ class Steps:
             if rewriting.equal(where, addr) and (not space or space[0] == path.root):
                 return n
         raise StuckError(f"nothing is known of {self.wording.term(addr)}")
+
+
+def _has(regions: Regions, root: Term) -> bool:
+    """Whether there is a page of a space among them."""
+    return any(one is None or one.root == root for one in regions)

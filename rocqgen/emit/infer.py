@@ -250,7 +250,7 @@ class Inference:
             try:
                 apply(ghost, path.copy(), self.paging, None)
             except StuckError as error:
-                path.lacking.append(str(error))
+                path.lacks(error)
             else:
                 return ghost
         return None

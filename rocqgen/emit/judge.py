@@ -82,14 +82,16 @@ class Judge:
     def _missing(self, missing: Missing, end: Arrived) -> Blame:
         where = "invariant" if isinstance(end.end.written, Invariant) else "exit"
         about = f"{self._about(missing.tag, end)}: not there at the {where}"
+        culprit: Instr | None = None
         if end.path.lacking:
-            about += f" ({end.path.lacking[0]})"
+            why, culprit = end.path.lacking[0]
+            about += f" ({why})"
         state = end.end.holds.state
         match missing.tag:
             case TItem(k) if k < len(state.items):
                 n = similar_item(end.path, subst_state(state, end.values).items[k])
                 writer = None if n is None else end.path.item_writer.get(n)
-                return Blame(writer or self._last(end), about)
+                return Blame(writer or culprit or self._last(end), about)
             case _:
                 return Blame(self._last(end), about)
 

@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 
 
 class StuckError(Exception):
-    """The engine cannot go on; the text says why."""
+    """The engine cannot go on; the text says why.
+
+    `item` is what it lies at, and `ghost` a step of the proof that the engine stops at.
+    """
+
+    def __init__(self, why: str, *, item: int | None = None, ghost: Ghost | None = None) -> None:
+        super().__init__(why)
+        self.item = item
+        self.ghost = ghost
 
 
 class FirstError(Exception):
@@ -60,8 +68,8 @@ class Path:
     reg_writer: dict[Reg, Instr] = field(default_factory=dict)
     item_writer: dict[int, Instr] = field(default_factory=dict)
     root_writer: Instr | None = None
-    lacking: list[str] = field(default_factory=list)
-    """Why steps of the proof that its end wants cannot be done."""
+    lacking: list[tuple[str, Instr | None]] = field(default_factory=list)
+    """Why steps of the proof that its end wants cannot be done, and who is to blame."""
     _index: Index | None = None
 
     def copy(self) -> Path:
@@ -116,6 +124,11 @@ class Path:
         if writer is not None:
             self.item_writer[n] = writer
         return n
+
+    def lacks(self, error: StuckError) -> None:
+        """Note why a step of the proof cannot be done."""
+        writer = None if error.item is None else self.item_writer.get(error.item)
+        self.lacking.append((str(error), writer))
 
     def append(self, item: Item) -> None:
         """Add an item behind the others, by the last instruction."""

@@ -15,7 +15,7 @@ from rocqgen.emit.symbolic import GClaim, HFirst, HThen
 from rocqgen.source.machine import Imm, Instr, Mem, Op, Operand, Reg
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rocqgen.emit.symbolic import Fact, Ghost, Hint
 
@@ -39,7 +39,7 @@ class Machine(Computing):
         """Execute `instr`, after steps of the proof in front of it; gives where control goes."""
         self.start(self.path, instr)
         done = 0
-        while (ghost := self.guide.first(instr, self.path, done)) is not None:
+        while (ghost := self._asked(self.guide.first, HFirst, instr, done)) is not None:
             self.ghost(ghost, HFirst(ghost))
             done += 1
         while True:
@@ -67,9 +67,24 @@ class Machine(Computing):
         """Do the steps of the proof behind `instr`, at the beginning of a way."""
         done = 0
         self.start(path, instr)
-        while (ghost := self.guide.then(instr, path, done)) is not None:
+        while (ghost := self._asked(self.guide.then, HThen, instr, done)) is not None:
             self.ghost(ghost, HThen(ghost))
             done += 1
+
+    def _asked(
+        self,
+        guide: Callable[[Instr, Path, int], Ghost | None],
+        hint: type[HFirst | HThen],
+        instr: Instr,
+        done: int,
+    ) -> Ghost | None:
+        """The next step of the proof; the engine is told of one that cannot be done, too."""
+        try:
+            return guide(instr, self.path, done)
+        except StuckError as error:
+            if error.ghost is not None:
+                self.run.hints.append((instr.offset, hint(error.ghost)))
+            raise
 
     def leave(self, path: Path) -> None:
         """Do the steps of the proof at the end of a path, behind its last instruction."""
@@ -85,8 +100,8 @@ class Machine(Computing):
     def ghost(self, ghost: Ghost, hint: Hint) -> None:
         """Do a step of the proof."""
         writer, about = self._blamed(ghost)
-        owed, learned = apply_ghost(ghost, self.path, self.guide.paging, writer)
         self.run.hints.append((self.instr.offset, hint))
+        owed, learned = apply_ghost(ghost, self.path, self.guide.paging, writer)
         first = len(self.run.facts)
         self.owe(owed)
         self.run.blamed |= {first + k: (writer, about) for k in range(len(owed))}

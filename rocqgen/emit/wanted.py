@@ -82,7 +82,7 @@ class Wanted:
         try:
             ghost = make(*what)
         except StuckError as error:
-            self.path.lacking.append(str(error))
+            self.path.lacks(error)
             return
         if ghost is not None:
             yield ghost
@@ -149,7 +149,22 @@ class Wanted:
         enough = len(more) == len(want.claimed) - len(have.claimed)
         # A page of 4 KiB is claimed, and not only opened.
         large = all(one is None or one.shift > PAGE_SHIFT for one in more)
-        return GOpen(n, more) if more and enough and large else None
+        if more and enough and large:
+            return GOpen(n, more)
+        self._note(n, have, owed, self._beyond(have.claimed, want.claimed))
+        return None
+
+    def _note(self, n: int, have: Cell, owed: Regions, claimed: Regions) -> None:
+        """Note what an entry still owes or has claimed."""
+        say = self.steps.wording
+        entry = f"the entry at {say.term(have.addr)}"
+        if owed:
+            pages = ", ".join(map(say.region, owed))
+            self.path.lacks(StuckError(f"{entry} owes {pages}, which is not flushed", item=n))
+        elif claimed:
+            pages = ", ".join(map(say.region, claimed))
+            why = f"{entry} claims {pages}, and that is not owned whole to be given back"
+            self.path.lacks(StuckError(why, item=n))
 
     def _left_claim(self, region: Region) -> int | None:
         """The claim of a page that is not wanted."""

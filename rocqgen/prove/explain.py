@@ -43,7 +43,8 @@ _REASONS = {
     "NoPlatform": "page tables are read or changed, but the processor is not described; write"
     " behind space: platform",
     "NotWhole": "a step of the proof takes the whole of what is owned in part",
-    "NotAnswering": "the entry at {0} does not answer for the page; write: {0} |->e ... answers ...",
+    "NotAnswering": "the entry at {0} does not answer for the page; write:"
+    " {0} |->e ... answers ...",
     "Owes": "the entry at {0} owes a flush: the page cannot be claimed before",
     "NotClaimable": "the page is not claimed through the entry at {0}, or may not be; write:"
     " {0} |->e ... claims ...",

@@ -108,6 +108,33 @@ def test_a_forgotten_flush_is_blamed_on_the_store(tmp_path: Path) -> None:
     assert "owes va in s, which is not flushed" in one.block.about
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_the_store_is_blamed_whatever_comes_first(tmp_path: Path, first: bool) -> None:
+    parts = PROTECTED.split(" * page va ~>r pa")
+    post = f"page va ~>r pa * {parts[0]}{parts[1]}" if first else PROTECTED
+    code = FLUSHED.replace("invlpg (%rsi)", "nop")
+    one = made(tmp_path, code, f"{CLAIMED} * page va ~> pa", post)
+    assert isinstance(one.verdict, Missing)
+    assert one.block.instr.text == "movq %rax, (%rdi)"
+
+
+def test_what_an_entry_still_owes(tmp_path: Path) -> None:
+    post = f"{LEAF} |->e 0 answers va in s claims none"
+    one = made(tmp_path, "movq $0, (%rdi)", f"{CLAIMED} * page va ~> pa", post)
+    assert isinstance(one.verdict, Missing)
+    assert one.block.instr.text == "movq $0, (%rdi)"
+    assert "owes va in s, which is not flushed" in one.block.about
+
+
+def test_a_mark_that_the_engine_stops_at(tmp_path: Path) -> None:
+    pre = f"{LEAF} |->e e1 answers va in s claims none"
+    code = "orq $3, %rdx\nmovq %rdx, (%rdi)  #@ then claim va in s"
+    one = made(tmp_path, code, pre, MAPPED)
+    assert isinstance(one.verdict, Stuck)
+    assert "unless the entry was absent: nothing says that" in one.verdict.why
+    assert told(one) == ["4 HThen (GClaim [1; 2; 3; 4] 3 true s va pa)"]
+
+
 def test_a_wrong_bit_is_blamed_on_the_store(tmp_path: Path) -> None:
     code = FLUSHED.replace("$-3", "$-2")
     one = made(tmp_path, code, f"{CLAIMED} * page va ~> pa", PROTECTED)
