@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from rocqgen.check.parts import Parts, root_name, split
+from rocqgen.check.parts import Parts, UnsupportedError, root_name, split
 from rocqgen.source.location import Location
 from rocqgen.source.machine import Instr, Reg
 from rocqgen.source.spec import Callee, Contract, Expr, Fragment, Name, Sort
@@ -83,7 +83,16 @@ class Subject:
 
     @cached_property
     def contracts(self) -> tuple[Agreed, ...]:
-        """The contracts of what is called and is not here."""
+        """The contracts of what is called and is not here.
+
+        UnsupportedError where a callee calls something by a contract of its own.
+        """
+        known = {one.name for one in self.fragment.assumes}
+        for callee in self._callees:
+            for one in callee.fragment.assumes:
+                if one.name not in known:
+                    where = callee.fragment.location.line
+                    raise UnsupportedError(f"a call of `{one.name}` by a callee (line {where})")
         return tuple(
             Agreed(
                 one,

@@ -39,7 +39,8 @@ def render_instance(one: Witness, made: Plan, scope: Scope) -> dict[str, object]
     ]
     return {
         "frame": f"{one.frame:#x}",
-        "max_physical": one.max_physical,
+        "config": _config(one),
+        "canonical": f"x86_{5 if one.la57 else 4}level_canonical_pages",
         "entry": word(one.entry),
         "registers": registers,
         "tables": [_words(*entry) for entry in one.tables],
@@ -47,8 +48,22 @@ def render_instance(one: Witness, made: Plan, scope: Scope) -> dict[str, object]
         "arguments": fill([*values, *shares], "", "      ").strip(),
         "flags": " ".join(f"(Some {str(flag).lower()})" for flag in one.flags),
         "bound": [f"({number}%positive, {word(value)})" for number, value in bound],
-        "steps": one.steps,
+        "steps": _steps(one.steps),
     }
+
+
+def _steps(number: int | None) -> str | None:
+    # Coq reads larger literals of nat slowly, or refuses them.
+    if number is None:
+        return None
+    return str(number) if number <= 1000 else f"(Z.to_nat {number})"
+
+
+def _config(one: Witness) -> str:
+    """The setting of the processor."""
+    if one.la57:
+        return f"(platform_config (Platform true {one.max_physical}))"
+    return f"(x86_kernel {one.max_physical})"
 
 
 def word(value: int) -> str:

@@ -6,7 +6,7 @@ The template gets strings that are safe already: checked names, printed data, es
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rocqgen import __version__
@@ -50,16 +50,17 @@ def emit_theory(
     is a `UserError`.
 
     With an `instance`, a state that satisfies the precondition, the theorem is closed there: the
-    theory then says what the bare machine does from it.
+    theory then says what the bare machine does from it.  Where something is assumed of functions
+    that are called, it says that there is such a state.
 
     An instruction that the prover has no rule for is a UserError; so is a name that is no
     identifier of Rocq, though the front end refuses that before.
     """
     developments = develop(fragment)
     own = developments[-1]
-    if own.assuming:
-        # Nothing on a machine answers for what is assumed.
-        instance = None
+    if own.assuming and instance is not None:
+        # Nothing on a machine answers for what is assumed: no more is said than that it can begin.
+        instance = replace(instance, steps=None)
     scope = own.scope
     marks = Marks()
     text, found = marks.strip(
@@ -83,7 +84,7 @@ def emit_theory(
             for one in [by_name[mark.text]]
         ),
         expect=None if fragment.expect is None else fragment.expect.location,
-        closed=None if instance is None else f"{scope.theory}_adequate",
+        closed=f"{scope.theory}_adequate" if instance and instance.steps is not None else None,
         assuming=tuple(one.name for one in own.assuming),
     )
 
