@@ -121,6 +121,8 @@ class Words:
             for name, expr in self.roles.defined:
                 words[name] = value(expr, words)
             self._link(words)
+        for name in self.roles.roots:
+            words[name] &= (1 << self.maxphyaddr) - 1
         for name in self.roles.counts:
             if words[name] > LONGEST:
                 words[name] &= 15
@@ -259,6 +261,10 @@ class Words:
             fixed.add(link.pa)
             frame = max(pa >> 12, 16)
             words[link.pa] = ((frame << 12) + (va & 0xFFF) - link.pa_offset) & MASK
+        for name, claim in self.roles.hung:
+            if name not in fixed and name not in self.roles.roots:
+                apart = value(claim.pa, words) - value(claim.va, words)
+                words[name] = (words[name] + (apart & 0xFFF)) & MASK
 
 
 def _constants(subject: Subject) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from rocqgen.check.spans import unknown_array
 from rocqgen.check.subject import Subject
 from rocqgen.check.words import ENTRY, MASK, names
-from rocqgen.source.spec import AnyWords, Bin, BinOp, Expr, Page, Pure, Rel, Sort, Var
+from rocqgen.source.spec import AnyWords, Bin, BinOp, Claim, Expr, Page, Pure, Rel, Sort, Var
 from rocqgen.source.terms import normal
 
 
@@ -38,6 +38,8 @@ class Roles:
     physical: dict[str, set[int]] = field(default_factory=dict)
     """Base of physical addresses, likewise."""
     links: list[Link] = field(default_factory=list)
+    hung: list[tuple[str, Claim]] = field(default_factory=list)
+    """Bases of claims of what lies at more than a base and an offset."""
     counts: set[str] = field(default_factory=set)
     """How many words a block has."""
     indices: set[str] = field(default_factory=set)
@@ -75,6 +77,8 @@ def roles_of(subject: Subject) -> Roles:
         pa = _address(claim.pa, roles.physical, roles)
         if va is not None and pa is not None:
             roles.links.append(Link(*va, *pa, root, claim.page))
+        elif va is not None:
+            roles.hung.append((va[0], claim))
     roles.exits |= {one.address.ident for one in spec.exits if isinstance(one.address, Var)}
     roles.exits |= {one.contract.name for one in subject.contracts}
     known = {*roles.roots, *roles.pointers, *roles.physical, *roles.indices, *roles.fractions}

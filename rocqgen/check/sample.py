@@ -48,6 +48,9 @@ class Sampler:
     _frames: Frames = field(init=False)
 
     def __post_init__(self) -> None:
+        platform = self.subject.fragment.spec.platform
+        if platform is not None:
+            self.maxphyaddr = min(self.maxphyaddr, platform.maxphyaddr)
         bounds = (self.maxphyaddr, self.frame_bits)
         self.words = Words(self.subject, self.random, *bounds)
         self._frames = Frames(self.subject, self.random, *bounds)

@@ -65,3 +65,32 @@ def test_a_page_that_is_not_mapped_cannot_be_claimed(tmp_path: Path) -> None:
     result = run(tmp_path, BUILD.replace("* [r] { c", f"* [s] {{ {wrong} }} * [r] {{ c"))
     assert result.story is not None
     assert (result.verdict, result.story.part) == (Verdict.COUNTEREXAMPLE, wrong)
+
+
+SHARE = """\
+#@ spec
+#@   forall r new : root, to tn e : word, q : fraction
+#@   space r
+#@   platform maxphyaddr 32
+#@   requires
+#@       rdi |->r to * rsi |->r tn * rax |->r _ * code{q}
+#@     * to ~> (r & 0x000ffffffffff000) + 4088 * (r & 0x000ffffffffff000) + 4088 |->e{q} e
+#@     * page tn ~> new * new[512] |->p 0 * new & 0xfff = 0 * new != r
+#@   exit done
+#@   ensures
+#@       to ~> (r & 0x000ffffffffff000) + 4088 * (r & 0x000ffffffffff000) + 4088 |->e{q} e
+#@     * page tn ~> new * new[511] |->p 0 * new + 4088 |->e e answers none claims none * code{q}
+share:
+    movq (%rdi), %rax
+    movq %rax, 4088(%rsi)
+done:
+    nop
+"""
+
+
+def test_a_slot_of_one_root_is_shared_with_another(tmp_path: Path) -> None:
+    """The claim of what lies at a masked root and an offset; physical addresses of 32 bits."""
+    result = run(tmp_path, SHARE)
+    assert (result.verdict, result.states) == (Verdict.OK, 15), result.reason
+    wrong = run(tmp_path, SHARE.replace("4088(%rsi)", "4080(%rsi)"))
+    assert wrong.verdict is Verdict.COUNTEREXAMPLE
