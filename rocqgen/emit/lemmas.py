@@ -7,24 +7,20 @@ A name that the run has given to a value is a variable with an equation in them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from random import Random
 from typing import TYPE_CHECKING
 
-from rocqgen.emit.normal import Term, evaluate, variables
+from rocqgen.emit.normal import Term, variables
+from rocqgen.emit.relevant import follows
 from rocqgen.emit.symbolic import Fact, Residual
 from rocqgen.source.spec import Rel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping
 
     from rocqgen.emit.judge import Blame
     from rocqgen.emit.names import Scope
     from rocqgen.emit.plan import Plan
     from rocqgen.emit.symbolic import Owe, Segment
-
-
-_TRIALS = 8
-"""Random values that a fact is tried on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,48 +93,57 @@ def _known(owe: Owe, made: Plan) -> Hypothesis | None:
 
 
 def _lemma(name: str, segment: int, owe: Owe, blame: Blame, made: Plan) -> Lemma:
-    fact = owe.fact
-    needed = variables(fact.a) | variables(fact.b)
+    fact, path = owe.fact, owe.path[::-1]
     names = made.verdict.segments[segment].names if isinstance(made.verdict, Residual) else ()
     values = {number: term for number, term in names if term is not None}
-    given = [variables(one.a) | variables(one.b) for one in made.given]
-    path = owe.path[::-1]
-    on_path = [variables(one.a) | variables(one.b) for one in path]
-    chosen: set[int] = set()
-    assumed: set[int] = set()
+    needed = _with_values(variables(fact.a) | variables(fact.b), values)
+    everything = [*made.given, *path]
+    over = [variables(one.a) | variables(one.b) for one in everything]
     while True:
-        before = len(needed), len(chosen), len(assumed)
-        for number in [n for n in needed if n in values]:
-            needed |= variables(values[number])
-        chosen |= {n for n, one in enumerate(made.given) if _helps(one, needed)}
-        assumed |= {n for n, one in enumerate(path) if _helps(one, needed)}
-        needed = needed.union(*(given[n] for n in chosen), *(on_path[n] for n in assumed))
-        if before == (len(needed), len(chosen), len(assumed)):
-            known = [made.given[n] for n in chosen] + [path[n] for n in assumed]
-            if len(assumed) == len(path) or not _fails(fact, values, known):
+        chosen = {n for n, here in enumerate(over) if here and here <= needed}
+        own = {number: term for number, term in values.items() if number in needed}
+        seen = follows(fact, [everything[n] for n in sorted(chosen)], own)
+        if seen:
+            break
+        touched = [over[n] for n, one in enumerate(everything) if _leads(one, over[n], needed)]
+        more = _with_values(needed.union(*touched), values)
+        if more == needed:
+            if seen is None or all(len(made.given) + n in chosen for n in range(len(path))):
                 break
             # It does not follow: so the way to it must be impossible, for reasons of its own.
-            assumed = set(range(len(path)))
-            needed = needed.union(*on_path)
+            more = _with_values(needed.union(*over[len(made.given) :]), values)
+            if more == needed:
+                break
+        needed = more
+    given = range(len(made.given))
     return Lemma(
         name,
         segment,
         tuple(sorted(needed - set(values))),
-        tuple(sorted(chosen)),
-        tuple((n, path[n]) for n in sorted(assumed)),
+        tuple(n for n in sorted(chosen) if n in given),
+        tuple((n - len(given), everything[n]) for n in sorted(chosen) if n not in given),
         tuple((n, term) for n, term in values.items() if n in needed),
         fact,
         blame,
     )
 
 
-def _helps(hypothesis: Fact, needed: set[int]) -> bool:
-    """Whether a hypothesis is taken into a lemma over `needed`.
+def _with_values(needed: set[int], values: Mapping[int, Term]) -> set[int]:
+    """Variables, and those of the values that some of them stand for."""
+    todo, found = list(needed), set(needed)
+    while todo:
+        more = variables(values[x]) - found if (x := todo.pop()) in values else set()
+        found |= more
+        todo += more
+    return found
+
+
+def _leads(hypothesis: Fact, over: set[int], needed: set[int]) -> bool:
+    """Whether a hypothesis is a reason to look at more variables than those that are needed.
 
     That two words differ says nothing of one of them alone.
     """
-    over = variables(hypothesis.a) | variables(hypothesis.b)
-    return over <= needed if hypothesis.rel is Rel.NE else bool(over & needed)
+    return hypothesis.rel is not Rel.NE and bool(over & needed)
 
 
 def lines(lemma: Lemma, made: Plan, scope: Scope) -> list[str]:
@@ -235,24 +240,3 @@ def _applied(
     arguments += [branches[n] for n, _ in lemma.assumed]
     arguments += [equations[n] for n, _ in lemma.defs]
     return f"({' '.join([lemma.name, *arguments])})" if arguments else lemma.name
-
-
-def _fails(fact: Fact, values: Mapping[int, Term], hypotheses: Sequence[Fact]) -> bool:
-    """Whether random values show that a fact does not follow from others alone."""
-    random = Random(0)  # noqa: S311 -- no secret
-    for _ in range(_TRIALS):
-        words: dict[int, int] = {}
-
-        def value(term: Term, words: dict[int, int] = words) -> int:
-            for x in sorted(variables(term) - words.keys()):
-                words[x] = value(values[x]) if x in values else random.getrandbits(64)
-            return evaluate(term, words)
-
-        if all(_holds(one, value) for one in hypotheses) and not _holds(fact, value):
-            return True
-    return False
-
-
-def _holds(fact: Fact, value: Callable[[Term], int]) -> bool:
-    a, b = value(fact.a), value(fact.b)
-    return {Rel.EQ: a == b, Rel.NE: a != b, Rel.LT: a < b, Rel.LE: a <= b}[fact.rel]
