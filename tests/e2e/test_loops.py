@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.rocq, pytest.mark.usefixtures("library")]
 
 COUNT = """\
 #@ spec forall r : root, a n sp0 ra : word, q : fraction space r
-#@   requires rax |->r a * rcx |->r n * rsp |->r sp0 * sp0 |->v ra * code{q} * n != 0
+#@   requires rax |->r a * rcx |->r n * rsp |->r sp0 * sp0 |->v ra * code{q} * n != 0 * n < 9
 #@   exit ra
 #@   ensures rax |->r a + n * rcx |->r 0 * rsp |->r sp0 + 8 * sp0 |->v ra * code{q}
 count:
