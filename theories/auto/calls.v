@@ -208,7 +208,8 @@ Proof.
         -- intros _. rewrite env_sets_other // env_word_set decide_True //.
         -- apply IH; [by injection Hlen|done..].
   - rewrite env_sets_fracs /env_with /=. destruct Hag as [_ Hf].
-    induction fracs as [|[x q] fracs IH]; simpl; [done|]. rewrite IH. f_equal.
+    f_equal; [|by rewrite Hf].
+    induction fracs as [|[x q] fracs IH]; simpl; [by rewrite Hf|]. rewrite IH. f_equal.
     destruct q; [done| |done]. by rewrite /= /env_frac Hf.
 Qed.
 

@@ -54,10 +54,16 @@ Proof.
     repeat case_decide; naive_solver.
 Qed.
 
-(** Values of the word and of the fraction variables. *)
-Record env := Env { env_words : tree word; env_fracs : tree Qp }.
+(** Values of the word variables, and of the fraction and array variables, which stay as they are.  An array
+    is a word for each index. *)
+Record consts := Consts { c_fracs : tree Qp; c_arrays : tree (word → word) }.
+Definition fracs_only (t : tree Qp) : consts := Consts t Tip.
+#[warning="-uniform-inheritance"] Coercion fracs_only : tree >-> consts.
+Record env := Env { env_words : tree word; env_fracs : consts }.
 Definition env_word (ρ : env) (x : positive) : word := tree_get (BV 64 0) (env_words ρ) x.
-Definition env_frac (ρ : env) (x : positive) : Qp := tree_get 1%Qp (env_fracs ρ) x.
+Definition env_frac (ρ : env) (x : positive) : Qp := tree_get 1%Qp (c_fracs (env_fracs ρ)) x.
+Definition env_array (ρ : env) (x : positive) : word → word :=
+  tree_get (λ _, BV 64 0) (c_arrays (env_fracs ρ)) x.
 Definition env_set (ρ : env) (x : positive) (v : word) : env :=
   Env (tree_set (env_words ρ) x v) (env_fracs ρ).
 
@@ -66,7 +72,8 @@ Inductive expr :=
   | EVar (x : positive)
   | ECst (z : Z)
   | EAdd (e : expr) (z : Z)
-  | EOp (op : alu) (a b : expr).
+  | EOp (op : alu) (a b : expr)
+  | ESel (x : positive) (i : expr).      (* the word of the array [x] at an index *)
 
 Inductive fexpr :=
   | FOne
@@ -79,6 +86,7 @@ Fixpoint eval (ρ : env) (e : expr) : word :=
   | ECst z => Z_to_bv 64 z
   | EAdd e z => eval ρ e `+Z` z
   | EOp op a b => alu_value op (eval ρ a) (eval ρ b)
+  | ESel x i => env_array ρ x (eval ρ i)
   end.
 Definition feval (ρ : env) (f : fexpr) : Qp :=
   match f with
@@ -134,6 +142,7 @@ Fixpoint expr_eqb (a b : expr) : bool :=
   | EAdd e x, EAdd f y => if Z.eqb x y then expr_eqb e f else false
   | EOp o a1 a2, EOp p b1 b2 =>
     if alu_eqb o p then if expr_eqb a1 b1 then expr_eqb a2 b2 else false else false
+  | ESel x i, ESel y j => if Pos.eqb x y then expr_eqb i j else false
   | _, _ => false
   end.
 Definition fexpr_eqb (a b : fexpr) : bool :=
@@ -171,12 +180,13 @@ Lemma alu_eqb_true a b : alu_eqb a b = true → a = b.
 Proof. by destruct a, b. Qed.
 Lemma expr_eqb_true a b : expr_eqb a b = true → a = b.
 Proof.
-  revert b. induction a as [x|z|e IH z|o a1 IH1 a2 IH2]; intros [y|y|f y|p b1 b2]; simpl; try done.
+  revert b. induction a as [x|z|e IH z|o a1 IH1 a2 IH2|x i IH]; intros [y|y|f y|p b1 b2|y j]; simpl; try done.
   - by intros ->%Pos.eqb_eq.
   - by intros ->%Z.eqb_eq.
   - destruct (Z.eqb_spec z y) as [->|]; [|done]. by intros ->%IH.
   - destruct (alu_eqb o p) eqn:Ho; [|done]. destruct (expr_eqb a1 b1) eqn:H1; [|done].
     by intros ->%IH2; apply alu_eqb_true in Ho as ->; apply IH1 in H1 as ->.
+  - destruct (Pos.eqb_spec x y) as [->|]; [|done]. by intros ->%IH.
 Qed.
 Lemma fexpr_eqb_true a b : fexpr_eqb a b = true → a = b.
 Proof.
@@ -192,7 +202,7 @@ Lemma Z_to_bv_add_Z x z : Z_to_bv 64 (x + z) = Z_to_bv 64 x `+Z` z.
 Proof. apply bv_eq. by rewrite bv_add_Z_unsigned !Z_to_bv_unsigned bv_wrap_add_idemp_l. Qed.
 Lemma eval_mk_add ρ e z : eval ρ (mk_add e z) = eval ρ e `+Z` z.
 Proof.
-  destruct e as [x|c|e y|op a b]; rewrite /mk_add ?eval_mk_offset ?bv_add_Z_swrap //=.
+  destruct e as [x|c|e y|op a b|x i]; rewrite /mk_add ?eval_mk_offset ?bv_add_Z_swrap //=.
   - by rewrite Z_to_bv_uwrap Z_to_bv_add_Z.
   - by rewrite bv_add_Z_assoc.
 Qed.
@@ -323,7 +333,7 @@ Proof.
     bv_and (eval ρ a) (eval ρ b)) as Hop.
   { intros c d. destruct (expr_eqb c d) eqn:He; [|apply eval_mk_op].
     apply expr_eqb_true in He as ->. by rewrite bv_and_same. }
-  destruct a as [|?|?|[] a1 []]; try apply Hop. destruct b; try apply Hop.
+  destruct a as [|?|?|[] a1 []|]; try apply Hop. destruct b; try apply Hop.
   by rewrite /mk_and /= /alu_fold Z_to_bv_bv_unsigned bv_and_assoc.
 Qed.
 Lemma eval_mk_trunc ρ w e : eval ρ (mk_trunc w e) = trunc w (eval ρ e).

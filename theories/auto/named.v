@@ -32,7 +32,7 @@ Fixpoint under (ρ : env) (ds : telescope) (P : env → Prop) : Prop :=
 (** The names of the parameters. *)
 Definition params (sp : spec) : list positive := next_names (Pos.to_nat (sp_next sp) - 1) 1.
 (** What a segment leaves to prove, for all values of the parameters; fractions do not matter. *)
-Definition segment_goal (sp : spec) (qs : tree Qp) (sg : segment) : Prop :=
+Definition segment_goal (sp : spec) (qs : consts) (sg : segment) : Prop :=
   under (Env Tip qs) (map (λ x, (x, None)) (params sp)) (λ ρ,
     conj (map (holds ρ) (s_facts (sp_pre sp))) →
     under ρ (sg_names sg) (λ ρ, conj (map (owed ρ) (sg_facts sg)))).
@@ -48,11 +48,15 @@ Proof.
   intros H [Hf Hpath]%Forall_cons_iff. by apply (IH _ H).
 Qed.
 
-Lemma eval_ext ρ ρ' e : (∀ x, env_word ρ x = env_word ρ' x) → eval ρ e = eval ρ' e.
-Proof. intros H. induction e as [x|z|e IH z|op a IHa b IHb]; simpl; [done..| |]; by rewrite ?IH ?IHa ?IHb. Qed.
-Lemma holds_ext ρ ρ' f : (∀ x, env_word ρ x = env_word ρ' x) → holds ρ f ↔ holds ρ' f.
+Definition env_same (ρ ρ' : env) : Prop := (∀ x, env_word ρ x = env_word ρ' x) ∧ env_fracs ρ = env_fracs ρ'.
+Lemma eval_ext ρ ρ' e : env_same ρ ρ' → eval ρ e = eval ρ' e.
+Proof.
+  intros [H Hc]. induction e as [x|z|e IH z|op a IHa b IHb|x i IH]; simpl; [done..| | |];
+    by rewrite /env_array ?IH ?IHa ?IHb ?Hc.
+Qed.
+Lemma holds_ext ρ ρ' f : env_same ρ ρ' → holds ρ f ↔ holds ρ' f.
 Proof. intros H. destruct f; by rewrite /= !(eval_ext _ _ _ H). Qed.
-Lemma owed_ext ρ ρ' x : (∀ x, env_word ρ x = env_word ρ' x) → owed ρ x → owed ρ' x.
+Lemma owed_ext ρ ρ' x : env_same ρ ρ' → owed ρ x → owed ρ' x.
 Proof.
   intros H. rewrite /owed. generalize (proj1 (holds_ext _ _ (r_fact x) H)).
   generalize (holds ρ (r_fact x)), (holds ρ' (r_fact x)). induction (r_path x) as [|f path IH]; [by auto|].
@@ -63,10 +67,10 @@ Lemma under_good n ρ0 ds ρ P :
   under ρ0 ds P → names_scoped n ds = true →
   (∀ x, ¬ In x (map fst ds) → env_word ρ x = env_word ρ0 x) → env_fracs ρ = env_fracs ρ0 →
   Forall (named ρ) ds →
-  ∃ ρ', (∀ x, env_word ρ' x = env_word ρ x) ∧ P ρ'.
+  ∃ ρ', env_same ρ' ρ ∧ P ρ'.
 Proof.
   revert n ρ0. induction ds as [|[x o] ds IH]; intros n ρ0.
-  { intros HP _ Hout _ _. exists ρ0. split; [|done]. intros x. rewrite Hout //. by intros []. }
+  { intros HP _ Hout Hfracs _. exists ρ0. split; [|done]. split; [|done]. intros x. rewrite Hout //. by intros []. }
   cbn [names_scoped]. intros HP [[Hn%Pos.leb_le He]%andb_true_iff Hds]%andb_true_iff Hout Hfracs Hnamed.
   apply Forall_cons_iff in Hnamed as [Hx Hnamed].
   assert (under (env_set ρ0 x (env_word ρ x)) ds P) as HP'.

@@ -161,7 +161,7 @@ Section run_sound.
   Proof using Type.
     rewrite /offset_from. destruct (expr_eqb base pc) eqn:He.
     - intros [= <-]. apply expr_eqb_true in He as <-. by rewrite bv_add_Z_0.
-    - destruct pc as [|z'|e z'|]; [done..| |done]. destruct (expr_eqb base e) eqn:He'; [|done].
+    - destruct pc as [|z'|e z'| |]; [done..| |done|done]. destruct (expr_eqb base e) eqn:He'; [|done].
       intros [= ->]. by apply expr_eqb_true in He' as <-.
   Qed.
   Lemma dcode_acc ρ l r : code_mapped r l = true →

@@ -15,6 +15,7 @@ Section scope.
     | ECst _ => true
     | EAdd e _ => expr_scoped e
     | EOp _ a b => expr_scoped a && expr_scoped b
+    | ESel _ i => expr_scoped i
     end.
   Definition item_scoped (i : item) : bool := forallb expr_scoped (item_exprs i).
   Definition fact_scoped (f : fact) : bool :=
@@ -57,6 +58,7 @@ Section subst.
     | ECst _ => e
     | EAdd e z => mk_add (subst e) z
     | EOp op a b => mk_op op (subst a) (subst b)
+    | ESel x i => ESel x (subst i)
     end.
   Fixpoint share_find (x : positive) (l : shares) : option fexpr :=
     match l with [] => None | (y, q) :: l => if Pos.eqb y x then Some q else share_find x l end.

@@ -32,11 +32,12 @@ Section agree.
 
   Lemma eval_agree e : expr_scoped ok e = true → eval ρ e = eval ρ' e.
   Proof using Hagree.
-    induction e as [x|z|e IH z|op a IHa b IHb]; simpl.
+    induction e as [x|z|e IH z|op a IHa b IHb|x i IH]; simpl.
     - apply Hagree.
     - done.
     - intros He. by rewrite IH.
     - intros [Ha Hb]%andb_true_iff. by rewrite IHa // IHb.
+    - intros Hi. rewrite IH // /env_array. by destruct Hagree as [_ ->].
   Qed.
   Lemma feval_agree q : feval ρ q = feval ρ' q.
   Proof using Hagree. destruct q; [done| |done]. rewrite /= /env_frac. by destruct Hagree as [_ ->]. Qed.
@@ -49,7 +50,7 @@ End agree.
 Lemma expr_scoped_mono (ok ok' : positive → bool) e :
   (∀ x, ok x = true → ok' x = true) → expr_scoped ok e = true → expr_scoped ok' e = true.
 Proof.
-  intros Hok. induction e as [x|z|e IH z|op a IHa b IHb]; simpl; [by auto|done|done|].
+  intros Hok. induction e as [x|z|e IH z|op a IHa b IHb|x i IH]; simpl; [by auto|done|done| |done].
   intros [Ha Hb]%andb_true_iff. by rewrite IHa // IHb.
 Qed.
 
@@ -249,7 +250,8 @@ Qed.
 (** The words and fractions of [ws] and [qs] have their values in [ρ]. *)
 Definition env_with (ρ : env) (ws : defs) (qs : shares) : env :=
   Env (foldr (λ d t, tree_set t d.1 (eval ρ d.2)) (env_words ρ) ws)
-      (foldr (λ d t, tree_set t d.1 (feval ρ d.2)) (env_fracs ρ) qs).
+      (Consts (foldr (λ d t, tree_set t d.1 (feval ρ d.2)) (c_fracs (env_fracs ρ)) qs)
+         (c_arrays (env_fracs ρ))).
 Lemma env_with_word ρ ws qs x :
   env_word (env_with ρ ws qs) x =
   match def_find x ws with Some e => eval ρ e | None => env_word ρ x end.
@@ -269,7 +271,8 @@ Qed.
 Lemma env_with_below n ρ ws :
   forallb (λ d, Pos.leb n d.1) ws = true → env_agree (below n) ρ (env_with ρ ws []).
 Proof.
-  intros Hws. split; [|done]. intros x Hx%below_lt. rewrite env_with_word.
+  intros Hws. split; [|by rewrite /env_with /=; destruct (env_fracs ρ)].
+  intros x Hx%below_lt. rewrite env_with_word.
   induction ws as [|[y e] ws IH]; simpl in *; [done|].
   apply andb_true_iff in Hws as [Hy%Pos.leb_le Hws].
   destruct (Pos.eqb_spec y x) as [->|]; [lia|by apply IH].
@@ -280,11 +283,12 @@ Section subst.
 
   Lemma eval_subst e : eval ρ (subst ws e) = eval (env_with ρ ws qs) e.
   Proof using Type.
-    induction e as [x|z|e IH z|op a IHa b IHb]; simpl.
+    induction e as [x|z|e IH z|op a IHa b IHb|x i IH]; simpl.
     - rewrite env_with_word. by case_match.
     - done.
     - by rewrite eval_mk_add IH.
     - by rewrite eval_mk_op IHa IHb.
+    - by rewrite IH.
   Qed.
   Lemma holds_subst f : holds ρ (subst_fact ws f) = holds (env_with ρ ws qs) f.
   Proof using Type. destruct f; by rewrite /= !eval_subst. Qed.

@@ -407,7 +407,7 @@ Section sound.
     - rewrite /block_offset in Hk. destruct (nth_error _ _) as [[| | |kd q es]|]; try done.
       destruct (open_block kd es) as [b|]; [|done]. injection Hk as <-.
       destruct (List.find _ _) as [k|] eqn:Hfind; [|done]. by apply H, (find_some _ _ Hfind).
-    - destruct e as [x|k|e z|op a b]; try done. destruct (existsb _ _) eqn:Hin; [|done].
+    - destruct e as [x|k|e z|op a b|x j]; try done. destruct (existsb _ _) eqn:Hin; [|done].
       apply existsb_exists in Hin as (k' & Hin & ->%Z.eqb_eq). by apply H.
   Qed.
   Lemma back_forth va k : eval ρ (back va k) `+Z` k = eval ρ va.

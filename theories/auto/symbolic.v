@@ -67,7 +67,7 @@ Fixpoint size_within (n : nat) (e : expr) : option nat :=
   | S n =>
     match e with
     | EVar _ | ECst _ => Some n
-    | EAdd e _ => size_within n e
+    | EAdd e _ | ESel _ e => size_within n e
     | EOp _ a b => match size_within n a with Some n => size_within n b | None => None end
     end
   end.

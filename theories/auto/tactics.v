@@ -29,14 +29,14 @@ Declare Reduction readable := cbv beta iota zeta delta [
   vdenote vlist vsep vat vitem vres vpost vposts vexists open_cell take_regions word_cell word_region
   sc_addr sc_entry sc_reach sc_claimed sc_owed
   open_block sb_space sb_addr sb_count sb_fill vblock conj holds
-  env_set env_word env_frac env_words env_fracs tree_get tree_set tree_single eval feval
+  env_set env_word env_frac env_words env_fracs env_array c_fracs c_arrays fracs_only tree_get tree_set tree_single eval feval
   map app fst snd expr_eqb alu_eqb Pos.eqb Z.eqb
   s_root s_regs s_items s_code s_facts p_exit p_witness p_state
   sp_base sp_code sp_pre sp_posts ].
 
 (** The same for residual facts under the names of a run. *)
 Declare Reduction readable_under := cbv beta iota zeta delta [
-  under conj owed given holds r_path r_fact env_set env_word env_frac env_words env_fracs tree_get tree_set tree_single
+  under conj owed given holds r_path r_fact env_set env_word env_frac env_words env_fracs env_array c_fracs c_arrays fracs_only tree_get tree_set tree_single
   eval feval map fst snd ].
 
 (** The names from [n] on that occur in a state. *)
@@ -46,6 +46,7 @@ Fixpoint expr_vars (e : expr) : list positive :=
   | ECst _ => []
   | EAdd e _ => expr_vars e
   | EOp _ a b => expr_vars a ++ expr_vars b
+  | ESel _ i => expr_vars i
   end.
 Definition names_in (s : sstate) (n : positive) : list positive :=
   List.nodup Pos.eq_dec (List.filter (λ x, Pos.leb n x) (concat (map expr_vars (

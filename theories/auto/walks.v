@@ -246,7 +246,7 @@ Proof.
     Z.testbit (bv_unsigned (eval ρ (mk_and e acc))) i =
     Z.testbit (bv_unsigned (eval ρ e)) i && forallb (λ e, Z.testbit (bv_unsigned (eval ρ e)) i) (e' :: es)) as Hacc.
   { intros acc Hacc. by rewrite eval_mk_and bv_and_unsigned Z.land_spec Hacc. }
-  destruct (meet b (e' :: es)) as [|[| |]| |] eqn:Hm; try by apply Hacc.
+  destruct (meet b (e' :: es)) as [|[| |]| | |] eqn:Hm; try by apply Hacc.
   rewrite eval_cst // Z.bits_0 in IH. rewrite -IH andb_false_r eval_cst // Z.bits_0 //.
 Qed.
 Lemma rights_facts_sound {M : machine} pf ρ w es R :
