@@ -35,11 +35,13 @@ Definition item_resources (ρ : env) (i : item) : list resource :=
     | Some c, _ => [RCell (sc_addr c) (feval ρ q) (word_cell c)]
     | None, Some b =>
       match sb_fill b with
-      | Some v =>
-        map (λ a, match sb_space b with
-                  | Some (w, r) => RVirt w r a (feval ρ q) v
-                  | None => RPhys a (feval ρ q) v
-                  end) (block_words (sb_addr b) (sb_count b))
+      | Some _ =>
+        imap (λ i a,
+          let v := default (Z_to_bv 64 0) (fill_word (env_array ρ) (sb_fill b) (Z.of_nat i)) in
+          match sb_space b with
+          | Some (w, r) => RVirt w r a (feval ρ q) v
+          | None => RPhys a (feval ρ q) v
+          end) (block_words (sb_addr b) (sb_count b))
       | None => []
       end
     | None, None => []
@@ -87,9 +89,12 @@ Section engine.
   Context {M : machine} `{!machGS M Σ}.
   Context (base : expr) (code : code_list) (ρ : env).
 
+  Lemma big_sepL_imap {A B} (f : nat → A → B) (P : B → iProp Σ) l :
+    ([∗ list] x ∈ imap f l, P x) ⊣⊢ [∗ list] i ↦ a ∈ l, P (f i a).
+  Proof using Type. revert f. induction l as [|a l IH]; intros f; simpl; [done|]. by rewrite IH. Qed.
   Lemma block_supply q b (f : word → word) :
     ([∗ list] a ∈ block_words (sb_addr b) (sb_count b), dword (sb_space b) q a (f a)) ⊢
-    dblock q (BlockData (sb_space b) (sb_addr b) (sb_count b) None).
+    dblock ρ q (BlockData (sb_space b) (sb_addr b) (sb_count b) None).
   Proof using Type.
     rewrite /dblock. iIntros "H". iApply (big_sepL_impl with "H"). iIntros "!>" (i a _) "H /=". by iExists _.
   Qed.
@@ -97,16 +102,17 @@ Section engine.
   Proof using Type.
     destruct i as [| | |k q es]; [by rewrite /= right_id..|]. rewrite /item_resources /= /dres.
     destruct (open_cell k (map (eval ρ) es)) as [c|]; [by rewrite /= right_id|].
-    destruct (open_block k (map (eval ρ) es)) as [[sp a n [v|]]|]; simpl; [|by iIntros "_"|done].
-    rewrite big_sepL_fmap /dblock /=. by destruct sp as [[w r]|].
+    destruct (open_block k (map (eval ρ) es)) as [[sp a n [[v|x v]|]]|]; simpl; [| |by iIntros "_"|done];
+      rewrite big_sepL_imap /dblock /=; by destruct sp as [[w r]|].
   Qed.
   Lemma item_supply_sound σ i : ([∗ list] x ∈ item_supply M σ ρ i, res_prop x) ⊢ ditem ρ i.
   Proof using Type.
     destruct i as [| | |k q es]; [by rewrite /= right_id..|]. rewrite /item_supply /item_resources /= /dres.
     destruct (open_block k (map (eval ρ) es)) as [b|] eqn:Hb.
-    - rewrite (open_cell_block _ _ _ Hb). destruct b as [sp a n [v|]]; rewrite big_sepL_fmap.
-      + rewrite /dblock /=. by destruct sp as [[w r]|].
-      + rewrite -(block_supply _ (BlockData sp a n None) (word_in M σ sp)) /=. by destruct sp as [[w r]|].
+    - rewrite (open_cell_block _ _ _ Hb). destruct b as [sp a n [[v|x v]|]].
+      + rewrite big_sepL_imap /dblock /=. by destruct sp as [[w r]|].
+      + rewrite big_sepL_imap /dblock /=. by destruct sp as [[w r]|].
+      + rewrite big_sepL_fmap -(block_supply _ (BlockData sp a n None) (word_in M σ sp)) /=. by destruct sp as [[w r]|].
     - destruct (open_cell k (map (eval ρ) es)) as [c|]; by rewrite /= ?right_id.
   Qed.
   Lemma dregs_resources s :

@@ -125,6 +125,12 @@ Definition cell_put (absent : bool) (v : expr) (c : scell expr) : scell expr * l
 (** * Blocks: the share, the count, what the words are, and the facts by which the address is that of the word
     of the index *)
 Definition word_at (a i : expr) : expr := mk_op AluAdd a (mk_op AluShl i (ECst 3)).
+Definition fill_at (x : option (sfill expr)) (i : expr) : option expr :=
+  match x with
+  | Some (FAll v) => Some v
+  | Some (FArr x start) => Some (ESel x (mk_op AluAdd start i))
+  | None => None
+  end.
 Definition block_place (hint : option at_hint) (addr : expr) (s : sstate)
     : option (bool * fexpr * option expr * list fact) :=
   match hint with
@@ -133,7 +139,7 @@ Definition block_place (hint : option at_hint) (addr : expr) (s : sstate)
     | Some (IRes k q es) =>
       match open_block k es with
       | Some (BlockData (Some (w, r)) a cnt v) =>
-        Some (w, q, v, owe (PEq addr (word_at a i)) ++ owe (PLt i cnt) ++ owe (PEq (s_root s) r))
+        Some (w, q, fill_at v i, owe (PEq addr (word_at a i)) ++ owe (PLt i cnt) ++ owe (PEq (s_root s) r))
       | _ => None
       end
     | _ => None
@@ -143,7 +149,7 @@ Definition block_place (hint : option at_hint) (addr : expr) (s : sstate)
     | Some (IClaim w r a q pa), Some (IRes k q' es) =>
       match open_block k es with
       | Some (BlockData None b cnt v) =>
-        Some (w, q', v, claim_facts (s_root s) addr r a q pa (word_at b i) ++ owe (PLt i cnt))
+        Some (w, q', fill_at v i, claim_facts (s_root s) addr r a q pa (word_at b i) ++ owe (PLt i cnt))
       | _ => None
       end
     | _, _ => None
@@ -179,7 +185,7 @@ Definition sload (hint : option at_hint) (write : bool) (addr : expr) (s : sstat
   end.
 Definition says_absent (hint : option at_hint) : bool :=
   match hint with Some (At _ _ (Some _)) => true | _ => false end.
-(** A store to a block leaves it as it is: words of which nothing is known, or all the same. *)
+(** A store to a block leaves it as it is. *)
 Definition sstore (hint : option at_hint) (addr v : expr) (s : sstate) : res (sstate * list fact) :=
   match block_place hint addr s with
   | Some (true, FOne, fill, facts) =>

@@ -56,9 +56,18 @@ Proof.
   destruct (take_regions l3 es2) as [[g3 [|e3 es3]]|]; done.
 Qed.
 
+Definition sfill_map {A B} (f : A → B) (x : option (sfill A)) : option (sfill B) :=
+  match x with Some (FAll v) => Some (FAll (f v)) | Some (FArr x i) => Some (FArr x (f i)) | None => None end.
 Definition sblock_map {A B} (f : A → B) (b : sblock A) : sblock B :=
   BlockData (match sb_space b with Some (w, r) => Some (w, f r) | None => None end)
-    (f (sb_addr b)) (f (sb_count b)) (match sb_fill b with Some v => Some (f v) | None => None end).
+    (f (sb_addr b)) (f (sb_count b)) (sfill_map f (sb_fill b)).
+(** What the word number [i] of a block is. *)
+Definition fill_word (arrays : positive → word → word) (x : option (sfill word)) (i : Z) : option word :=
+  match x with
+  | Some (FAll v) => Some v
+  | Some (FArr x start) => Some (arrays x (start `+Z` i))
+  | None => None
+  end.
 Lemma open_block_map {A B} (f : A → B) k es :
   open_block k (map f es) = match open_block k es with Some b => Some (sblock_map f b) | None => None end.
 Proof.
@@ -78,7 +87,8 @@ Section denote.
   Definition dcontent (sp : option (bool * word)) (q : Qp) (fill : option word) (a : word) : iProp Σ :=
     match fill with Some v => dword sp q a v | None => ∃ v, dword sp q a v end.
   Definition dblock (q : Qp) (b : sblock word) : iProp Σ :=
-    [∗ list] a ∈ block_words (sb_addr b) (sb_count b), dcontent (sb_space b) q (sb_fill b) a.
+    [∗ list] i ↦ a ∈ block_words (sb_addr b) (sb_count b),
+      dcontent (sb_space b) q (fill_word (env_array ρ) (sb_fill b) (Z.of_nat i)) a.
   Definition dres (k : kind) (q : Qp) (ws : list word) : iProp Σ :=
     match open_cell k ws, open_block k ws with
     | Some c, _ => cell_pt (bv_unsigned (sc_addr c)) q (word_cell c)
@@ -122,7 +132,7 @@ Section denote.
   Lemma ditem_block q b : ditem (IBlock q b) ⊣⊢ dblock (feval ρ q) (sblock_map (eval ρ) b).
   Proof using Type.
     rewrite /ditem /IBlock /dres open_block_map open_block_exprs.
-    destruct b as [[[w r]|] a n [v|]]; done.
+    destruct b as [[[w r]|] a n [[v|x i]|]]; done.
   Qed.
   Lemma ditem_open_block k q es b : open_block k es = Some b →
     ditem (IRes k q es) ⊣⊢ dblock (feval ρ q) (sblock_map (eval ρ) b).

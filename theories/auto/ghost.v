@@ -335,10 +335,14 @@ Definition take_block (n : nat) (l : list item) : res (fexpr * sblock expr * lis
   | _ => Fail BadHint
   end.
 Definition resize (a n : expr) (b : sblock expr) : sblock expr := BlockData (sb_space b) a n (sb_fill b).
+(** What a block is filled with, from the index [i] on. *)
+Definition fill_from (x : option (sfill expr)) (i : expr) : option (sfill expr) :=
+  match x with Some (FArr x start) => Some (FArr x (mk_op AluAdd start i)) | _ => x end.
 Definition ghost_split_block (n : nat) (i : expr) (l : list item) : res (list item * list fact) :=
   let* (q, b, l) := take_block n l in
   Done (item_put n (IBlock q (resize (sb_addr b) i b)) l ++
-        [IBlock q (resize (word_at (sb_addr b) i) (mk_op AluSub (sb_count b) i) b)],
+        [IBlock q (BlockData (sb_space b) (word_at (sb_addr b) i) (mk_op AluSub (sb_count b) i)
+                     (fill_from (sb_fill b) i))],
         owe (PLe i (sb_count b))).
 Definition same_space (x y : option (bool * expr)) : bool :=
   match x, y with
@@ -346,9 +350,10 @@ Definition same_space (x y : option (bool * expr)) : bool :=
   | None, None => true
   | _, _ => false
   end.
-Definition same_fill (x y : option expr) : option (list fact) :=
+Definition same_fill (x y : option (sfill expr)) : option (list fact) :=
   match x, y with
-  | Some v, Some v' => Some (owe (PEq v v'))
+  | Some (FAll v), Some (FAll v') => Some (owe (PEq v v'))
+  | Some (FArr x i), Some (FArr y j) => if Pos.eqb x y then Some (owe (PEq i j)) else None
   | None, None => Some []
   | _, _ => None
   end.
@@ -356,7 +361,7 @@ Definition ghost_join_blocks (n m : nat) (l : list item) : res (list item * list
   let* (q, b, l) := take_block n l in
   let* (q', c, l) := take_block m l in
   if fexpr_eqb q q' && same_space (sb_space b) (sb_space c) then
-    match same_fill (sb_fill b) (sb_fill c) with
+    match same_fill (fill_from (sb_fill b) (sb_count b)) (sb_fill c) with
     | Some facts =>
       let count := mk_op AluAdd (sb_count b) (sb_count c) in
       Done (item_remove m (item_put n (IBlock q (resize (sb_addr b) count b)) l),
@@ -366,7 +371,7 @@ Definition ghost_join_blocks (n m : nat) (l : list item) : res (list item * list
   else Fail BadHint.
 Definition ghost_word (n : nat) (l : list item) : res (list item * list fact) :=
   let* (q, b, l) := take_block n l in
-  match sb_fill b with
+  match fill_at (sb_fill b) (ECst 0) with
   | Some v =>
     Done (item_put n (match sb_space b with
                       | Some (w, r) => IVirt w r (sb_addr b) q v
@@ -376,13 +381,21 @@ Definition ghost_word (n : nat) (l : list item) : res (list item * list fact) :=
   end.
 Definition ghost_block (n : nat) (l : list item) : res (list item) :=
   match nth_error l n with
-  | Some (IVirt w r a q v) => Done (item_put n (IBlock q (BlockData (Some (w, r)) a (ECst 1) (Some v))) l)
-  | Some (IPhys a q v) => Done (item_put n (IBlock q (BlockData None a (ECst 1) (Some v))) l)
+  | Some (IVirt w r a q v) => Done (item_put n (IBlock q (BlockData (Some (w, r)) a (ECst 1) (Some (FAll v)))) l)
+  | Some (IPhys a q v) => Done (item_put n (IBlock q (BlockData None a (ECst 1) (Some (FAll v)))) l)
   | _ => Fail BadHint
   end.
 Definition ghost_forget (n : nat) (l : list item) : res (list item) :=
   let* (q, b, l) := take_block n l in
   Done (item_put n (IBlock q (BlockData (sb_space b) (sb_addr b) (sb_count b) None)) l).
+Definition ghost_array (n : nat) (x : positive) (i : expr) (l : list item) : res (list item * list fact) :=
+  let* (q, b, l) := take_block n l in
+  match fill_at (sb_fill b) (ECst 0) with
+  | Some v =>
+    Done (item_put n (IBlock q (BlockData (sb_space b) (sb_addr b) (sb_count b) (Some (FArr x i)))) l,
+          owe (PEq (sb_count b) (ECst 1)) ++ owe (PEq v (ESel x i)))
+  | None => Fail (UnknownWord (sb_addr b))
+  end.
 Definition ghost_empty (k : kind) (es : list expr) (l : list item) : res (list item * list fact) :=
   match open_block k es with
   | Some b => Done (l ++ [IBlock FOne b], owe (PEq (sb_count b) (ECst 0)))
@@ -423,6 +436,7 @@ Section ghost.
     | GWord n => blocks (ghost_word n (s_items s))
     | GBlock n => blocks (let* l := ghost_block n (s_items s) in Done (l, []))
     | GForget n => blocks (let* l := ghost_forget n (s_items s) in Done (l, []))
+    | GArray n x i => blocks (ghost_array n x i (s_items s))
     | GEmpty k es => blocks (ghost_empty k es (s_items s))
     end.
 End ghost.

@@ -37,7 +37,7 @@ Definition kind_eqb (k k' : kind) : bool :=
   | KCell r c o, KCell r' c' o' => levels_eqb r r' && levels_eqb c c' && levels_eqb o o'
   | KBlock sp c, KBlock sp' c' =>
     match sp, sp' with None, None => true | Some w, Some w' => eqb w w' | _, _ => false end &&
-    match c, c' with CAny, CAny | CFill, CFill => true | _, _ => false end
+    match c, c' with CAny, CAny | CFill, CFill => true | CArr x, CArr y => Pos.eqb x y | _, _ => false end
   | _, _ => false
   end.
 Definition kind_keys (k : kind) : nat := match k with KBlock (Some _) _ => 2 | _ => 1 end.

@@ -12,21 +12,23 @@ Section items.
 
   Lemma ditem_map ρ ρ' f g i :
     (∀ e, eval ρ (f e) = eval ρ' e) → (∀ q, feval ρ (g q) = feval ρ' q) →
-    ditem ρ (item_map f g i) = ditem ρ' i.
+    env_array ρ = env_array ρ' → ditem ρ (item_map f g i) = ditem ρ' i.
   Proof using Type.
-    intros Hf Hg. destruct i as [| | |k q es]; [by rewrite /= !Hf Hg..|].
-    rewrite /= Hg map_map. f_equal. apply map_ext. exact Hf.
+    intros Hf Hg Ha. destruct i as [| | |k q es]; [by rewrite /= !Hf Hg..|].
+    rewrite /= Hg map_map /dres /dblock Ha. assert (map (λ e, eval ρ (f e)) es = map (eval ρ') es) as ->; [|done].
+    apply map_ext. exact Hf.
   Qed.
 
-  (** An item depends on its expressions and its fraction. *)
+  (** An item depends on its expressions, its fraction and the arrays. *)
   Lemma ditem_same ρ ρ' i :
     Forall (λ e, eval ρ e = eval ρ' e) (item_exprs i) → (∀ q, feval ρ q = feval ρ' q) →
-    ditem ρ i = ditem ρ' i.
+    env_array ρ = env_array ρ' → ditem ρ i = ditem ρ' i.
   Proof using Type.
-    intros He Hq. destruct i as [| | |k q es]; simpl in He |- *;
+    intros He Hq Ha. destruct i as [| | |k q es]; simpl in He |- *;
       [repeat match goal with H : Forall _ (_ :: _) |- _ => apply Forall_cons_iff in H as [-> H] end;
        by rewrite Hq..|].
-    rewrite Hq. f_equal. apply map_ext_in. intros e. rewrite List.Forall_forall in He. apply He.
+    rewrite Hq /dres /dblock Ha. assert (map (eval ρ) es = map (eval ρ') es) as ->; [|done].
+    apply map_ext_in. intros e. rewrite List.Forall_forall in He. apply He.
   Qed.
 
   Lemma equate_hold ρ a b : hold ρ (equate a b) → eval ρ a = eval ρ b.
@@ -44,7 +46,7 @@ Section items.
   Proof using Type.
     destruct k as [r c o|sp c], k' as [r' c' o'|sp' c']; simpl; try done.
     - by intros [[->%levels_eqb_true ->%levels_eqb_true]%andb_true_iff ->%levels_eqb_true]%andb_true_iff.
-    - intros [Hsp Hc]%andb_true_iff. f_equal; [|by destruct c, c'].
+    - intros [Hsp Hc]%andb_true_iff. f_equal; [|destruct c, c'; try done; by apply Pos.eqb_eq in Hc as ->].
       destruct sp, sp'; try done. by apply eqb_prop in Hsp as ->.
   Qed.
   Lemma exprs_match_sound ρ n es es' facts :
@@ -77,6 +79,6 @@ Section items.
       apply expr_eqb_true in Hr as ->. apply fexpr_eqb_true in Hq as ->. by rewrite Hv.
     - destruct (kind_eqb k k' && _) eqn:H; [|done]. intros Hm Hf.
       apply andb_true_iff in H as [->%kind_eqb_true ->%fexpr_eqb_true].
-      by rewrite (exprs_match_sound _ _ _ _ _ Hm Hf).
+      by rewrite /= (exprs_match_sound _ _ _ _ _ Hm Hf).
   Qed.
 End items.

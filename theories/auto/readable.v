@@ -19,19 +19,26 @@ Section readable.
   (** Facts about the current space carry no root. *)
   Definition vat (ρ : env) (cur root : expr) (P : vProp Σ) : vProp Σ :=
     if expr_eqb root cur then P else (@[eval ρ root] P)%I.
-  (** Words from an address on, all of them [v], or anything. *)
+  (** Words from an address on: all of them [v], those of an array from [start] on, or anything. *)
   Definition vblock_fill (P : word → word → vProp Σ) (a n v : word) : vProp Σ :=
     ([∗ list] x ∈ block_words a n, P x v)%I.
+  Definition vblock_array (P : word → word → vProp Σ) (a n : word) (A : word → word) (start : word) : vProp Σ :=
+    ([∗ list] i ↦ x ∈ block_words a n, P x (A (start `+Z` Z.of_nat i)))%I.
   Definition vblock_any (P : word → word → vProp Σ) (a n : word) : vProp Σ :=
     ([∗ list] x ∈ block_words a n, ∃ v, P x v)%I.
-  Definition vblock (P : word → word → vProp Σ) (a n : word) (fill : option word) : vProp Σ :=
-    match fill with Some v => vblock_fill P a n v | None => vblock_any P a n end.
+  Definition vblock (P : word → word → vProp Σ) (a n : word) (fill : option (sfill word))
+      (arrays : positive → word → word) : vProp Σ :=
+    match fill with
+    | Some (FAll v) => vblock_fill P a n v
+    | Some (FArr x start) => vblock_array P a n (arrays x) start
+    | None => vblock_any P a n
+    end.
   Definition vres (ρ : env) (cur : expr) (k : kind) (q : Qp) (es : list expr) : vProp Σ :=
     match open_cell k (map (eval ρ) es), open_block k es with
     | Some c, _ => vcell (sc_addr c) q (word_cell c)
     | None, Some b =>
       let block P := vblock P (eval ρ (sb_addr b)) (eval ρ (sb_count b))
-        (match sb_fill b with Some v => Some (eval ρ v) | None => None end) in
+        (sfill_map (eval ρ) (sb_fill b)) (env_array ρ) in
       match sb_space b with
       | Some (w, r) => vat ρ cur r (block (λ a v, vpt w a q v))
       | None => block (λ a v, vphys a q v)
@@ -84,23 +91,25 @@ Section readable.
     induction l as [|[s e] l IH]; [by rewrite /= monPred_at_emp|].
     by rewrite map_cons vsep_cons monPred_at_sep IH /= /vreg monPred_at_embed.
   Qed.
-  Lemma vblock_at (P : word → word → vProp Σ) (Q : word → word → iProp Σ) a n fill r :
+  Lemma vblock_at (P : word → word → vProp Σ) (Q : word → word → iProp Σ) a n fill arrays r :
     (∀ x v, P x v r ⊣⊢ Q x v) →
-    vblock P a n fill r ⊣⊢
-    [∗ list] x ∈ block_words a n, match fill with Some v => Q x v | None => ∃ v, Q x v end.
+    vblock P a n fill arrays r ⊣⊢
+    [∗ list] i ↦ x ∈ block_words a n,
+      match fill_word arrays fill (Z.of_nat i) with Some v => Q x v | None => ∃ v, Q x v end.
   Proof using Type.
-    intros HPQ. destruct fill as [v|]; rewrite /vblock /vblock_fill /vblock_any monPred_at_big_sepL;
-      apply big_sepL_proper=> _ x _; [apply HPQ|]. rewrite monPred_at_exist. by setoid_rewrite HPQ.
+    intros HPQ. destruct fill as [[v|y start]|];
+      rewrite /vblock /vblock_fill /vblock_any /vblock_array monPred_at_big_sepL;
+      apply big_sepL_proper=> i x _; [apply HPQ..|]. rewrite monPred_at_exist. by setoid_rewrite HPQ.
   Qed.
-  Lemma vres_at ρ cur k q es : vres ρ cur k q es (eval ρ cur) ⊣⊢ dres k q (map (eval ρ) es).
+  Lemma vres_at ρ cur k q es : vres ρ cur k q es (eval ρ cur) ⊣⊢ dres ρ k q (map (eval ρ) es).
   Proof using Type.
     rewrite /vres /dres open_block_map.
     destruct (open_cell k (map (eval ρ) es)) as [c|]; [by rewrite /vcell monPred_at_embed|].
     destruct (open_block k es) as [[[[w r]|] a n fill]|]; simpl; [| |by rewrite monPred_at_emp].
     - rewrite vat_at (vblock_at _ (λ a v, virt_word w (eval ρ r) a q v)); [|done].
-      rewrite /dblock /=. apply big_sepL_proper=> _ x _. by destruct fill.
+      rewrite /dblock /=. apply big_sepL_proper=> i x _. by destruct fill as [[]|].
     - rewrite (vblock_at _ (λ a v, phys_word a q v)); [|intros x v; by rewrite /vphys monPred_at_embed].
-      rewrite /dblock /=. apply big_sepL_proper=> _ x _. by destruct fill.
+      rewrite /dblock /=. apply big_sepL_proper=> i x _. by destruct fill as [[]|].
   Qed.
   Lemma vitems_at ρ cur l : vsep (map (vitem ρ cur) l) (eval ρ cur) ⊣⊢ ditems ρ l.
   Proof using Type.
@@ -157,7 +166,8 @@ Section readable.
     assert (∀ e, In e (block_exprs b) → eval ρ e = eval ρ' e ∧ expr_scoped ok e = true) as Hbe.
     { intros e Hin. destruct k as [|[w|] []]; [done|..];
         destruct es as [|? [|? [|? [|? [|? ?]]]]]; try done; simpl in Hb; simplify_eq; auto. }
-    destruct b as [[[w r]|] a n [v|]]; simpl in Hbe |- *;
+    assert (env_array ρ = env_array ρ') as -> by (rewrite /env_array; by destruct Hag as [_ ->]).
+    destruct b as [[[w r]|] a n [[v|x v]|]]; simpl in Hbe |- *;
       rewrite ?(proj1 (Hbe a _)) ?(proj1 (Hbe n _)) ?(proj1 (Hbe v _)); auto 10;
       apply (vat_agree ok ρ ρ' cur r _ Hag), Hbe; auto.
   Qed.

@@ -318,7 +318,7 @@ Section agreement.
   Lemma ditems_agree l : forallb (item_scoped ok) l = true → ditems ρ l = ditems ρ' l.
   Proof using Hag.
     induction l as [|i l IH]; simpl; [done|]. intros [Hi Hl]%andb_true_iff. rewrite IH //. f_equal.
-    apply ditem_same; [|by apply (feval_agree ok)]. rewrite /item_scoped forallb_forall in Hi.
+    apply ditem_same; [|by apply (feval_agree ok)|rewrite /env_array; by destruct Hag as [_ ->]]. rewrite /item_scoped forallb_forall in Hi.
     apply List.Forall_forall. intros e He. by apply (eval_agree ok), Hi.
   Qed.
   Lemma dcode_agree l : expr_scoped ok base = true → forallb (λ x, expr_scoped ok x.1) l = true →
@@ -361,7 +361,7 @@ Section matching.
     intros Hbase. rewrite /dparts /=. f_equal; [|f_equal].
     - induction (s_regs s) as [|[r e] l IH]; simpl; [done|]. by rewrite IH (eval_subst ws qs).
     - induction (s_items s) as [|i l IH]; simpl; [done|]. rewrite IH.
-      f_equal. apply ditem_map; [apply eval_subst|]. intros q. by rewrite (feval_subst ws qs).
+      f_equal. apply ditem_map; [apply eval_subst| |done]. intros q. by rewrite (feval_subst ws qs).
     - induction (s_code s) as [|[r q] l IH]; simpl; [done|].
       by rewrite IH (eval_subst ws qs) (feval_subst ws qs) Hbase.
   Qed.

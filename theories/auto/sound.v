@@ -203,14 +203,23 @@ Section sound.
   Qed.
   Lemma dblock_acc q (b : sblock word) (i : word) :
     bv_unsigned i < bv_unsigned (sb_count b) →
-    dblock q b ⊢ dcontent (sb_space b) q (sb_fill b) (sb_addr b `+Z` (8 * bv_unsigned i)) ∗
-      (dcontent (sb_space b) q (sb_fill b) (sb_addr b `+Z` (8 * bv_unsigned i)) -∗ dblock q b).
+    let content := dcontent (sb_space b) q (fill_word (env_array ρ) (sb_fill b) (bv_unsigned i))
+      (sb_addr b `+Z` (8 * bv_unsigned i)) in
+    dblock ρ q b ⊢ content ∗ (content -∗ dblock ρ q b).
   Proof using Type.
     intros Hi. pose proof (bv_unsigned_in_range _ i) as [Hr _].
     assert (block_words (sb_addr b) (sb_count b) !! Z.to_nat (bv_unsigned i) =
       Some (sb_addr b `+Z` (8 * bv_unsigned i))) as Hl.
     { rewrite /block_words list_lookup_fmap lookup_seq_lt; [|lia]. simpl. do 2 f_equal. lia. }
-    rewrite /dblock. iIntros "H". by iApply (big_sepL_lookup_acc with "H").
+    rewrite /dblock. iIntros "H". iDestruct (big_sepL_lookup_acc with "H") as "H"; [exact Hl|].
+    rewrite Z2Nat.id; [|done]. iExact "H".
+  Qed.
+  Lemma fill_at_word x i :
+    fill_word (env_array ρ) (sfill_map (eval ρ) x) (bv_unsigned (eval ρ i)) =
+    match fill_at x i with Some e => Some (eval ρ e) | None => None end.
+  Proof using Type.
+    destruct x as [[v|x start]|]; [done| |done]. cbn [fill_at sfill_map fill_word eval].
+    rewrite eval_mk_op. cbn [alu_value]. by rewrite -bv_add_cst Z_to_bv_bv_unsigned.
   Qed.
   Definition fill_is (fill : option expr) (v : word) : Prop :=
     match fill with Some e => v = eval ρ e | None => True end.
@@ -245,7 +254,7 @@ Section sound.
       iDestruct (ditems_acc _ _ _ _ Hm with "Hitems") as "[Hm Hitems]".
       rewrite (ditem_open_block _ _ _ _ _ Hb).
       iDestruct (dblock_acc _ _ (eval ρ i) with "Hm") as "[Hw Hm]"; [exact Hi|].
-      cbn [sblock_map sb_space sb_addr sb_count sb_fill]. rewrite dcontent_word.
+      cbn [sblock_map sb_space sb_addr sb_count sb_fill]. rewrite fill_at_word dcontent_word.
       iDestruct "Hw" as (x Hx) "Hw". rewrite -eval_word_at.
       iExists (word_pas (eval ρ (word_at b i))), x. iFrame "HS". do 2 (iSplit; [done|]).
       iSplitL "Hw"; [iExact "Hw"|]. iIntros (x' Hx') "Hw". iFrame "Hc Hregs Hcode".
@@ -258,7 +267,7 @@ Section sound.
       iDestruct (ditems_acc _ _ _ _ Hn with "Hitems") as "[Hm Hitems]".
       rewrite (ditem_open_block _ _ _ _ _ Hb).
       iDestruct (dblock_acc _ _ (eval ρ i) with "Hm") as "[Hw Hm]"; [exact Hi|].
-      cbn [sblock_map sb_space sb_addr sb_count sb_fill]. rewrite dcontent_word.
+      cbn [sblock_map sb_space sb_addr sb_count sb_fill]. rewrite fill_at_word dcontent_word.
       iDestruct "Hw" as (x Hx) "Hw". simpl in Ha, Hr. rewrite Ha eval_word_at.
       rewrite /dword /virt_word /virt_bytes. iDestruct "Hw" as (pas) "[Hclaims Hw]".
       iDestruct (claims_translated with "HS Hclaims") as %Hτ; [by rewrite Hroot|].

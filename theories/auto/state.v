@@ -48,9 +48,9 @@ Proof. intros [?%owe_hold ?]%Forall_app. done. Qed.
     around it in that space.  [None] is [Everywhere].
 
     [KBlock space c]: words from an address on, in physical memory or in a space, where they are writable or
-    not.  The expressions are the root, in a space, the address, the number of words, and what they
-    all are, unless [c] is [CAny]. *)
-Inductive content := CAny | CFill.
+    not.  The expressions are the root, in a space, the address, the number of words, and: what they all
+    are, or the index of the first of them in an array. *)
+Inductive content := CAny | CFill | CArr (x : positive).
 Inductive kind :=
   | KCell (reach claimed owed : list (option Z))
   | KBlock (space : option bool) (c : content).
@@ -116,9 +116,12 @@ Proof.
 Qed.
 
 (** Blocks. *)
+Inductive sfill (A : Type) := FAll (v : A) | FArr (x : positive) (start : A).
+Global Arguments FAll {A} _.
+Global Arguments FArr {A} _ _.
 Record sblock (A : Type) := BlockData {
   sb_space : option (bool * A);     (* writable, and the root *)
-  sb_addr : A; sb_count : A; sb_fill : option A }.
+  sb_addr : A; sb_count : A; sb_fill : option (sfill A) }.
 Global Arguments BlockData {A} _ _ _ _.
 Global Arguments sb_space {A} _.
 Global Arguments sb_addr {A} _.
@@ -127,19 +130,21 @@ Global Arguments sb_fill {A} _.
 Definition open_block {A} (k : kind) (es : list A) : option (sblock A) :=
   match k, es with
   | KBlock None CAny, [a; n] => Some (BlockData None a n None)
-  | KBlock None CFill, [a; n; v] => Some (BlockData None a n (Some v))
+  | KBlock None CFill, [a; n; v] => Some (BlockData None a n (Some (FAll v)))
+  | KBlock None (CArr x), [a; n; i] => Some (BlockData None a n (Some (FArr x i)))
   | KBlock (Some w) CAny, [r; a; n] => Some (BlockData (Some (w, r)) a n None)
-  | KBlock (Some w) CFill, [r; a; n; v] => Some (BlockData (Some (w, r)) a n (Some v))
+  | KBlock (Some w) CFill, [r; a; n; v] => Some (BlockData (Some (w, r)) a n (Some (FAll v)))
+  | KBlock (Some w) (CArr x), [r; a; n; i] => Some (BlockData (Some (w, r)) a n (Some (FArr x i)))
   | _, _ => None
   end.
 Definition block_kind {A} (b : sblock A) : kind :=
   KBlock (match sb_space b with Some (w, _) => Some w | None => None end)
-    (match sb_fill b with Some _ => CFill | None => CAny end).
+    (match sb_fill b with Some (FAll _) => CFill | Some (FArr x _) => CArr x | None => CAny end).
 Definition block_exprs {A} (b : sblock A) : list A :=
   match sb_space b with Some (_, r) => [r] | None => [] end ++ [sb_addr b; sb_count b] ++
-  match sb_fill b with Some v => [v] | None => [] end.
+  match sb_fill b with Some (FAll v) => [v] | Some (FArr _ i) => [i] | None => [] end.
 Lemma open_block_exprs {A} (b : sblock A) : open_block (block_kind b) (block_exprs b) = Some b.
-Proof. by destruct b as [[[w r]|] a n [v|]]. Qed.
+Proof. by destruct b as [[[w r]|] a n [[v|x i]|]]. Qed.
 
 (** * Symbolic states *)
 Inductive item :=
@@ -191,6 +196,7 @@ Inductive ghost :=
   | GWord (b : nat)                        (* a block of one word is a word *)
   | GBlock (n : nat)                       (* ... and the reverse *)
   | GForget (b : nat)                      (* what a block holds is forgotten *)
+  | GArray (b : nat) (x : positive) (i : expr)     (* a block of one word is one of an array *)
   | GEmpty (k : kind) (es : list expr).    (* a block of no words *)
 
 (** * Failure is a value *)
