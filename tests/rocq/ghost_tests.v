@@ -169,7 +169,8 @@ Example late_answer :
 Proof. vm_compute. reflexivity. Qed.
 
 (** * Blocks *)
-Definition block (a n : expr) (v : option expr) : item := IBlock FOne (BlockData (Some (true, root)) a n v).
+Definition block (a n : expr) (v : option expr) : item :=
+  IBlock FOne (BlockData (Some (true, root)) a n (match v with Some v => Some (FAll v) | None => None end)).
 Definition two_blocks (i : expr) (v : option expr) : sstate :=
   SState root [] [block (EVar 1) i (Some (ECst 0)); block (word_at (EVar 1) i) (mk_op AluSub (ECst 512) i) v] [] [].
 (** A word of the second block is zeroed, and belongs to the first then: a step of a loop. *)
@@ -202,6 +203,33 @@ Example unknown_load :
   sload (Some (At 1 None (Some (ECst 0)))) false (EAdd (EVar 1) 16) (two_blocks (ECst 2) None) =
   Fail (UnknownWord (EAdd (EVar 1) 16)).
 Proof. vm_compute. reflexivity. Qed.
+(** Arrays: a word is copied, and belongs to the copied ones then. *)
+Definition source : item := IBlock (FDiv 1 2) (BlockData (Some (true, root)) (EVar 3) (EVar 4) (Some (FArr 9 (ECst 0)))).
+Definition copied (n : expr) : item := IBlock FOne (BlockData (Some (true, root)) (EVar 1) n (Some (FArr 9 (ECst 0)))).
+Example loaded_word :
+  sload (Some (At 0 None (Some (EVar 2)))) false (EOp AluAdd (EVar 3) (EOp AluShl (EVar 2) (ECst 3)))
+    (SState root [] [source] [] []) = Done (ESel 9 (EVar 2), [PLt (EVar 2) (EVar 4)]).
+Proof. vm_compute. reflexivity. Qed.
+Example copied_word :
+  owed_of (play [Ghost (GBlock 1); Ghost (GArray 1 9 (EVar 2)); Ghost (GJoinBlocks 0 1)]
+    (SState root [] [copied (EVar 2);
+       IVirt true root (EOp AluAdd (EVar 1) (EOp AluShl (EVar 2) (ECst 3))) FOne (ESel 9 (EVar 2))] [] [])) =
+  Some [PLe (EVar 2) (EAdd (EVar 2) 1)].
+Proof. vm_compute. reflexivity. Qed.
+(** ... and not if it is another word, or belongs elsewhere. *)
+Example wrong_word :
+  owed_of (play [Ghost (GBlock 1); Ghost (GArray 1 9 (EVar 2)); Ghost (GJoinBlocks 0 1)]
+    (SState root [] [copied (EVar 2);
+       IVirt true root (EOp AluAdd (EVar 1) (EOp AluShl (EVar 2) (ECst 3))) FOne (ESel 9 (EVar 5))] [] [])) =
+  Some [PEq (ESel 9 (EVar 5)) (ESel 9 (EVar 2)); PLe (EVar 2) (EAdd (EVar 2) 1)].
+Proof. vm_compute. reflexivity. Qed.
+Example other_array :
+  why_not (play [Ghost (GBlock 1); Ghost (GArray 1 8 (EVar 2)); Ghost (GJoinBlocks 0 1)]
+    (SState root [] [copied (EVar 2);
+       IVirt true root (EOp AluAdd (EVar 1) (EOp AluShl (EVar 2) (ECst 3))) FOne (ESel 9 (EVar 2))] [] [])) =
+  Some BadHint.
+Proof. vm_compute. reflexivity. Qed.
+
 (** A word of a frame, through the claim of its page. *)
 Example frame_word :
   sstore (Some (At 0 (Some 1%nat) (Some (ECst 2)))) (ECst 0x402010) (ECst 7)
