@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rocqgen.emit.access import physical_address
 from rocqgen.emit.blocks import block_of
 from rocqgen.emit.cells import FRAME, PAGE_SHIFT, PRESENT, WRITABLE, Cell, cell_of
+from rocqgen.emit.elements import physical_element
 from rocqgen.emit.items import place
 from rocqgen.emit.normal import ECst, EVar, mk_and, variables
 from rocqgen.emit.paths import StuckError
@@ -66,13 +67,19 @@ class Steps:
     paging: Paging | None
     wording: Wording
 
-    def of_action(self, action: Action, names: Numbering, path: Path) -> Ghost:
-        """The step that an annotation names."""
+    def of_action(self, action: Action, names: Numbering, path: Path) -> tuple[Ghost, bool]:
+        """The step that an annotation names, or one that comes first; whether it is the last."""
+        ghost = self._of_action(action, names, path)
+        return ghost, not isinstance(ghost, GOpen | GWord | GSplitBlock) or not isinstance(
+            action, ClaimPage | NewEntry
+        )
+
+    def _of_action(self, action: Action, names: Numbering, path: Path) -> Ghost:
         term = names.term
         match action:
             case ClaimPage():
-                through = tuple(map(term, action.through))
-                return self.claim(path, term(action.root), term(action.va), through=through)
+                root, va, through = term(action.root), term(action.va), action.through
+                return self.claim(path, root, va, through=tuple(map(term, through)), opening=True)
             case UnclaimPage():
                 return self.unclaim(path, term(action.root), term(action.va))
             case OpenEntry():
@@ -110,6 +117,16 @@ class Steps:
                 return GBlock(n)
             case Forget():
                 return GForget(n)
+
+    def alone(self, path: Path, n: int, index: Term) -> GSplitBlock | GWord:
+        """A step towards a word of a block as a word of its own."""
+        block = block_of(path.items[n])
+        if block is None or block.fill is None:
+            raise StuckError("nothing is known of what this block holds", item=n)
+        number = self.aliases.rewriting(path).number
+        if number(index) != 0:
+            return GSplitBlock(n, index)
+        return GWord(n) if number(block.count) == 1 else GSplitBlock(n, ECst(1))
 
     def behind(self, path: Path, n: int) -> int:
         """The block that begins where another ends."""
@@ -269,9 +286,13 @@ class Steps:
             )
         return GReach(tuple(cells), n, shift, va)
 
-    def new(self, path: Path, pa: Term) -> GNew:
-        """A word of memory becomes an entry."""
+    def new(self, path: Path, pa: Term) -> Ghost:
+        """A word of memory becomes an entry; it is taken out of its block first."""
         n = self.aliases.physical(path, pa)
+        if n is None:
+            element = physical_element(self.aliases, path, self.aliases.rewriting(path).linear(pa))
+            if element is not None:
+                return self.alone(path, *element)
         if n is None or not isinstance(path.items[n], IPhys):
             raise StuckError(f"there is no `{self.wording.term(pa)} |->p ..`")
         return GNew(n)

@@ -36,7 +36,7 @@ class Aliases:
 
     def rewriting(self, path: Path) -> Rewriting:
         """The equations that hold on a path."""
-        learned = tuple(fact for fact in reversed(path.assumed) if fact.rel is Rel.EQ)
+        learned = tuple(fact for fact in reversed(path.assumed) if fact.rel is not Rel.NE)
         if learned not in self.known:
             self.known[learned] = Rewriting((*self.given, *learned))
         return self.known[learned]

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rocqgen.emit.blocks import block_of
-from rocqgen.emit.linear import add, quotient
+from rocqgen.emit.linear import add
 from rocqgen.source.spec import Rel
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _best(found: list[tuple[int, int, Term]]) -> tuple[int, Term] | None:
 
 def _index(rewriting: Rewriting, block: Block, where: Linear) -> Term | None:
     distance = rewriting.canonical(add(where, rewriting.linear(block.addr), -1))
-    return quotient(distance, WORD_SHIFT)
+    return rewriting.quotient(distance, WORD_SHIFT)
 
 
 _OUTSIDE = 2

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rocqgen.emit import blocks
 from rocqgen.emit.cells import PAGE_SHIFT, PAGE_WORDS, Cell
-from rocqgen.emit.normal import WORD, Alu, ECst, EVar, Term, mk_add, mk_op
+from rocqgen.emit.normal import WORD, WORD_BITS, Alu, ECst, EVar, Term, mk_add, mk_op
 from rocqgen.emit.shares import rational, share_of
 from rocqgen.emit.symbolic import (
     Fact,
@@ -118,13 +118,14 @@ class Numbering:
                 raise TypeError("elements of arrays are no terms yet")
 
     def pages(self, pages: Pages) -> Regions:
-        """A list of pages."""
-        return tuple(
+        """A list of pages: smaller ones first, as steps of the proof put them."""
+        found = [
             Region(int(one.level), self.term(one.root), self.term(one.va))
             if isinstance(one, Page)
             else None
             for one in pages
-        )
+        ]
+        return tuple(sorted(found, key=lambda one: WORD_BITS if one is None else one.shift))
 
     @property
     def wording(self) -> Wording:

@@ -196,8 +196,15 @@ class Inference:
 
     def storing(self, path: Path, addr: Term, hint: HAt | None, value: Term) -> None:
         """A word is about to be stored; may raise `FirstError`."""
-        if self.usable and find_element(path, addr, hint) is None:
+        if not self.usable:
+            return
+        element = find_element(path, addr, hint)
+        if element is None:
             self.editing.storing(path, find_place(path, addr, hint).item, value)
+        elif hint is not None and hint.index is not None:
+            fill = element.block.fill
+            if fill is not None and not self.aliases.rewriting(path).equal(value, fill):
+                raise FirstError(self.steps.alone(path, element.item, hint.index))
 
     # -- steps of the proof ------------------------------------------------------------------------
 
@@ -211,9 +218,12 @@ class Inference:
 
     def _written(self, instr: Instr, path: Path, done: int, *, after: bool) -> Ghost | None:
         own = self.marks.actions(instr.offset, after=after)
-        if done >= len(own):
+        path.marks = 0 if done == 0 else path.marks
+        if path.marks >= len(own):
             return None
-        return self.steps.of_action(own[done], self.marks.names, path)
+        ghost, last = self.steps.of_action(own[path.marks], self.marks.names, path)
+        path.marks += last
+        return ghost
 
     def leave(self, path: Path) -> Ghost | None:
         """A step of the proof to be done where a path ends."""

@@ -42,11 +42,15 @@ class Rewriting:
     def __init__(self, facts: Iterable[Fact] = ()) -> None:
         self.rules: dict[Key, Linear] = {}
         self.known: dict[Key, Known] = {}
+        facts = tuple(facts)
         equations = [fact for fact in facts if fact.rel is Rel.EQ]
+        others = [fact for fact in facts if fact.rel in {Rel.LT, Rel.LE}]
         # What a name stands for comes before what is known of its bits.
         equations.sort(
             key=lambda fact: not isinstance(fact.a, EVar) and not isinstance(fact.b, EVar)
         )
+        for fact in others:
+            self._bound(fact)
         for _ in range(_PASSES):
             before = dict(self.rules), dict(self.known)
             for fact in equations:
@@ -68,6 +72,33 @@ class Rewriting:
         """The value of a word that is seen to be constant."""
         form = self.linear(term)
         return form.get((), 0) if set(form) <= {()} else None
+
+    def quotient(self, form: Linear, shift: int) -> Term | None:
+        """A word that is the form when it is shifted to the left, if all coefficients allow."""
+        total: Term = ECst(0)
+        for key, count in sorted(form.items(), key=lambda one: (swrap(one[1]) < 0, repr(one[0]))):
+            number = swrap(count)
+            if number % (1 << shift):
+                return None
+            number >>= shift
+            part = word_of_atom(key)
+            match key:
+                case (str(kind), tuple(source), 0, int(width)) if kind == FIELD:
+                    # What lies above falls out, or is 0.
+                    bits = self.known.get(source, Known())
+                    zeros = (bits.mask & ~bits.value) >> width == (1 << WORD_BITS - width) - 1
+                    if zeros or count == 1 << (WORD_BITS - width):
+                        part = word_of_atom(source)
+            if not key:
+                total = mk_add(total, number)
+            elif part is None or abs(number) & (abs(number) - 1):
+                return None
+            else:
+                power = abs(number).bit_length() - 1
+                part = part if power == 0 else mk_op(Alu.SHL, part, ECst(power))
+                first = total == ECst(0) and number > 0
+                total = part if first else mk_op(Alu.ADD if number > 0 else Alu.SUB, total, part)
+        return total
 
     def bits(self, term: Term, mask: int) -> int | None:
         """The bits of `term` in `mask`, if they are seen to be constant."""
@@ -129,6 +160,20 @@ class Rewriting:
                 self._note(key, parts.constant, parts.constant)
                 return True
         return False
+
+    def _bound(self, fact: Fact) -> None:
+        """Learn the upper bits of a name from a bound."""
+        match fact.rel, fact.a, fact.b:
+            case rel, EVar(x), ECst(top):
+                last = top - (rel is Rel.LT)
+                high = last.bit_length()
+                if last >= 0:
+                    self._note(("var", x), WORD - (1 << high), 0)
+            case rel, ECst(bottom), EVar(x):
+                # All addresses from here on have these bits.
+                first = bottom + (rel is Rel.LT)
+                high = (WORD - 1 - first).bit_length() if first < WORD else WORD_BITS
+                self._note(("var", x), WORD - (1 << high), WORD - (1 << high))
 
     def _align(self, left: Linear, right: Linear) -> bool:
         """Use what a field of a word is, where that has no smaller places."""
@@ -246,34 +291,6 @@ def add(a: Linear, b: Linear, factor: int) -> Linear:
 def scale(form: Linear, factor: int) -> Linear:
     """`factor * form`."""
     return trim({key: count * factor for key, count in form.items()})
-
-
-def quotient(form: Linear, shift: int) -> Term | None:
-    """A word that is the form when it is shifted to the left, if all coefficients allow that."""
-    total: Term = ECst(0)
-    for key, count in sorted(form.items(), key=lambda one: (swrap(one[1]) < 0, repr(one[0]))):
-        number = swrap(count)
-        if number % (1 << shift):
-            return None
-        number >>= shift
-        match key:
-            case (str(kind), tuple(source), 0, int(width)) if kind == FIELD and count == 1 << (
-                WORD_BITS - width
-            ):
-                # What lies above falls out.
-                part = word_of_atom(source)
-            case _:
-                part = word_of_atom(key)
-        if not key:
-            total = mk_add(total, number)
-        elif part is None or abs(number) & (abs(number) - 1):
-            return None
-        else:
-            power = abs(number).bit_length() - 1
-            part = part if power == 0 else mk_op(Alu.SHL, part, ECst(power))
-            first = total == ECst(0) and number > 0
-            total = part if first else mk_op(Alu.ADD if number > 0 else Alu.SUB, total, part)
-    return total
 
 
 def word_of_atom(key: Key) -> Term | None:

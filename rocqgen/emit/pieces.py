@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rocqgen.emit.blocks import Block, block_of
+from rocqgen.emit.elements import physical_element, virtual_element
 from rocqgen.emit.normal import ECst
 from rocqgen.emit.symbolic import (
     FOne,
@@ -15,7 +16,6 @@ from rocqgen.emit.symbolic import (
     GForget,
     GJoinBlocks,
     GSplitBlock,
-    GWord,
     IPhys,
     IRes,
     IVirt,
@@ -24,6 +24,7 @@ from rocqgen.emit.symbolic import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rocqgen.emit.actions import Steps
     from rocqgen.emit.aliases import Aliases
     from rocqgen.emit.paths import Path
     from rocqgen.emit.symbolic import Ghost, Item
@@ -35,9 +36,14 @@ _ZERO, _ONE = ECst(0), ECst(1)
 class Pieces:
     """The blocks of a path that are not taken yet: `left` has their items."""
 
-    aliases: Aliases
+    steps: Steps
     path: Path
     left: Sequence[int]
+
+    @property
+    def aliases(self) -> Aliases:
+        """What is equal."""
+        return self.steps.aliases
 
     def step(self, item: Item) -> Ghost | None:
         """A step that brings what is left nearer to what is wanted."""
@@ -67,8 +73,13 @@ class Pieces:
         n, have = here
         if rewriting.equal(have.count, want.count):
             return None
-        behind = self._behind(n, have)
-        return GSplitBlock(n, want.count) if behind is None else GJoinBlocks(n, behind)
+        counts = rewriting.number(have.count), rewriting.number(want.count)
+        larger = None not in counts and (counts[0] or 0) > (counts[1] or 0)
+        behind = None if larger else self._behind(n, have)
+        if behind is not None:
+            return GJoinBlocks(n, behind)
+        word = None if larger else self._of_word(replace(have, addr=have.at(have.count)))
+        return GSplitBlock(n, want.count) if word is None else word
 
     def _alike(self, n: int, want: Block) -> Block | None:
         """A block that is owned whole, in the same memory."""
@@ -107,17 +118,17 @@ class Pieces:
 
     def _word(self, item: IVirt | IPhys) -> Ghost | None:
         """A word is taken out of a block that is filled."""
-        rewriting = self.aliases.rewriting(self.path)
-        root = item.root if isinstance(item, IVirt) else None
-        for n in self.left:
-            have = self.path.items[n]
-            block = block_of(have)
-            if block is None or block.fill is None or block.root != root:
-                continue
-            if have.share == item.share and rewriting.equal(block.addr, item.addr):
-                one = rewriting.number(block.count) == 1
-                return GWord(n) if one else GSplitBlock(n, _ONE)
-        return None
+        linear = self.aliases.rewriting(self.path).linear
+        if isinstance(item, IVirt):
+            element = virtual_element(self.aliases, self.path, item.root, item.addr)
+        else:
+            element = physical_element(self.aliases, self.path, linear(item.addr))
+        if element is None or element[0] not in self.left:
+            return None
+        block = block_of(self.path.items[element[0]])
+        return (
+            None if block is None or block.fill is None else self.steps.alone(self.path, *element)
+        )
 
 
 def counted(aliases: Aliases, path: Path, have: Item, want: Item) -> bool:

@@ -71,7 +71,7 @@ class Wanted:
             elif isinstance(item, IClaim) and is_page_share(item.share):
                 yield from self._tried(self._claim, item)
         for item in self.missing:
-            piece = Pieces(self.steps.aliases, self.path, self.left).step(item)
+            piece = Pieces(self.steps, self.path, self.left).step(item)
             if piece is not None:
                 yield piece
             want = cell_of(item)

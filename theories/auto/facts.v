@@ -44,7 +44,11 @@ Ltac solve_fact :=
     [ reflexivity
     | assumption
     | congruence
-    | subst; cbn [alu_value] in *; unfold shift_count in *; decide_words
+    | subst; cbn [alu_value] in *; unfold shift_count in *;
+      first
+        [ (* what both sides have in front costs a row of adders *)
+          lazymatch goal with |- bv_add ?a _ = bv_add ?a _ => apply (f_equal (bv_add a)); decide_words end
+        | decide_words ]
     | subst; fold_words;
       repeat match goal with H : @eq (bv _) _ _ |- _ => progress bv_simplify H end;
       solve [ lia | bv_solve | bv_simplify; f_equal; (lia || solve_bits) | solve_wrap ]

@@ -72,6 +72,17 @@ def test_equations_count(fact: tuple[Term, Term], a: Term, b: Term) -> None:
     assert Rewriting([Fact(Rel.EQ, *fact)]).equal(a, b)
 
 
+def test_bounds_tell_upper_bits() -> None:
+    low, high = Fact(Rel.LT, VA, ECst(1 << 47)), Fact(Rel.LE, ECst(WORD - (1 << 39)), VA)
+    slot = masked(shifted(Alu.SHR, VA, 36), 0xFF8)
+    assert Rewriting([high]).number(slot) == 0xFF8
+    assert Rewriting([low]).bits(VA, WORD - (1 << 47)) == 0
+    assert Rewriting([Fact(Rel.LE, VA, ECst(6))]).bits(VA, WORD - 8) == 0
+    assert Rewriting([Fact(Rel.LT, VA, ECst(9))]).bits(VA, WORD - 8) is None
+    index = Rewriting([Fact(Rel.LT, VA, ECst(512))])
+    assert index.quotient(index.linear(shifted(Alu.SHL, VA, 3)), 3) == VA
+
+
 def test_what_a_name_stands_for_and_its_bits() -> None:
     bits = Fact(Rel.EQ, masked(P, 4095), ECst(0))
     for facts in (
@@ -150,6 +161,19 @@ def inner(key: Key) -> int:
 
 def total(form: Linear) -> int:
     return sum(value(key) * count for key, count in form.items()) % WORD
+
+
+BOUNDS = [
+    Fact(Rel.LT, EVar(3), ECst(1 << 47)),
+    Fact(Rel.LE, EVar(2), ECst(0x21000)),
+    Fact(Rel.LT, ECst(WORD - 4096), EVar(4)),
+    Fact(Rel.LE, ECst(1 << 63), EVar(1)),
+]
+
+
+@given(terms, st.lists(st.sampled_from(BOUNDS), unique_by=repr))
+def test_a_form_under_bounds_has_the_value_of_its_term(term: Term, facts: list[Fact]) -> None:
+    assert total(Rewriting(facts).linear(term)) == evaluate(term, VALUES)
 
 
 @given(terms, st.lists(st.sampled_from(TRUE), unique_by=repr))

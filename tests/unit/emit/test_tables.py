@@ -267,6 +267,26 @@ def test_blocks_as_they_are_used_and_as_the_exit_wants_them(tmp_path: Path) -> N
     ]
 
 
+def test_a_word_leaves_its_block_and_comes_back(tmp_path: Path) -> None:
+    apart = "w[3] |->v 0 * w + 24 |->v x * (w + 32)[508] |->v 0"
+    code = "movq %rcx, %rdx\nmovq {}, 24(%rdx)"
+    start = f"{ABSENT} * w = t"
+    one = made(tmp_path, code.format("%r8"), f"{start} * w[512] |->v 0", apart)
+    assert told(one)[:3] == [
+        "3 HFirst (GSplitBlock 5 (ECst 3))",
+        "3 HFirst (GSplitBlock 6 (ECst 1))",
+        "3 HFirst (GWord 6)",
+    ]
+    assert isinstance(one.verdict, Residual)
+    two = made(tmp_path, code.format("$0"), f"{start} * {apart}", "w[512] |->v 0")
+    assert told(two)[-3:] == [
+        "11 HThen (GBlock 6)",
+        "11 HThen (GJoinBlocks 5 6)",
+        "11 HThen (GJoinBlocks 5 6)",
+    ]
+    assert isinstance(two.verdict, Residual)
+
+
 def test_the_end_that_fits_is_prepared(tmp_path: Path) -> None:
     code = "orq $3, %rdx\nmovq %rdx, (%rdi)\nmovl $1, %eax"
     first = f"rax |->r 0 * {ABSENT}"
