@@ -48,9 +48,8 @@ _REASONS = {
     "Owes": "the entry at {0} owes a flush: the page cannot be claimed before",
     "NotClaimable": "the page is not claimed through the entry at {0}, or may not be; write:"
     " {0} |->e ... claims ...",
-    # Of calls the emitter knows more: it names the part of the contract.
-    "Needs": "",
-    "NotAtEntry": "",
+    "Needs": "what the callee requires is not there",
+    "NotAtEntry": "the contract is about a function at another address",
     "CalleeCode": "the callee's code is not part of the fragment's",
     "OutOfScope": "a name would be taken for another one",
     "TReg": "the postcondition wants {0}, which the final state does not own",

@@ -28,6 +28,8 @@ _STUCK = re.compile(
     r"rocqgen-stuck[\"']?\s*\(?\s*(\d+)\s*(?:%\w+)?\s*\)?\s*(?:%\w+)?\s*[:,;]?(.*)", re.DOTALL
 )
 _MISSING = re.compile(r"rocqgen-missing[\"']?\s*(.*)", re.DOTALL)
+# Of these reasons the emitter knows more than the engine, if it was stuck as well.
+_FORESEEN = re.compile(r"\(?(?:OutOfFuel|BadHint|Needs|NotAtEntry|CalleeCode|OutOfScope)\b")
 _TAIL = re.compile(r"(?:\s+|\(level \d+\)|\"(?:%\w+)?|\.)+\Z")
 
 
@@ -59,9 +61,10 @@ def locate(theory: Theory, failure: Failure) -> Trouble:
     part = theory.part_at(failure.offset)
     missing = _MISSING.search(failure.message)
     if stuck is not None:
+        foreseen = part.foreseen if _FORESEEN.match(stuck.why) else ""
         message = (
-            explain(stuck.why, part.words)
-            or part.foreseen
+            foreseen
+            or explain(stuck.why, part.words)
             or "the engine cannot execute this instruction"
         )
         step = next((one for one in part.instrs if one.offset == stuck.offset), None)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rocqgen.emit.theory import Mark, Role, Step, Theory
+from rocqgen.emit.theory import Mark, Part, Role, Step, Theory
 from rocqgen.prove.locate import locate, read_stuck
 from rocqgen.rocq.document import Failure, Kind
 from rocqgen.source.location import Location
@@ -107,6 +107,28 @@ def test_the_engine_s_offset_gives_the_instruction_s_line() -> None:
     trouble = locate(THEORY, failure(22, "Tactic failure: rocqgen-stuck 3 no exit here."))
     assert (trouble.location, trouble.text) == (line(8), "ret")
     assert trouble.message == "no exit here"
+
+
+@pytest.mark.parametrize(
+    ("why", "message"),
+    [
+        ("(Needs 0 (TReg RAX))", "f requires rax |->r _ (line 3), which is not there"),
+        ("OutOfFuel", "f requires rax |->r _ (line 3), which is not there"),
+        ("(NoReg RAX)", "rax is not owned; write in requires: rax |->r _"),
+    ],
+)
+def test_what_the_emitter_has_foreseen_says_more(why: str, message: str) -> None:
+    theory = replace(THEORY, foreseen="f requires rax |->r _ (line 3), which is not there")
+    trouble = locate(theory, failure(22, f"Tactic failure: rocqgen-stuck 3 {why}."))
+    assert (trouble.location, trouble.message) == (line(8), message)
+
+
+def test_a_callee_s_offsets_are_its_own() -> None:
+    part = Part(20, 30, (Step(line(40), "leave", 3),), (), "")
+    theory = replace(THEORY, callees=(part,))
+    message = "Tactic failure: rocqgen-stuck 3 no exit here."
+    assert locate(theory, failure(22, message)).location == line(40)
+    assert locate(theory, failure(32, message)).location == line(8)
 
 
 def test_an_offset_of_no_instruction_stays_at_the_block() -> None:
