@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rocqgen.emit.goal import Specified
 
 _CONSTANTS = (
-    "own code pre posts cuts spec contracts plans env at run holds correct data "
+    "own code pre posts cuts spec says contracts plans env at run holds correct data "
     "closed machine image values supplied adequate results runs"
 ).split()
 

@@ -120,11 +120,10 @@ def _context(
 
 def _assumption(one: Assumption) -> dict[str, object]:
     name = one.scope.theory
-    binders_ = [*binders(one.scope.params[1:], "word"), *binders(one.scope.shares, "Qp")]
     return specification(one.spec, one.scope, "[]") | {
         "doc": comment_lines(one.contract.doc),
-        "assumed": gallina.fill([*binders_, ","], "    ∀", "      ") if binders_ else "",
         "title": comment(name),
+        "parameters": gallina.fill(one.scope.binders, f"Lemma {name}_says ", "    "),
     }
 
 

@@ -232,6 +232,11 @@ def test_an_assumed_contract_is_a_premise(tmp_path: Path) -> None:
     # A caller of what assumes something assumes it, too.
     assert found["other"].assuming == ("alloc",)
     assert found["neither"].assuming == ()
+    text = found["other"].text
+    headline = text[text.index("Lemma other_correct") :]
+    assert "spec_assumed alloc_spec alloc →" in headline
+    assert text.count("Lemma alloc_says (alloc r sp1 ret u1 : word) :") == 1
+    assert "alloc_says" not in found["neither"].text
 
 
 def test_a_pointer_that_a_callee_calls_through_is_the_caller_s(tmp_path: Path) -> None:
