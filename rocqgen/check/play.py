@@ -18,7 +18,7 @@ from rocqgen.check.draw import Words
 from rocqgen.check.parts import Parts
 from rocqgen.check.regions import Slot, slot_of
 from rocqgen.check.resident import WORD_SIZE, Ownership, Resident
-from rocqgen.check.spans import spread
+from rocqgen.check.spans import TooLongError, spread
 from rocqgen.check.subject import Agreed, Subject
 from rocqgen.check.tables import BlockedError, Builder, Tables
 from rocqgen.check.words import MASK, holds, share, value
@@ -82,7 +82,7 @@ class Player:
                     continue
                 try:
                     changes = _Changes(self, post, there, shares, given).collect()
-                except (_MisfitError, BlockedError):
+                except (_MisfitError, BlockedError, TooLongError):
                     continue
                 self._apply(changes, exit_, there)
                 return True
