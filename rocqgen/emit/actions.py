@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rocqgen.emit.access import physical_address
@@ -18,6 +18,7 @@ from rocqgen.emit.symbolic import (
     GBlock,
     GClaim,
     GDrop,
+    GEmpty,
     GForget,
     GJoinBlocks,
     GNew,
@@ -70,9 +71,8 @@ class Steps:
     def of_action(self, action: Action, names: Numbering, path: Path) -> tuple[Ghost, bool]:
         """The step that an annotation names, or one that comes first; whether it is the last."""
         ghost = self._of_action(action, names, path)
-        return ghost, not isinstance(ghost, GOpen | GWord | GSplitBlock) or not isinstance(
-            action, ClaimPage | NewEntry
-        )
+        several = isinstance(action, ClaimPage | NewEntry)
+        return ghost, not several or isinstance(ghost, GClaim | GNew)
 
     def _of_action(self, action: Action, names: Numbering, path: Path) -> Ghost:
         term = names.term
@@ -118,15 +118,24 @@ class Steps:
             case Forget():
                 return GForget(n)
 
-    def alone(self, path: Path, n: int, index: Term) -> GSplitBlock | GWord:
-        """A step towards a word of a block as a word of its own."""
+    def alone(self, path: Path, n: int, index: Term, addr: Term | None = None) -> Ghost:
+        """A step towards a word of a block as a word of its own; at `addr`, word for word."""
         block = block_of(path.items[n])
         if block is None or block.fill is None:
             raise StuckError("nothing is known of what this block holds", item=n)
         number = self.aliases.rewriting(path).number
         if number(index) != 0:
             return GSplitBlock(n, index)
-        return GWord(n) if number(block.count) == 1 else GSplitBlock(n, ECst(1))
+        if number(block.count) != 1:
+            return GSplitBlock(n, ECst(1))
+        if addr is None or block.addr == addr:
+            return GWord(n)
+        # A block of no words at that address, and this one behind it.
+        empty = replace(block, addr=addr, count=ECst(0))
+        for m, item in enumerate(path.items):
+            if block_of(item) == empty:
+                return GJoinBlocks(m, n)
+        return GEmpty(empty.kind, empty.item(FOne()).terms)
 
     def behind(self, path: Path, n: int) -> int:
         """The block that begins where another ends."""
@@ -173,7 +182,9 @@ class Steps:
         ghost = self._claim(path, items, cells, Region(PAGE_SHIFT, root, va), writable, pa)
         for n, cell, shift in zip(items, cells, shifts, strict=False):
             why = self._unclaimable(path, cell, Region(shift, root, va))
-            if not why and n != items[-1] and not _has(cell.claimed, root):
+            if not why and n == ghost.path[ghost.place]:
+                why = self._taken(path, cell, root, va)
+            elif not why and n != items[-1] and not _has(cell.claimed, root):
                 if opening and isinstance(path.items[n].share, FOne):
                     return GOpen(n, cell.reach)
                 why = "`claims` no page around it"
@@ -222,6 +233,13 @@ class Steps:
             for one in cell.reach
         ):
             return f"does not answer for {say.region(region)}"
+        return ""
+
+    def _taken(self, path: Path, cell: Cell, root: Term, va: Term) -> str:
+        """Why no more can be claimed through the entry that is to have the claim noted."""
+        for one in cell.claimed:
+            if one is None or self.aliases.same_page(path, one, root, va):
+                return f"`claims {self.wording.region(one)}` already, and would have it noted"
         return ""
 
     def _known(self, path: Path, term: Term) -> Term:
@@ -292,7 +310,7 @@ class Steps:
         if n is None:
             element = physical_element(self.aliases, path, self.aliases.rewriting(path).linear(pa))
             if element is not None:
-                return self.alone(path, *element)
+                return self.alone(path, *element, pa)
         if n is None or not isinstance(path.items[n], IPhys):
             raise StuckError(f"there is no `{self.wording.term(pa)} |->p ..`")
         return GNew(n)

@@ -17,10 +17,11 @@ from rocqgen.emit.editing import Editing
 from rocqgen.emit.elements import physical_element, virtual_element
 from rocqgen.emit.entail import find_witnesses, subst_state
 from rocqgen.emit.ghost import apply
+from rocqgen.emit.items import place
 from rocqgen.emit.normal import ECst, EVar
 from rocqgen.emit.paths import FirstError, StuckError
 from rocqgen.emit.support import KNOWN
-from rocqgen.emit.symbolic import FOne, HAt, IClaim, IVirt
+from rocqgen.emit.symbolic import FOne, HAt, IClaim, IPhys, IVirt
 from rocqgen.emit.wanted import Wanted
 from rocqgen.emit.written import Marks
 from rocqgen.source.features import Feature
@@ -62,8 +63,11 @@ class Inference:
         self.usable = Feature.GHOST in KNOWN
         """Whether the engine takes steps of the proof."""
         self.steps = Steps(self.aliases, paging, self.wording)
-        wanted = [cell_of(item) for state, _ in ends for item in state.items]
-        self.editing = Editing(self.steps, [cell for cell in wanted if cell is not None])
+        wanted = [item for state, _ in ends for item in state.items]
+        cells = [cell for item in wanted if (cell := cell_of(item)) is not None]
+        words = [place(item)[-1] for item in wanted if isinstance(item, IVirt | IPhys)]
+        places = [*(cell.addr for cell in cells), *words]
+        self.editing = Editing(self.steps, cells, places)
 
     @staticmethod
     def of(
@@ -204,7 +208,8 @@ class Inference:
         elif hint is not None and hint.index is not None:
             fill = element.block.fill
             if fill is not None and not self.aliases.rewriting(path).equal(value, fill):
-                raise FirstError(self.steps.alone(path, element.item, hint.index))
+                where = self.editing.named(path, element.block.at(hint.index), addr)
+                raise FirstError(self.steps.alone(path, element.item, hint.index, where))
 
     # -- steps of the proof ------------------------------------------------------------------------
 
