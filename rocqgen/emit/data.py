@@ -131,7 +131,7 @@ def holds(
             # Of the platform, a callee may say nothing.
             known = "Hmode"
             if caller is not None and one.contract.platform is None:
-                known = "(eq_ind_r (λ c, cfg_user c = false) eq_refl Hmode)"
+                known = "(eq_trans (f_equal cfg_user Hmode) eq_refl)"
             pointers = assuming[one.name]
             equations = [f"E{k + 1}" for k in range(len(pointers))]
             given = "".join(
