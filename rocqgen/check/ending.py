@@ -9,13 +9,13 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from rocqgen.check.choice import Page, Rights, base_of
-from rocqgen.check.resident import WORD_SIZE
-from rocqgen.check.words import MASK, PAGE
+from rocqgen.check.words import MASK, PAGE, WORD_SIZE
 from rocqgen.cpu import Leaf
 
 if TYPE_CHECKING:
     from rocqgen.check.choice import Mode
-    from rocqgen.check.resident import Ownership, Resident
+    from rocqgen.check.ownership import Ownership
+    from rocqgen.check.resident import Resident
     from rocqgen.check.stale import Watch
     from rocqgen.check.subject import Goal, Subject
     from rocqgen.check.translate import Walker

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from random import Random
 
 from rocqgen.check.choice import Mode, Page, Rights, base_of
+from rocqgen.check.needs import Need
 from rocqgen.check.paths import Paths
-from rocqgen.check.resident import Need
 from rocqgen.check.subject import Subject
 from rocqgen.check.words import MASK, pages_of, value
 from rocqgen.cpu import Access

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import z3
 
-from rocqgen.check.resident import WORD_SIZE, Conflict
+from rocqgen.check.resident import Conflict
 from rocqgen.check.terms import Terms, plain
-from rocqgen.check.words import ENTRY, share
+from rocqgen.check.words import ENTRY, WORD_SIZE, share
 from rocqgen.source.spec import Code, Frac, FracLit, FracVar
 
 

@@ -6,8 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from rocqgen.check.choice import Choice, Page, Rights, base_of
+from rocqgen.check.needs import needs
 from rocqgen.check.regions import covered
-from rocqgen.check.resident import Resident, needs
+from rocqgen.check.resident import Resident
 from rocqgen.check.subject import Subject
 from rocqgen.check.tables import Tables, lay_out
 from rocqgen.check.translate import Walker

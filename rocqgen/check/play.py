@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Final
 
 from rocqgen.check.choice import Rights, base_of
 from rocqgen.check.draw import Words
+from rocqgen.check.ownership import Ownership
 from rocqgen.check.parts import Parts
 from rocqgen.check.regions import Slot, slot_of
-from rocqgen.check.resident import WORD_SIZE, Ownership, Resident
+from rocqgen.check.resident import Resident
 from rocqgen.check.spans import TooLongError, spread
 from rocqgen.check.subject import Agreed, Subject
 from rocqgen.check.tables import BlockedError, Builder, Tables
-from rocqgen.check.words import MASK, holds, share, value
+from rocqgen.check.words import MASK, WORD_SIZE, holds, share, value
 from rocqgen.cpu import Flags, Leaf, State
 from rocqgen.source.spec import Exit, Frac, Lit, Pure, Rel, Spec, Var
 

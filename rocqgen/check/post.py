@@ -14,12 +14,12 @@ from functools import partial
 from rocqgen.check.choice import Rights
 from rocqgen.check.ending import Ending, False_
 from rocqgen.check.existentials import solve
+from rocqgen.check.ownership import Ownership
 from rocqgen.check.parts import Cell, Fetched, Mapped, Parts
 from rocqgen.check.regions import slot_of
-from rocqgen.check.resident import WORD_SIZE, Ownership
 from rocqgen.check.spans import TooLongError, spread, unknown
 from rocqgen.check.table_claims import TableClaims
-from rocqgen.check.words import ENTRY, MASK, PAGE, holds, share, value
+from rocqgen.check.words import ENTRY, MASK, PAGE, WORD_SIZE, holds, share, value
 from rocqgen.cpu import Access
 from rocqgen.source.print import print_expr, print_item
 from rocqgen.source.spec import Claim, Code, Entry, Expr, Frac, PhysPt, Pure, RegPt, VirtPt

@@ -7,32 +7,20 @@ each byte of a claim, virtual points-to or code has a 4096th of its page's claim
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import lcm
-from typing import NamedTuple, TypeVar
 
 from rocqgen.check.choice import Choice, Page, base_of
+from rocqgen.check.needs import needs
+from rocqgen.check.ownership import Ownership
 from rocqgen.check.parts import Cell
 from rocqgen.check.regions import Slot, slot_of
 from rocqgen.check.spans import TooLongError, spread
 from rocqgen.check.subject import Subject
-from rocqgen.check.words import ENTRY, MASK, PAGE, holds, pages_of, share, value
-from rocqgen.cpu import Access
+from rocqgen.check.words import ENTRY, MASK, PAGE, WORD_SIZE, holds, share, value
 from rocqgen.source.location import Location
 from rocqgen.source.machine import Instr, Reg
-from rocqgen.source.spec import Claim, Code, Frac, FracLit, PhysPt, VirtPt
-
-WORD_SIZE = 8
-
-
-class Need(NamedTuple):
-    """A page that something is mapped in, the accesses that it must admit, and for what."""
-
-    root: int
-    page: int
-    accesses: tuple[Access, ...]
-    item: VirtPt | Claim | Code
+from rocqgen.source.spec import Code, Frac, FracLit, PhysPt
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,45 +37,6 @@ class Conflict:
 
 
 @dataclass(slots=True)
-class Ownership:
-    """How much of each byte of memory and of each page's claim is owned.
-
-    A byte is whole at `unit`, and so is an entry of a table, keyed by its address; a page, keyed
-    by the root as a word, at 4096 times that.
-    """
-
-    unit: int
-    bytes: dict[int, int] = field(default_factory=dict)
-    pages: dict[tuple[int, int], int] = field(default_factory=dict)
-    entries: dict[int, int] = field(default_factory=dict)
-
-    def of(self, pa: int) -> int:
-        """How much of a byte is owned, as data or in an entry."""
-        return self.bytes.get(pa, 0) or self.entries.get(pa & ~7, 0)
-
-    def without(self, left: Ownership) -> Ownership:
-        """What was taken of this where `left` is what is left."""
-        return Ownership(
-            self.unit,
-            _less(self.bytes, left.bytes),
-            _less(self.pages, left.pages),
-            _less(self.entries, left.entries),
-        )
-
-    def copy(self) -> Ownership:
-        """The same, to take shares from."""
-        return Ownership(self.unit, dict(self.bytes), dict(self.pages), dict(self.entries))
-
-
-_K = TypeVar("_K")
-
-
-def _less(these: dict[_K, int], those: dict[_K, int]) -> dict[_K, int]:
-    pairs = ((key, part - those.get(key, 0)) for key, part in these.items())
-    return {key: part for key, part in pairs if part > 0}
-
-
-@dataclass(slots=True)
 class Resident:
     """What the precondition describes: registers, bytes of data, code, entries of tables by their
     addresses, and how much is owned."""
@@ -98,36 +47,6 @@ class Resident:
     code: dict[int, int]
     owned: Ownership
     slots: dict[int, Slot] = field(default_factory=dict)
-
-
-def needs(subject: Subject, words: dict[str, int]) -> Iterator[Need]:
-    """The pages that the precondition needs mapped; one may come several times.
-
-    None where a block is too long: then nothing resides.
-    """
-    pre = subject.pre
-    try:
-        cells, _ = spread(pre, words)
-    except TooLongError:
-        return
-    for root, item in cells:
-        yield from _needs(words[root], value(item.addr, words), item, item.writable)
-    for root, claim in pre.claims:
-        yield from _needs(words[root], value(claim.va, words), claim, claim.writable)
-    for root, code in pre.code:
-        for start, size in subject.stretches:
-            first, last = (words[ENTRY] + start) >> 12, (words[ENTRY] + start + size - 1) >> 12
-            for page in range(first, last + 1):
-                yield Need(words[root], page & (MASK >> 12), (Access.FETCH,), code)
-
-
-_READ = (Access.READ,)
-_WRITE = (Access.READ, Access.WRITE)
-
-
-def _needs(root: int, va: int, item: VirtPt | Claim, writable: bool) -> Iterator[Need]:
-    for page in pages_of(va, WORD_SIZE):
-        yield Need(root, page, _WRITE if writable else _READ, item)
 
 
 class _Taker:

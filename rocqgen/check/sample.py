@@ -16,9 +16,9 @@ from typing import Final
 from rocqgen.check.choice import Choice, Mode, Page, Rights, base_of, models
 from rocqgen.check.draw import Words
 from rocqgen.check.frames import Frames
+from rocqgen.check.needs import needs
 from rocqgen.check.paths import Paths
 from rocqgen.check.regions import slot_of
-from rocqgen.check.resident import needs
 from rocqgen.check.subject import Subject
 
 _FRACTIONS: Final = (

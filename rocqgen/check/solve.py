@@ -19,10 +19,10 @@ import z3
 
 from rocqgen.check.choice import Choice, Mode, Page, base_of
 from rocqgen.check.lessons import Lesson, lessons
-from rocqgen.check.resident import WORD_SIZE, Conflict
+from rocqgen.check.resident import Conflict
 from rocqgen.check.subject import Subject
 from rocqgen.check.terms import Terms, plain
-from rocqgen.check.words import MASK
+from rocqgen.check.words import MASK, WORD_SIZE
 from rocqgen.source.location import Location
 from rocqgen.source.print import print_item
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from rocqgen.check.choice import Mode
-    from rocqgen.check.resident import Ownership
+    from rocqgen.check.ownership import Ownership
     from rocqgen.check.stale import PageOf, Watch
 
 

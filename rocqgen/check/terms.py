@@ -14,9 +14,8 @@ from typing import Any, Final
 import z3
 
 from rocqgen.check.parts import Cell
-from rocqgen.check.resident import WORD_SIZE
 from rocqgen.check.subject import Subject
-from rocqgen.check.words import ENTRY, PAGE
+from rocqgen.check.words import ENTRY, PAGE, WORD_SIZE
 from rocqgen.source.print import print_expr
 from rocqgen.source.spec import (
     Bin,

@@ -11,6 +11,7 @@ from rocqgen.source.spec import Bin, BinOp, Expr, Frac, FracVar, Label, Lit, Pur
 
 MASK: Final = (1 << 64) - 1
 PAGE: Final = 1 << 12
+WORD_SIZE: Final = 8
 
 FEW: Final = 100
 """Arrays whose words are simple."""
