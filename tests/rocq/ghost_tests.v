@@ -185,6 +185,12 @@ Example zeroed_word :
   end =
   Some ([PLe (ECst 1) (EOp AluSub (ECst 512) (EVar 2))], []).
 Proof. vm_compute. reflexivity. Qed.
+(** A block of one word is filled, whatever it was. *)
+Example filled_word :
+  sstore (Some (At 0 None (Some (ECst 0)))) (EVar 1) (ECst 5)
+    (SState root [] [block (EVar 1) (ECst 1) None] [] []) =
+  Done (SState root [] [block (EVar 1) (ECst 1) (Some (ECst 5))] [] [], []).
+Proof. vm_compute. reflexivity. Qed.
 Example joined_blocks :
   sghost (GJoinBlocks 0 1) (two_blocks (EVar 2) (Some (ECst 0))) (Names 3 []) =
   Done (SState root [] [block (EVar 1) (EOp AluAdd (EVar 2) (EOp AluSub (ECst 512) (EVar 2))) (Some (ECst 0))] [] [],

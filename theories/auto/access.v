@@ -185,11 +185,31 @@ Definition sload (hint : option at_hint) (write : bool) (addr : expr) (s : sstat
   end.
 Definition says_absent (hint : option at_hint) : bool :=
   match hint with Some (At _ _ (Some _)) => true | _ => false end.
-(** A store to a block leaves it as it is. *)
+(** A block of one word, which a store fills. *)
+Definition block_one (hint : option at_hint) (s : sstate) : option (nat * sblock expr) :=
+  match hint with
+  | Some (At n m (Some _)) =>
+    let d := match m with Some m => m | None => n end in
+    match nth_error (s_items s) d with
+    | Some (IRes k _ es) =>
+      match open_block k es with
+      | Some b => match sb_count b with ECst 1 => Some (d, b) | _ => None end
+      | None => None
+      end
+    | _ => None
+    end
+  | _ => None
+  end.
+Definition filled (v : expr) (b : sblock expr) : sblock expr :=
+  BlockData (sb_space b) (sb_addr b) (sb_count b) (Some (FAll v)).
+(** A store to a larger block leaves it as it is. *)
 Definition sstore (hint : option at_hint) (addr v : expr) (s : sstate) : res (sstate * list fact) :=
   match block_place hint addr s with
   | Some (true, FOne, fill, facts) =>
-    Done (s, facts ++ match fill with Some v' => owe (PEq v v') | None => [] end)
+    match block_one hint s with
+    | Some (d, b) => Done (set_items (item_put d (IBlock FOne (filled v b)) (s_items s)) s, facts)
+    | None => Done (s, facts ++ match fill with Some v' => owe (PEq v v') | None => [] end)
+    end
   | Some _ => Fail (ReadOnly (s_root s) addr)
   | None =>
   let* (k, facts) := find_place hint addr s in

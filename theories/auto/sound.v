@@ -278,6 +278,66 @@ Section sound.
       iExists x'. iSplit; [done|]. rewrite /dword /virt_word /virt_bytes. iExists pas. iFrame.
   Qed.
 
+  (** A block of one word. *)
+  Lemma dblock_single q sp a fill :
+    dblock ρ q (BlockData sp a (Z_to_bv 64 1) fill) ⊣⊢ dcontent sp q (fill_word (env_array ρ) fill 0) a.
+  Proof using Type.
+    rewrite /dblock /=. change (block_words a (Z_to_bv 64 1)) with [a `+Z` 0].
+    by rewrite big_sepL_singleton bv_add_Z_0.
+  Qed.
+  Lemma single_index (i a : word) : bv_unsigned i < bv_unsigned (Z_to_bv 64 1) → a `+Z` (8 * bv_unsigned i) = a.
+  Proof using Type.
+    change (bv_unsigned (Z_to_bv 64 1)) with 1. pose proof (bv_unsigned_in_range _ i) as [Hi _]. intros Hlt.
+    assert (bv_unsigned i = 0) as -> by lia. apply bv_add_Z_0.
+  Qed.
+  Lemma block_one_acc σ hint addr s fill facts d b :
+    block_place hint addr s = Some (true, FOne, fill, facts) → block_one hint s = Some (d, b) → hold facts →
+    SI σ -∗ den s -∗ ∃ pas v,
+      ⌜∀ τ a, translator_ok M σ τ → data_access true a → translated τ a (eval ρ addr) pas⌝ ∗
+      SI σ ∗ phys_bytes pas 1 (word_bytes v) ∗
+      (∀ e, phys_bytes pas 1 (word_bytes (eval ρ e)) -∗
+        den (set_items (item_put d (IBlock FOne (filled e b)) (s_items s)) s)).
+  Proof using Type.
+    rewrite /block_place /block_one. intros H Hone Hfacts. iIntros "HS Hden".
+    iDestruct (root_sound with "HS Hden") as %Hroot.
+    iDestruct "Hden" as "(Hc & Hregs & Hitems & Hcode)".
+    destruct hint as [[n [m|] [i|]]|]; try done.
+    - destruct (nth_error _ n) as [[| |w0 r a q0 pa|]|] eqn:Hn; try done.
+      destruct (nth_error _ m) as [[| | |k q' es]|] eqn:Hm; try done.
+      destruct (open_block k es) as [[[[? ?]|] b0 cnt v]|] eqn:Hb; try done.
+      injection H as -> -> <- <-. apply Forall_app in Hfacts as [Hcl Hi%owe_hold].
+      destruct cnt as [|z| | |]; try done. destruct z as [|[]|]; try done. injection Hone as <- <-.
+      destruct (claim_facts_sound true _ _ _ _ _ _ _ Hcl) as [Hr Hclaim].
+      iAssert ⌜∀ τ a, translator_ok M σ τ → data_access true a →
+        translated τ a (eval ρ addr) (word_pas (eval ρ (word_at b0 i)))⌝%I as %Hτ.
+      { iDestruct (ditems_in _ _ _ Hn with "Hitems") as "Hn". simpl. iDestruct (Hclaim with "Hn") as "Hn".
+        iApply (claims_translated with "HS Hn"). by rewrite Hroot. }
+      rewrite eval_word_at (single_index _ _ Hi) in Hτ.
+      iDestruct (ditems_acc _ _ _ _ Hm with "Hitems") as "[Hm Hitems]".
+      rewrite (ditem_open_block _ _ _ _ _ Hb) /sblock_map. cbn [sb_space sb_addr sb_count sb_fill eval].
+      rewrite dblock_single.
+      iAssert (∃ x, dword None (feval ρ FOne) (eval ρ b0) x)%I with "[Hm]" as (x) "Hw".
+      { rewrite /dcontent. case_match; [by iExists _|done]. }
+      iExists (word_pas (eval ρ b0)), x. iFrame "HS". iSplit; [done|]. iSplitL "Hw"; [iExact "Hw"|].
+      iIntros (e) "Hw". iFrame "Hc Hregs Hcode". iApply "Hitems". rewrite ditem_block /sblock_map /filled.
+      cbn [sb_space sb_addr sb_count sb_fill eval sfill_map]. rewrite dblock_single. iExact "Hw".
+    - destruct (nth_error _ n) as [[| | |k q' es]|] eqn:Hn; try done.
+      destruct (open_block k es) as [[[[w0 r]|] a cnt v]|] eqn:Hb; try done.
+      injection H as -> -> <- <-. apply holds_owe in Hfacts as [Ha [Hi Hr%owe_hold]%holds_owe].
+      destruct cnt as [|z| | |]; try done. destruct z as [|[]|]; try done. injection Hone as <- <-.
+      iDestruct (ditems_acc _ _ _ _ Hn with "Hitems") as "[Hm Hitems]".
+      rewrite (ditem_open_block _ _ _ _ _ Hb) /sblock_map. cbn [sb_space sb_addr sb_count sb_fill eval].
+      rewrite dblock_single. simpl in Ha, Hr. rewrite Ha eval_word_at (single_index _ _ Hi).
+      iAssert (∃ x, dword (Some (true, eval ρ r)) (feval ρ FOne) (eval ρ a) x)%I with "[Hm]" as (x) "Hw".
+      { rewrite /dcontent. case_match; [by iExists _|done]. }
+      rewrite /dword /virt_word /virt_bytes. iDestruct "Hw" as (pas) "[Hclaims Hw]".
+      iDestruct (claims_translated with "HS Hclaims") as %Hτ; [by rewrite Hroot|].
+      iExists pas, x. iFrame "HS Hw". iSplit; [done|].
+      iIntros (e) "Hw". iFrame "Hc Hregs Hcode". iApply "Hitems". rewrite ditem_block /sblock_map /filled.
+      cbn [sb_space sb_addr sb_count sb_fill eval sfill_map]. rewrite dblock_single /=.
+      rewrite /virt_word /virt_bytes. iExists pas. iFrame.
+  Qed.
+
   Lemma sload_sound σ hint write addr s v facts :
     sload hint write addr s = Done (v, facts) → hold facts →
     SI σ -∗ den s -∗
@@ -355,7 +415,13 @@ Section sound.
       SI (set_mem m σ) ∗ den s'.
   Proof using Type.
     rewrite /sstore. destruct (block_place hint addr s) as [[[[w q] fill] facts']|] eqn:Hblock.
-    { destruct w, q as [| |]; try done. intros [= <- <-] [Hf Hfill]%Forall_app. iIntros "HS Hden".
+    { destruct w, q as [| |]; try done. destruct (block_one hint s) as [[d b]|] eqn:Hone.
+      { intros [= <- <-] Hf. iIntros "HS Hden".
+        iDestruct (block_one_acc with "HS Hden") as (pas x) "(%Hτ & HS & Hb & Hden)"; [done..|].
+        iMod (store_translated _ (eval ρ addr) _ _ (eval ρ v) with "HS Hb") as (m Hm) "[HS Hb]".
+        iModIntro. iExists m. iFrame "HS". iSplit; [|by iApply "Hden"].
+        iPureIntro. intros τ Hok. apply Hm, Hτ; [done|]. by right. }
+      intros [= <- <-] [Hf Hfill]%Forall_app. iIntros "HS Hden".
       iDestruct (block_place_acc with "HS Hden") as (pas x) "(%Hτ & %Hx & HS & Hb & Hden)"; [done..|].
       iMod (store_translated _ (eval ρ addr) _ _ (eval ρ v) with "HS Hb") as (m Hm) "[HS Hb]".
       iModIntro. iExists m. iFrame "HS". iSplit.
