@@ -187,14 +187,18 @@ def store(
 
 
 def _store_element(path: Path, element: Element, value: Term, writer: Instr | None) -> list[Fact]:
-    """A store into a block leaves what is said of it."""
+    """A store fills a block of one word, and leaves what is said of a larger one."""
     if not element.writable:
         raise StuckError("a store through a mapping that is read-only")
-    item = path.items[element.item]
+    item, block = path.items[element.item], element.block
     if not isinstance(item.share, FOne):
         raise StuckError("a store into what is owned in part")
+    if block.count == ECst(1):
+        filled = replace(block, fill=value).item(item.share)
+        path.put(element.item, filled, writer)
+        return list(element.facts)
     path.put(element.item, item, writer)
-    fill = element.block.fill
+    fill = block.fill
     return [*element.facts, *([] if fill is None else owe(Rel.EQ, value, fill))]
 
 

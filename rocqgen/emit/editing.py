@@ -31,14 +31,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Editing:
-    """Asks for steps of the proof in front of a store; `wanted` are entries that ends want.
-
-    `places` are the addresses of words that they want, entries among them.
-    """
+    """Asks for steps of the proof in front of a store; `wanted` are entries that ends want."""
 
     steps: Steps
     wanted: Sequence[Cell]
-    places: Sequence[Term]
 
     @property
     def aliases(self) -> Aliases:
@@ -59,12 +55,6 @@ class Editing:
             for one in want.reach:
                 if one is not None and equal(want.addr, slot(value, one.va, one.shift)):
                     self._prepare(path, want, one)
-
-    def named(self, path: Path, where: Term, addr: Term) -> Term:
-        """An address as the access has it, or as an end of the run wants something there."""
-        equal = self.aliases.rewriting(path).equal
-        usual = addr if equal(where, addr) else where
-        return next((one for one in self.places if equal(one, where)), usual)
 
     def _prepare(self, path: Path, want: Cell, region: Region) -> None:
         """Asks for an entry of a table to answer for a page."""

@@ -17,11 +17,10 @@ from rocqgen.emit.editing import Editing
 from rocqgen.emit.elements import physical_element, virtual_element
 from rocqgen.emit.entail import find_witnesses, subst_state
 from rocqgen.emit.ghost import apply
-from rocqgen.emit.items import place
 from rocqgen.emit.normal import ECst, EVar
 from rocqgen.emit.paths import FirstError, StuckError
 from rocqgen.emit.support import KNOWN
-from rocqgen.emit.symbolic import FOne, HAt, IClaim, IPhys, IVirt
+from rocqgen.emit.symbolic import FOne, GSplitBlock, HAt, IClaim, IVirt
 from rocqgen.emit.wanted import Wanted
 from rocqgen.emit.written import Marks
 from rocqgen.source.features import Feature
@@ -65,9 +64,7 @@ class Inference:
         self.steps = Steps(self.aliases, paging, self.wording)
         wanted = [item for state, _ in ends for item in state.items]
         cells = [cell for item in wanted if (cell := cell_of(item)) is not None]
-        words = [place(item)[-1] for item in wanted if isinstance(item, IVirt | IPhys)]
-        places = [*(cell.addr for cell in cells), *words]
-        self.editing = Editing(self.steps, cells, places)
+        self.editing = Editing(self.steps, cells)
 
     @staticmethod
     def of(
@@ -108,11 +105,7 @@ class Inference:
         found = path.index().virtual.get((path.root, addr))
         n, data = self._translated(instr, path, addr, found)
         if n is None:
-            element = virtual_element(self.aliases, path, path.root, addr)
-            if element is None:
-                self._claim(path, addr)
-                return None
-            return HAt(element[0], None, element[1])
+            return self._element(instr, path, addr)
         item = path.items[n]
         if not isinstance(item, IClaim):
             return None if n == found else HAt(n)
@@ -128,6 +121,30 @@ class Inference:
             if not is_page_share(item.share):
                 return HAt(n)
         return HAt(n, data, ECst(0) if absent else None)
+
+    def _element(self, instr: Instr, path: Path, addr: Term) -> HAt | None:
+        """The word of a block that an access goes to; else what it goes to has to be claimed."""
+        where, page = self._marked(instr) or (addr, None)
+        if page is None:
+            element = virtual_element(self.aliases, path, path.root, where)
+            if element is not None:
+                return HAt(element[0], None, element[1])
+            self._claim(path, addr)
+            return None
+        claim = self._page(path, page)
+        linear = self.aliases.rewriting(path).linear
+        element = physical_element(self.aliases, path, linear(where))
+        if element is None:
+            say = self.wording.term
+            raise StuckError(f"there is no `{say(where)} |->p ..` and no `{say(where)} |->e ..`")
+        return HAt(claim, *element)
+
+    def _marked(self, instr: Instr) -> tuple[Term, Term | None] | None:
+        """What the user wrote at an instruction."""
+        given = self.marks.at(instr.offset)
+        # The engine's hint is for the memory operand, and `pop m` accesses that one second.
+        second = instr.op is Op.POP and isinstance(instr.operands[0], Mem)
+        return given[-1 if second else 0] if given else None
 
     def _frame(self, path: Path, item: IClaim, addr: Term) -> tuple[int, Term]:
         """The word of a physical block that is reached by a claim; or fails."""
@@ -173,30 +190,25 @@ class Inference:
         self, instr: Instr, path: Path, addr: Term, found: int | None
     ) -> tuple[int | None, int | None]:
         """The item of translation of an access, and that of its data where it is given."""
-        given = self.marks.at(instr.offset)
-        if given:
-            # The engine's hint is for the memory operand, and `pop m` accesses that one second.
-            second = instr.op is Op.POP and isinstance(instr.operands[0], Mem)
-            where, page = given[-1 if second else 0]
-            if page is not None:
-                return self._by_page(path, where, page)
-            return self.aliases.translated(path, path.root, where, exact=False), None
+        marked = self._marked(instr)
+        if marked is not None:
+            where, page = marked
+            if page is None:
+                return self.aliases.translated(path, path.root, where, exact=False), None
+            data = self.aliases.physical(path, where)
+            return (None, None) if data is None else (self._page(path, page), data)
         if found is not None:
             return found, None
         return self.aliases.translated(path, path.root, addr, exact=True), None
 
-    def _by_page(self, path: Path, where: Term, page: Term) -> tuple[int, int]:
-        """The claim of the page at `page`, and what lies at the physical address `where`."""
+    def _page(self, path: Path, page: Term) -> int:
+        """The claim of the page, or word, at `page`."""
         n = self.aliases.page_claim(path, path.root, page)
         if n is None:
             n = self.aliases.translated(path, path.root, page, exact=True)
-        data = self.aliases.physical(path, where)
-        say = self.wording.term
         if n is None:
-            raise StuckError(f"there is no `{say(page)} ~> ..` in the current space")
-        if data is None:
-            raise StuckError(f"there is no `{say(where)} |->p ..` and no `{say(where)} |->e ..`")
-        return n, data
+            raise StuckError(f"there is no `{self.wording.term(page)} ~> ..` in the current space")
+        return n
 
     def storing(self, path: Path, addr: Term, hint: HAt | None, value: Term) -> None:
         """A word is about to be stored; may raise `FirstError`."""
@@ -206,10 +218,12 @@ class Inference:
         if element is None:
             self.editing.storing(path, find_place(path, addr, hint).item, value)
         elif hint is not None and hint.index is not None:
-            fill = element.block.fill
-            if fill is not None and not self.aliases.rewriting(path).equal(value, fill):
-                where = self.editing.named(path, element.block.at(hint.index), addr)
-                raise FirstError(self.steps.alone(path, element.item, hint.index, where))
+            block, rewriting = element.block, self.aliases.rewriting(path)
+            same = block.fill is not None and rewriting.equal(value, block.fill)
+            if not same and block.count != ECst(1):
+                # The store fills a block of one word.
+                first = rewriting.number(hint.index) == 0
+                raise FirstError(GSplitBlock(element.item, ECst(1) if first else hint.index))
 
     # -- steps of the proof ------------------------------------------------------------------------
 

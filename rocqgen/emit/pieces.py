@@ -78,6 +78,9 @@ class Pieces:
         behind = None if larger else self._behind(n, have)
         if behind is not None:
             return GJoinBlocks(n, behind)
+        forget = None if larger or want.fill is not None else self._behind(n, have, forget=True)
+        if forget is not None:
+            return GForget(forget)
         word = None if larger else self._of_word(replace(have, addr=have.at(have.count)))
         return GSplitBlock(n, want.count) if word is None else word
 
@@ -89,13 +92,17 @@ class Pieces:
             return None
         return have if (have.writable, have.root) == (want.writable, want.root) else None
 
-    def _behind(self, n: int, block: Block) -> int | None:
-        """The block that begins where another ends."""
+    def _behind(self, n: int, block: Block, *, forget: bool = False) -> int | None:
+        """The block like another that begins where it ends; `forget`: one that is filled."""
         rewriting = self.aliases.rewriting(self.path)
         end = block.at(block.count)
         for m in self.left:
             other = self._alike(m, block)
-            if m == n or other is None or (other.fill is None) != (block.fill is None):
+            if (
+                m == n
+                or other is None
+                or (other.fill is None) != (block.fill is None and not forget)
+            ):
                 continue
             if rewriting.equal(other.addr, end) and rewriting.number(other.count) != 0:
                 return m

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rocqgen.emit.normal import Alu, ECst, mk_op
 from rocqgen.source.spec import AnswerPage, ClaimPage, OpenEntry, Page, SplitBlock, UnclaimPage
 
 if TYPE_CHECKING:
@@ -32,7 +33,10 @@ class Marks:
         for one in self.hints:
             if one.offset == offset:
                 address = self._term(one.address)
-                if address is not None:
+                index = None if one.index is None else self._term(one.index)
+                if address is not None and index is not None:
+                    address = mk_op(Alu.ADD, address, mk_op(Alu.SHL, index, ECst(3)))
+                if address is not None and (index is None) == (one.index is None):
                     found.append((address, None if one.via is None else self._term(one.via)))
         return found
 

@@ -275,7 +275,7 @@ def test_a_word_leaves_its_block_and_comes_back(tmp_path: Path) -> None:
     assert told(one)[:3] == [
         "3 HFirst (GSplitBlock 5 (ECst 3))",
         "3 HFirst (GSplitBlock 6 (ECst 1))",
-        "3 HFirst (GWord 6)",
+        "3 HAt 6 None (Some (ECst 0))",
     ]
     assert isinstance(one.verdict, Residual)
     two = made(tmp_path, code.format("$0"), f"{start} * {apart}", "w[512] |->v 0")
@@ -285,6 +285,44 @@ def test_a_word_leaves_its_block_and_comes_back(tmp_path: Path) -> None:
         "11 HThen (GJoinBlocks 5 6)",
     ]
     assert isinstance(two.verdict, Residual)
+
+
+LOOP = """
+    spec forall r : root, p out : word, q : fraction space r
+    requires rdi |->r p * rcx |->r _ * rbx |->r out * p[512] |->v _ * code{q}
+    exit out ensures rdi |->r p * rcx |->r 512 * rbx |->r out * p[512] |->v 0 * code{q}
+"""
+
+
+def test_a_loop_fills_a_block(tmp_path: Path) -> None:
+    block = "\n".join(f"#@ {line.strip()}" for line in LOOP.strip().split("\n"))
+    file = tmp_path / "fill.s"
+    file.write_text(
+        f"""{block}
+    .text
+fill:
+    xorl %ecx, %ecx
+#@ invariant exists i : word
+#@   holds rdi |->r p * rcx |->r i * rbx |->r out * i < 512
+#@     * p[i] |->v 0 * (p + (i << 3))[512 - i] |->v _ * code{{q}}
+again:
+    movq $0, (%rdi,%rcx,8)
+    incq %rcx
+    cmpq $512, %rcx
+    jne again
+    jmp *%rbx
+""",
+        encoding="utf-8",
+    )
+    (fragment,) = load_fragments(file)
+    one = plan(fragment)
+    assert isinstance(one.verdict, Residual), one.block.about
+    entry, loop = one.segments
+    first = entry.hints[0][1]
+    assert hint_data(first, Printer({}, {})).startswith("HThen (GEmpty")
+    ghosts = [hint_data(hint, Printer({}, {})).replace("%nat", "") for _, hint in loop.hints]
+    assert ghosts[:2] == ["HFirst (GSplitBlock 1 (ECst 1))", "HAt 1 None (Some (ECst 0))"]
+    assert "HThen (GJoinBlocks 0 1)" in ghosts
 
 
 def test_the_end_that_fits_is_prepared(tmp_path: Path) -> None:
