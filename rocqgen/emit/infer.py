@@ -9,22 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rocqgen.emit.access import back, find_element, find_place, is_page_share
-from rocqgen.emit.actions import Steps
-from rocqgen.emit.aliases import Aliases
-from rocqgen.emit.cells import PAGE_SHIFT, Paging, cell_of
-from rocqgen.emit.editing import Editing
-from rocqgen.emit.elements import physical_element, virtual_element
+from rocqgen.emit.access import find_element, find_place
+from rocqgen.emit.accesses import Accesses
+from rocqgen.emit.cells import Paging, cell_of
 from rocqgen.emit.entail import find_witnesses, subst_state
 from rocqgen.emit.ghost import apply
 from rocqgen.emit.normal import ECst, EVar
 from rocqgen.emit.paths import FirstError, StuckError
-from rocqgen.emit.support import KNOWN
-from rocqgen.emit.symbolic import FOne, GSplitBlock, HAt, IClaim, IVirt
+from rocqgen.emit.symbolic import FOne, GSplitBlock, HAt
 from rocqgen.emit.wanted import Wanted
 from rocqgen.emit.written import Marks
-from rocqgen.source.features import Feature
-from rocqgen.source.machine import Mem, Op
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -40,7 +34,7 @@ _APART = 1 << 32
 """Added to the names of an end while values for them are sought: a run has numbers of its own."""
 
 
-class Inference:
+class Inference(Accesses):
     """What the engine is told on the paths of a run; implements `Guide`.
 
     `given` are the facts that hold on all paths; `ends` has for each end of the run what is wanted
@@ -54,17 +48,8 @@ class Inference:
         paging: Paging | None = None,
         ends: Sequence[tuple[SState, Sequence[int]]] = (),
     ) -> None:
-        self.paging = paging
-        self.aliases = Aliases(given)
-        self.marks = marks
+        super().__init__(given, marks, paging, [state for state, _ in ends])
         self.ends = ends
-        self.wording = marks.names.wording
-        self.usable = Feature.GHOST in KNOWN
-        """Whether the engine takes steps of the proof."""
-        self.steps = Steps(self.aliases, paging, self.wording)
-        wanted = [item for state, _ in ends for item in state.items]
-        cells = [cell for item in wanted if (cell := cell_of(item)) is not None]
-        self.editing = Editing(self.steps, cells)
 
     @staticmethod
     def of(
@@ -78,137 +63,6 @@ class Inference:
         platform = spec.platform
         paging = None if platform is None else Paging(platform.la57, platform.maxphyaddr)
         return Inference(given, marks, paging, ends)
-
-    def part(self, instr: Instr, path: Path, addr: Term, offsets: Sequence[int]) -> int:
-        """The offset, in a word that the state has, of an access below 64 bits at `addr`."""
-        root, aliases = path.root, self.aliases
-        if self.marks.at(instr.offset):
-            n, _ = self._translated(instr, path, addr, None)
-            item = None if n is None else path.items[n]
-            if isinstance(item, IVirt | IClaim) and not is_page_share(item.share):
-                equal = aliases.rewriting(path).equal
-                return next((k for k in offsets if equal(back(addr, k), item.addr)), 0)
-        virtual = path.index().virtual
-        for k in offsets:
-            if (root, back(addr, k)) in virtual:
-                return k
-        for k in offsets:
-            if aliases.translated(path, root, back(addr, k), exact=True) is not None:
-                return k
-        for k in offsets:
-            if virtual_element(aliases, path, root, back(addr, k)) is not None:
-                return k
-        return 0
-
-    def access(self, instr: Instr, path: Path, addr: Term, *, write: bool) -> HAt | None:
-        """What an access goes to, or `None` where the engine sees it."""
-        found = path.index().virtual.get((path.root, addr))
-        n, data = self._translated(instr, path, addr, found)
-        if n is None:
-            return self._element(instr, path, addr)
-        item = path.items[n]
-        if not isinstance(item, IClaim):
-            return None if n == found else HAt(n)
-        if data is None:
-            data = self.aliases.frame(path, item, addr)
-            if data is None:
-                m, index = self._frame(path, item, addr)
-                return HAt(n, m, index)
-        absent = write and self.editing.ready(path, data)
-        if path.index().physical.get(item.value) == data and not absent:
-            if n == found:
-                return None
-            if not is_page_share(item.share):
-                return HAt(n)
-        return HAt(n, data, ECst(0) if absent else None)
-
-    def _element(self, instr: Instr, path: Path, addr: Term) -> HAt | None:
-        """The word of a block that an access goes to; else what it goes to has to be claimed."""
-        where, page = self._marked(instr) or (addr, None)
-        if page is None:
-            element = virtual_element(self.aliases, path, path.root, where)
-            if element is not None:
-                return HAt(element[0], None, element[1])
-            self._claim(path, addr)
-            return None
-        claim = self._page(path, page)
-        linear = self.aliases.rewriting(path).linear
-        element = physical_element(self.aliases, path, linear(where))
-        if element is None:
-            say = self.wording.term
-            raise StuckError(f"there is no `{say(where)} |->p ..` and no `{say(where)} |->e ..`")
-        return HAt(claim, *element)
-
-    def _marked(self, instr: Instr) -> tuple[Term, Term | None] | None:
-        """What the user wrote at an instruction."""
-        given = self.marks.at(instr.offset)
-        # The engine's hint is for the memory operand, and `pop m` accesses that one second.
-        second = instr.op is Op.POP and isinstance(instr.operands[0], Mem)
-        return given[-1 if second else 0] if given else None
-
-    def _frame(self, path: Path, item: IClaim, addr: Term) -> tuple[int, Term]:
-        """The word of a physical block that is reached by a claim; or fails."""
-        element = physical_element(self.aliases, path, self.aliases.reached(path, item, addr))
-        if element is None:
-            say = self.wording.term
-            page = "page " if is_page_share(item.share) else ""
-            where = say(item.value)
-            if item.addr != addr:
-                where = f"{where} + ({say(addr)} - {say(item.addr)})"
-            raise StuckError(
-                f"`{page}{say(item.addr)} ~> {say(item.value)}` is there, but the physical word "
-                f"behind it is not owned: neither `{where} |->p ..` nor `{where} |->e ..`"
-            )
-        return element
-
-    def _claim(self, path: Path, addr: Term) -> None:
-        """Asks for the claim of the page at an address that an entry answers for; or fails."""
-        why = ""
-        for item in path.items if self.usable else ():
-            cell = cell_of(item)
-            for region in () if cell is None else cell.reach:
-                if (
-                    region is None
-                    or region.shift != PAGE_SHIFT
-                    or not self.aliases.same_page(path, region, path.root, addr)
-                ):
-                    continue
-                try:
-                    ghost = self.steps.claim(path, path.root, region.va, opening=True)
-                    apply(ghost, path.copy(), self.paging, None)
-                except StuckError as error:
-                    why = f" ({error})"
-                else:
-                    raise FirstError(ghost)
-        say = self.wording.term
-        raise StuckError(
-            "nothing is known of this address in the current space: "
-            f"`{say(addr)} |->v ..` in {say(path.root)}{why}"
-        )
-
-    def _translated(
-        self, instr: Instr, path: Path, addr: Term, found: int | None
-    ) -> tuple[int | None, int | None]:
-        """The item of translation of an access, and that of its data where it is given."""
-        marked = self._marked(instr)
-        if marked is not None:
-            where, page = marked
-            if page is None:
-                return self.aliases.translated(path, path.root, where, exact=False), None
-            data = self.aliases.physical(path, where)
-            return (None, None) if data is None else (self._page(path, page), data)
-        if found is not None:
-            return found, None
-        return self.aliases.translated(path, path.root, addr, exact=True), None
-
-    def _page(self, path: Path, page: Term) -> int:
-        """The claim of the page, or word, at `page`."""
-        n = self.aliases.page_claim(path, path.root, page)
-        if n is None:
-            n = self.aliases.translated(path, path.root, page, exact=True)
-        if n is None:
-            raise StuckError(f"there is no `{self.wording.term(page)} ~> ..` in the current space")
-        return n
 
     def storing(self, path: Path, addr: Term, hint: HAt | None, value: Term) -> None:
         """A word is about to be stored; may raise `FirstError`."""
