@@ -110,7 +110,7 @@ WRONG = {
     "full": (THREE, "* sp0 - 8 |->v _ ", "", "call", "nothing is known of the word at sp0 - 8"),
     "more": (THREE, "a + 3", "a + 4", "call", "rax |->r a + 4"),
     "less": (THREE, "rcx |->r _ * ", "", "movl", "rcx is not owned"),
-    "high": (STEPS, "z < 11", "z < 10", "addq", "z < 10"),
+    "high": (STEPS, "z < 11", "z < 10", "ret", "z < 10"),
     "arg": (STEPS, "movl $5", "movl $9", "call", "step requires x < 9"),
 }
 
