@@ -224,10 +224,9 @@ class Steps:
         if self.aliases.rewriting(path).bits(cell.entry, PRESENT) == 0:
             return "is absent"
         if cell.owed:
-            return (
-                f"owes {', '.join(map(say.region, cell.owed))}, which is not flushed "
-                "(unless the entry was absent: nothing says that)"
-            )
+            why = f"owes {', '.join(map(say.region, cell.owed))}, which is not flushed"
+            unsure = cell.addr in path.unsure
+            return f"{why} (nothing says that the entry was absent)" if unsure else why
         if not any(
             one is None or (one.shift == region.shift and one.root == region.root)
             for one in cell.reach

@@ -80,7 +80,10 @@ class Editing:
             return False
         if not isinstance(item.share, FOne):
             self._join(path, n, item)
-        absent = self.aliases.rewriting(path).bits(cell.entry, PRESENT) == 0
+        present = self.aliases.rewriting(path).bits(cell.entry, PRESENT)
+        absent = present == 0
+        if present is None and not cell.claimed:
+            path.unsure = (*path.unsure, cell.addr)
         if cell.claimed and not absent:
             self._unclaim(path, n, cell)
         return absent and not cell.claimed and not isinstance(cell.entry, ECst)

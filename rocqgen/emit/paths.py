@@ -68,6 +68,8 @@ class Path:
     reg_writer: dict[Reg, Instr] = field(default_factory=dict)
     item_writer: dict[int, Instr] = field(default_factory=dict)
     root_writer: Instr | None = None
+    unsure: tuple[Term, ...] = ()
+    """Entries that were written though nothing says whether they were present."""
     marks: int = 0
     """How many of the marks of an instruction have been followed."""
     lacking: list[tuple[str, Instr | None]] = field(default_factory=list)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from rocqgen.emit.access import is_page_share
 from rocqgen.emit.cells import PAGE_SHIFT, Cell, cell_of
+from rocqgen.emit.elements import physical_element
 from rocqgen.emit.items import place, same_kind
 from rocqgen.emit.paths import StuckError
 from rocqgen.emit.pieces import Pieces, counted
@@ -130,7 +131,11 @@ class Wanted:
                 return GNew(n) if have.share == item.share == FOne() else None
             if cell is not None and cell.addr == want.addr:
                 return self._lists(n, cell, want)
-        return None
+        linear = self.steps.aliases.rewriting(self.path).linear
+        element = physical_element(self.steps.aliases, self.path, linear(want.addr))
+        if element is None or element[0] not in self.left:
+            return None
+        return self.steps.new(self.path, want.addr)
 
     def _lists(self, n: int, have: Cell, want: Cell) -> Ghost | None:
         if not isinstance(self.path.items[n].share, FOne):

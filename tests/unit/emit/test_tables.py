@@ -131,7 +131,7 @@ def test_a_mark_that_the_engine_stops_at(tmp_path: Path) -> None:
     code = "orq $3, %rdx\nmovq %rdx, (%rdi)  #@ then claim va in s"
     one = made(tmp_path, code, pre, MAPPED)
     assert isinstance(one.verdict, Stuck)
-    assert "unless the entry was absent: nothing says that" in one.verdict.why
+    assert "nothing says that the entry was absent" in one.verdict.why
     assert told(one) == ["4 HThen (GClaim [1; 2; 3; 4] 3 true s va pa)"]
 
 
@@ -285,6 +285,19 @@ def test_a_word_leaves_its_block_and_comes_back(tmp_path: Path) -> None:
         "11 HThen (GJoinBlocks 5 6)",
     ]
     assert isinstance(two.verdict, Residual)
+
+
+def test_an_entry_is_taken_out_of_a_block(tmp_path: Path) -> None:
+    one = made(
+        tmp_path, "nop", f"{ABSENT} * x[512] |->p 0", "x + 8 |->e 0 answers none claims none"
+    )
+    assert told(one) == [
+        "1 HThen (GSplitBlock 5 (ECst 1))",
+        "1 HThen (GSplitBlock 6 (ECst 1))",
+        "1 HThen (GWord 6)",
+        "1 HThen (GNew 6)",
+    ]
+    assert isinstance(one.verdict, Residual)
 
 
 LOOP = """
