@@ -25,10 +25,15 @@ Assuming = tuple[str, ...]
 
 
 def contracts(
-    fragment: Fragment, spec: Specified, known: Mapping[str, Assuming]
+    fragment: Fragment, spec: Specified, known: Mapping[str, Assuming] | None
 ) -> tuple[Called, ...]:
     """The contracts that `fragment` may call; `known` has those that callees assume."""
     found: list[Called] = []
+    if known is None:
+        known = {
+            one.fragment.name: _assumed(one.fragment, specified(one.fragment.spec))
+            for one in fragment.callees
+        }
     for one in fragment.callees:
         own = one.distance == 0
         if not own and one.fragment.name not in known:

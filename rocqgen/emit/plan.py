@@ -66,12 +66,13 @@ class Plan:
 def plan(fragment: Fragment, known: Mapping[str, Assuming] | None = None) -> Plan:
     """Plan the proof of `fragment`; a UserError where the prover has no rule for an instruction.
 
-    `known` are the annotated functions that may be called, with the contracts that these assume.
+    `known` are the annotated functions that may be called, with the contracts that these assume;
+    without it, all callees, with all contracts that they might assume.
     """
     refuse_features(fragment)
     refuse_unsupported(fragment.instrs)
     spec = specified(fragment.spec)
-    contracts = callees.contracts(fragment, spec, known or {})
+    contracts = callees.contracts(fragment, spec, known)
     ends = [end.address for end in spec.ends]
     limit = 64 + MAX_STEPS_PER_INSTR * len(fragment.instrs)
     judge = Judge(fragment, spec)

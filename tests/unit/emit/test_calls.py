@@ -10,6 +10,7 @@ import pytest
 from rocqgen.emit import Theory, emit_theory
 from rocqgen.emit.develop import develop
 from rocqgen.emit.normal import ECst, EVar, mk_add
+from rocqgen.emit.plan import plan
 from rocqgen.emit.symbolic import FDiv, FOne, FVar, HCall, Residual, Stuck
 from rocqgen.errors import UserError
 from rocqgen.source.fragment import load_fragments
@@ -264,6 +265,12 @@ def test_functions_that_call_each_other_are_refused(tmp_path: Path, name: str) -
     (fragment,) = [one for one in load_fragments(tmp_path / "f.s") if one.name == name]
     with pytest.raises(UserError, match="call each other"):
         develop(fragment)
+
+
+def test_a_plan_alone_knows_all_callees(tmp_path: Path) -> None:
+    made = load(tmp_path)["twice"]
+    (fragment,) = [one for one in load_fragments(tmp_path / "f.s") if one.name == "twice"]
+    assert plan(fragment).verdict == made.verdict
 
 
 def test_the_address_of_a_call_is_that_of_the_callee(tmp_path: Path) -> None:
