@@ -122,6 +122,13 @@ def test_a_theory_has_what_its_fragment_calls(tmp_path: Path) -> None:
     assert [step.text for step in theory.instrs][1:3] == ["call incr", "call incr"]
 
 
+def test_a_callee_may_say_nothing_of_the_platform(tmp_path: Path) -> None:
+    load(tmp_path, ("word space r\n", "word space r platform\n"))
+    proof = theories(tmp_path)["twice"].text
+    assert "m_config M = platform_config (Platform false 52) →" in proof
+    assert "incr_holds (eq_trans (f_equal cfg_user Hmode) eq_refl) ρ'" in proof
+
+
 def test_code_that_several_callees_share_is_there_once(tmp_path: Path) -> None:
     more = """
 #@ spec forall r : root, sp0 ra : word space r
