@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from rocqgen.emit.blocks import block_of, put_block
 from rocqgen.emit.compute import FORKING, Computing
 from rocqgen.emit.debts import pay, pay_all
 from rocqgen.emit.ghost import apply as apply_ghost
-from rocqgen.emit.normal import Term, mk_add, mk_sext
+from rocqgen.emit.normal import EVar, Term, mk_add, mk_sext
 from rocqgen.emit.operands import as_memory, as_register
 from rocqgen.emit.paths import FirstError, Fork, Path, StuckError
-from rocqgen.emit.symbolic import GClaim, HFirst, HThen
+from rocqgen.emit.symbolic import GClaim, GWord, HFirst, HThen
 from rocqgen.source.machine import Imm, Instr, Mem, Op, Operand, Reg
 
 if TYPE_CHECKING:
@@ -101,11 +103,24 @@ class Machine(Computing):
         """Do a step of the proof."""
         writer, about = self._blamed(ghost)
         self.run.hints.append((self.instr.offset, hint))
+        self._name_word(ghost)
         owed, learned = apply_ghost(ghost, self.path, self.guide.paging, writer)
         first = len(self.run.facts)
         self.owe(owed)
         self.run.blamed |= {first + k: (writer, about) for k in range(len(owed))}
         self.path.assumed = (*learned, *self.path.assumed)
+
+    def _name_word(self, ghost: Ghost) -> None:
+        """A word of a block of which nothing is known gets a name (`theories/auto/turn.v`)."""
+        if not isinstance(ghost, GWord) or ghost.block >= len(self.path.items):
+            return
+        block = block_of(self.path.items[ghost.block])
+        if block is None or block.fill is not None:
+            return
+        name = self.run.next_name
+        self.run.next_name += 1
+        self.run.defs.append((name, None))
+        put_block(self.path, ghost.block, replace(block, fill=EVar(name)))
 
     def _blamed(self, ghost: Ghost) -> tuple[Instr, str]:
         """Who wrote what a step of the proof is about, and what that is."""

@@ -367,3 +367,58 @@ Lemma ghost_none : clean (dropped_late [(0, HNone)]) = true.
 Proof. vm_compute. reflexivity. Qed.
 Lemma ghost_now : ∃ s, dropped_late [] = PostMissing 0 0 (TItem 0) s.
 Proof. eexists. vm_compute. reflexivity. Qed.
+
+(** * A loop that fills a block: the next word is one of which nothing is known *)
+(** [xor %ecx, %ecx; 1: movq $0, (%rdi,%rcx,8); inc %rcx; cmp %rsi, %rcx; jb 1b; jmp *%rdx] *)
+(** 1 entry, 2 space, 3 words, 4 how many, 5 exit, 6 old rcx; the label binds 7, how many are filled. *)
+Definition zero_code : code_list := [
+  (0, (Alu AluXor W32 (OReg RCX) (OReg RCX), 2));
+  (2, (Mov W64 (OMem (Addr false (Some RDI) (Some (RCX, 8)) 0)) (OImm 0), 8));
+  (10, (Unary UnInc W64 (OReg RCX), 3));
+  (13, (Cmp W64 (OReg RCX) (OReg RSI), 3));
+  (16, (Jcc CondB (-16), 2));
+  (18, (Jmp (TInd (OReg RDX)), 2))].
+Definition zero_state (rcx : expr) (items : list item) : list conditions.fact → sstate :=
+  SState (EVar 2) [(RDI, EVar 3); (RSI, EVar 4); (RDX, EVar 5); (RCX, rcx)] items [(EVar 2, FVar 1)].
+Definition behind (i : expr) : expr := EOp AluAdd (EVar 3) (EOp AluShl i (ECst 3)).
+Definition any (a n : expr) : item := IRes (KBlock (Some true) CAny) FOne [EVar 2; a; n].
+Definition zeros (n : expr) : item := IRes (KBlock (Some true) CFill) FOne [EVar 2; EVar 3; n; ECst 0].
+Definition zero_spec : spec :=
+  Spec (EVar 1) zero_code (zero_state (EVar 6) [any (EVar 3) (EVar 4)] [PLt (ECst 0) (EVar 4)])
+    [Post (EVar 5) [] (zero_state (EVar 4) [zeros (EVar 4)] [])]
+    [Post (EAdd (EVar 1) 2) [(7%positive, ECst 0)]
+       (zero_state (EVar 7) [zeros (EVar 7); any (behind (EVar 7)) (EOp AluSub (EVar 4) (EVar 7))]
+          [PLt (EVar 7) (EVar 4)])] 7 None.
+Definition zero_round : hints := [
+  (2, HFirst (GSplitBlock 1 (ECst 1))); (2, HFirst (GWord 1)); (2, HAt 1 None None);
+  (2, HThen (GBlock 1)); (2, HThen (GJoinBlocks 0 1));
+  (16, HThen (GEmpty (KBlock (Some true) CAny) [EVar 2; behind (EAdd (EVar 7) 1); ECst 0]));
+  (16, HThen (GJoinBlocks 2 1))].
+Definition zero_plans (round : hints) : list segment_plan := [
+  SegmentPlan [(0, HThen (GEmpty (KBlock (Some true) CFill) [EVar 2; EVar 3; ECst 0; ECst 0]))] [];
+  SegmentPlan round [LeafPlan 1 [(7%positive, EAdd (EVar 7) 1)]; LeafPlan 0 []]].
+Definition zero_left : list segment := Eval vm_compute in
+  match check 9 [] (zero_plans zero_round) zero_spec with Residual l => l | _ => [] end.
+Lemma zero_run : check 9 [] (zero_plans zero_round) zero_spec = Residual zero_left.
+Proof. vm_compute. reflexivity. Qed.
+(** The word has a name, and nothing says what it is. *)
+Lemma zero_names : map sg_names zero_left = [[]; [(7%positive, None); (8%positive, None)]].
+Proof. vm_compute. reflexivity. Qed.
+(** A word that is not written is not 0: that it were is left to prove. *)
+Definition is_zero_left (f : conditions.fact) : bool :=
+  match f with PEq a b => expr_eqb a (ECst 0) && expr_eqb b (EVar 8) | _ => false end.
+Lemma zero_unwritten : ∃ l,
+  check 9 [] (zero_plans ([(2, HFirst (GSplitBlock 1 (ECst 1))); (2, HFirst (GWord 1)); (2, HFirst (GBlock 1));
+    (2, HFirst (GJoinBlocks 0 1)); (2, HAt 0 None (Some (EVar 7)))] ++ skipn 5 zero_round)) zero_spec = Residual l ∧
+  existsb (λ x, is_zero_left (r_fact x)) (concat (map sg_facts l)) = true.
+Proof. eexists. split; vm_compute; reflexivity. Qed.
+Section zero.
+  Context {M : machine} `{!machGS M Σ}.
+  Lemma zero_holds : kernel_mode M → spec_holds zero_spec.
+  Proof.
+    intros H ρ. fragment_proof zero_run H.
+    - intros entry r a n ra c Hn. split_and?; intros; solve_fact.
+    - intros entry r a n ra c Hn i v. split_and!; solve_fact.
+  Qed.
+End zero.
+Print Assumptions zero_holds.

@@ -1,5 +1,5 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
-From rocqgen.auto Require Export scope_sound ghost_sound run.
+From rocqgen.auto Require Export turn_sound run.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
 
@@ -37,9 +37,6 @@ Qed.
 
 Section grows.
   Context {Π : the_platform}.
-  Lemma sghost_unknowns g s ν s' owed learned ν' :
-    sghost g s ν = Done (s', owed, learned, ν') → ∃ k, ν' = unknowns k ν.
-  Proof using Type. intros ->%sghost_names. by exists 0%nat. Qed.
   Lemma name_grows v ν v' ν' acc : name v ν = (v', ν') → grown acc ν acc ν'.
   Proof using Type.
     rewrite /name. case_match; intros [= <- <-]; [apply grown_refl|]. split; [by exists []|].
@@ -76,7 +73,7 @@ Section grows.
     { intros [= <-]. apply grown_refl. }
     destruct (if k =? z then ghost_of after h else None) as [g|]; [|intros [= <-]; apply grown_refl].
     intros ([[[s' owed] learned] ν'] & Hg & Ht)%res_bind_Done. case_match; [|done].
-    destruct (sghost_unknowns _ _ _ _ _ _ _ Hg) as [k' ->].
+    destruct (sturn_names _ _ _ _ _ _ _ Hg) as [k' ->].
     eapply grown_trans; [apply grown_dues|]. eapply grown_trans; [apply unknowns_grows|].
     by eapply IH.
   Qed.

@@ -1,5 +1,5 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
-From rocqgen.auto Require Export scope entail ghost spec.
+From rocqgen.auto Require Export scope entail turn spec.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
 
@@ -97,7 +97,7 @@ Section ghosts.
     | (k, h) :: hs' =>
       match (if Z.eqb k z then ghost_of h else None) with
       | Some g =>
-        let* (s', owed, learned, ν') := sghost g s ν in
+        let* (s', owed, learned, ν') := sturn g s ν in
         if Pos.eqb (n_next ν) (n_next ν')
            || (still (n_next ν) pc s φ path && state_scoped (below (n_next ν')) s' &&
                forallb (fact_scoped (below (n_next ν'))) learned)

@@ -18,29 +18,6 @@ Proof.
   rewrite List.Forall_map in H. eapply List.Forall_impl; [|exact H]. intros f Hf. by apply Hf.
 Qed.
 
-(** * Ghost steps: none of them gives new names, yet *)
-Section values.
-  Context {Π : the_platform}.
-  Context {M : machine} `{!machGS M Σ}.
-  Context (base : expr) (code : code_list).
-  (** There are values for the new names. *)
-  Lemma sghost_values g s ν s' owed learned k ρ σ :
-    sghost g s ν = Done (s', owed, learned, unknowns k ν) →
-    (k = 0%nat ∨ state_scoped (below (n_next ν)) s = true) → Forall (holds ρ) owed →
-    state_interp σ -∗ denote base code ρ s ==∗
-    state_interp σ ∗ ∃ vs, ⌜length vs = k⌝ ∗
-      denote base code (env_sets ρ (next_names k (n_next ν)) vs) s' ∗
-      ⌜Forall (holds (env_sets ρ (next_names k (n_next ν)) vs)) learned⌝.
-  Proof using Type.
-    intros Hg _ Howed. pose proof (sghost_names _ _ _ _ _ _ _ Hg) as Hk.
-    assert (k = 0%nat) as ->.
-    { destruct k as [|k]; [done|]. pose proof (unknowns_next k (unknown ν).2) as Hle.
-      apply (f_equal n_next) in Hk. simpl in *. lia. }
-    iIntros "HS Hden". iMod (sghost_sound with "HS Hden") as "[$ [Hden %Hl]]"; [exact Hg|done|].
-    iModIntro. iExists []. by iFrame.
-  Qed.
-End values.
-
 Section run_sound.
   Context {Π : the_platform}.
   Context {M : machine} `{!machGS M Σ}.
@@ -120,8 +97,8 @@ Section run_sound.
     destruct (if k =? z then ghost_of after h else None) as [g|]; last first.
     { intros [= <-] Hgood Hpath. iIntros "$ Hden Hfl !>". iExists ρ. by iFrame. }
     intros ([[[s' owed] learned] ν'] & Hg & Ht)%res_bind_Done Hgood Hpath. case_match eqn:Hscope; [|done].
-    destruct (sghost_unknowns _ _ _ _ _ _ _ Hg) as [k' ->].
-    pose proof (sghost_values base code _ _ _ _ _ _ k' ρ σ Hg) as Hsound.
+    destruct (sturn_names _ _ _ _ _ _ _ Hg) as [k' ->].
+    pose proof (sturn_sound base code _ _ _ _ _ _ k' ρ σ Hg) as Hsound.
     assert (in_all (dues path z owed acc) (unknowns k' ν)) as Hall1.
     { eapply in_all_grown; [exact Hall|]. by eapply sghosts_grows. }
     assert (hold ρ owed) as Howed.
@@ -139,10 +116,10 @@ Section run_sound.
       pose proof (in_all_next _ _ _ Hall1 Hk') as Hnext. destruct Hall1 as [_ [later HT1]].
       apply andb_true_iff in Hscope as [[Hstill Hs']%andb_true_iff Hlearned].
       apply andb_true_iff in Hstill as [[[Hpc Hs]%andb_true_iff Hφ]%andb_true_iff Hp].
-      iMod (Hsound with "HS Hden") as "[HS (%vs & %Hvs & Hden & %Hl)]"; [by right|done|].
-      destruct (good_unknowns _ _ _ _ _ _ _ vs HT HT1 Hvs Hgood) as (ρ' & Hgood' & Hag & Hnew).
       assert (∀ n, (first ≤ n)%positive → expr_scoped (below n) base = true) as Hbase'.
       { intros n Hn. eapply expr_scoped_mono; [|exact Hbase]. intros x Hx%below_lt. apply below_lt. lia. }
+      iMod (Hsound with "HS Hden") as "[HS (%vs & %Hvs & Hden & %Hl)]"; [by right; auto|done|].
+      destruct (good_unknowns _ _ _ _ _ _ _ vs HT HT1 Hvs Hgood) as (ρ' & Hgood' & Hag & Hnew).
       rewrite (denote_agree _ _ _ Hnew); [| |done]; last first.
       { apply Hbase'. pose proof (unknowns_next k' ν). lia. }
       assert (dflags ρ φ ⊢ dflags ρ' φ) as ->.
