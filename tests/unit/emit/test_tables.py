@@ -338,6 +338,15 @@ again:
     assert "HThen (GJoinBlocks 0 1)" in ghosts
 
 
+def test_a_word_of_which_nothing_is_known_gets_a_name(tmp_path: Path) -> None:
+    code = "movq %rcx, %rdx\nmovq (%rcx), %rdx       #@ first word t"
+    one = made(tmp_path, code, f"{ABSENT} * t[1] |->v _", "rdx |->r _ * t |->v _")
+    assert "3 HFirst (GWord 5)" in told(one)
+    assert isinstance(one.verdict, Residual)
+    (segment,) = one.verdict.segments
+    assert [value for _, value in segment.names] == [None]
+
+
 def test_the_end_that_fits_is_prepared(tmp_path: Path) -> None:
     code = "orq $3, %rdx\nmovq %rdx, (%rdi)\nmovl $1, %eax"
     first = f"rax |->r 0 * {ABSENT}"
