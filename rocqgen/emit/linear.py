@@ -253,6 +253,9 @@ class Rewriting:
         """What is known of an atom; what it is made of may be known, too."""
         if key in self.rules:
             return self.rules[key]
+        bits = self.known.get(key)
+        if bits is not None and bits.mask == WORD - 1:
+            return trim({(): bits.value})
         match key:
             case (str(kind), tuple(source), int(low), int(width)) if kind == FIELD:
                 form = self._word(source)
