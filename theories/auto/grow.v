@@ -57,9 +57,9 @@ Section grows.
         | let H := fresh in intros H; apply res_bind_Done in H as (? & _ & H); revert H
         | apply sresult_grows
         | match goal with |- context [name ?v ν] =>
-            let Hn := fresh in destruct (name v ν) as [v' ν'] eqn:Hn;
+            destruct (name v ν) as [v' ν'] eqn:Hname;
             try (let H := fresh in intros H; apply res_bind_Done in H as ([? ?] & _ & H); revert H);
-            intros [= <-]; exact (name_grows _ _ _ _ _ Hn)
+            intros [= <-]; exact (name_grows _ _ _ _ _ Hname)
           end
         | discriminate
         | case_match ].
