@@ -56,6 +56,9 @@ Section grows.
         [ let H := fresh in intros [= <-]; apply grown_refl
         | let H := fresh in intros H; apply res_bind_Done in H as (? & _ & H); revert H
         | apply sresult_grows
+        | match goal with Hname : name _ ν = _ |- _ =>
+            intros [= <-]; exact (name_grows _ _ _ _ _ Hname)
+          end
         | match goal with |- context [name ?v ν] =>
             destruct (name v ν) as [v' ν'] eqn:Hname;
             try (let H := fresh in intros H; apply res_bind_Done in H as ([? ?] & _ & H); revert H);
