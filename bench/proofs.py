@@ -51,7 +51,7 @@ MUTANTS: Final = 275
 REASONS: Final = Path(__file__).with_name("equivalent.toml")
 """Why a mutant is equivalent, where the comparison cannot tell: by its key."""
 
-LIMITS: Final = Limits(sentence=10, theory=20)
+LIMITS: Final = Limits(sentence=20, theory=120)
 _CHECK: Final = Options(states=20, seconds=3, simplify=False)
 COLUMNS: Final = ("killed", "by the prover alone", "equivalent", "survived", "refused")
 
