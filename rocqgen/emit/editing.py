@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rocqgen.emit.access import is_page_share
 from rocqgen.emit.cells import PAGE_SHIFT, PAGE_WORDS, PRESENT, cell_of, slot
+from rocqgen.emit.elements import physical_element
 from rocqgen.emit.items import place, same_kind
 from rocqgen.emit.normal import ECst
 from rocqgen.emit.paths import FirstError, StuckError
@@ -59,6 +60,11 @@ class Editing:
     def _prepare(self, path: Path, want: Cell, region: Region) -> None:
         """Asks for an entry of a table to answer for a page."""
         n = self.aliases.physical(path, want.addr)
+        if n is None:
+            where = self.aliases.rewriting(path).linear(want.addr)
+            element = physical_element(self.aliases, path, where)
+            if element is not None:
+                raise FirstError(self.steps.alone(path, *element))
         cell = None if n is None else cell_of(path.items[n])
         if n is not None and cell is None:
             raise FirstError(self.steps.new(path, want.addr))

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rocqgen.emit.blocks import block_of
+from rocqgen.emit.fields import fields
 from rocqgen.emit.linear import add
 from rocqgen.source.spec import Rel
 
@@ -63,7 +64,7 @@ def _index(rewriting: Rewriting, block: Block, where: Linear) -> Term | None:
     return rewriting.quotient(distance, WORD_SHIFT)
 
 
-_OUTSIDE = 2
+_OUTSIDE = 3
 
 
 def _rank(aliases: Aliases, path: Path, index: Term, count: Term) -> int:
@@ -74,6 +75,9 @@ def _rank(aliases: Aliases, path: Path, index: Term, count: Term) -> int:
         return 0 if one < bound else _OUTSIDE
     if rewriting.equal(index, count):
         return _OUTSIDE
+    parts = fields(rewriting.linear(index), rewriting.known)
+    if bound is not None and parts is not None and parts.mask < bound:
+        return 0
     for fact in (*path.assumed, *aliases.given):
         if fact.rel in {Rel.LT, Rel.LE} and rewriting.equal(fact.a, index):
             top = rewriting.number(fact.b)
@@ -81,4 +85,4 @@ def _rank(aliases: Aliases, path: Path, index: Term, count: Term) -> int:
                 return 0
             if bound is not None and top is not None and top + (fact.rel is Rel.LE) <= bound:
                 return 0
-    return 1
+    return 1 if one is not None else 2

@@ -113,7 +113,11 @@ class Rewriting:
     def canonical(self, form: Linear) -> Linear:
         """The form with neighbouring fields as one."""
         parts = fields(form, self.known)
-        return form if parts is None else parts.linear()
+        if parts is not None:
+            return parts.linear()
+        # A constant may lie across the fields, as the one at which a kernel maps all memory.
+        parts = fields({key: count for key, count in form.items() if key}, self.known)
+        return form if parts is None else add(parts.linear(), {(): form.get((), 0)}, 1)
 
     def offset(self, term: Term, base: Term) -> int | None:
         """The bits that may be set in `term - base`, where both are seen to be apart by fields."""

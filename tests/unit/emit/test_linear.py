@@ -12,6 +12,7 @@ from rocqgen.emit.linear import Rewriting
 from rocqgen.emit.normal import (
     WORD,
     Alu,
+    EAdd,
     ECst,
     EOp,
     EVar,
@@ -92,6 +93,17 @@ def test_what_a_name_stands_for_and_its_bits() -> None:
         assert Rewriting(facts).equal(P, masked(E, FRAME.z))
     shifted_down = mk_op(Alu.SHR, P, ECst(12)), masked(mk_op(Alu.SHR, E, ECst(12)), 0xFF)
     assert Rewriting([bits, Fact(Rel.EQ, *shifted_down)]).equal(P, masked(E, 0xFF000))
+
+
+def test_bits_are_seen_through_a_constant_that_lies_across() -> None:
+    frame = Fact(Rel.EQ, EOp(Alu.AND, EVar(1), ECst(0xFFF0000000000FFF)), ECst(0))
+    rewriting = Rewriting([frame])
+    masked = EOp(Alu.AND, EOp(Alu.OR, EVar(1), ECst(3)), ECst(0xFFFFFFFFFF000))
+    index = EOp(Alu.AND, EVar(2), ECst(0xFF8))
+    base = -(1 << 47)
+    assert rewriting.equal(EAdd(masked, base), EAdd(EVar(1), base))
+    inside = EAdd(EOp(Alu.ADD, masked, index), base)
+    assert rewriting.offset(inside, EAdd(EVar(1), base)) == 0xFF8
 
 
 def test_words_that_differ_are_apart() -> None:

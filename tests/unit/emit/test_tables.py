@@ -220,6 +220,25 @@ def test_entries_answer_before_their_table_is_linked(tmp_path: Path) -> None:
     ]
 
 
+def test_a_frame_of_zeros_becomes_a_table(tmp_path: Path) -> None:
+    # The words of another block might be at any distance.
+    below, above = "t + ((va >> 12 & 511) << 3)", slot("e3", 21)
+    up = f"{slot('s', 39)} |->e{{q}} e4 * {slot('e4', 30)} |->e{{q}} e3"
+    pre = f"{above} |->e 0 claims none * x[512] |->p 0 * t[512] |->p 0 * t & 0xfff0000000000fff = 0"
+    post = f"""{above} |->e t | 3 * {below} |->e pa | 3 answers va in s claims va in s
+        * t[va >> 12 & 511] |->p 0 * page va ~> pa * {up}""".replace("\n", " ")
+    code = "orq $3, %rcx\nmovq %rcx, (%rdi)\norq $3, %rdx\nmovq %rdx, (%r9)"
+    mapping = f"p ~> {above} * page w ~> t * r9 |->r w + (va >> 9 & 0xff8)"
+    one = made(tmp_path, code, pre, post, mapping=mapping, up=up)
+    assert isinstance(one.verdict, Residual)
+    assert [line.split("(", 1)[1] for line in told(one)[:4]] == [
+        "GSplitBlock 6 (EOp AluAnd (EOp AluShr va (ECst 12)) (ECst 511)))",
+        "GSplitBlock 7 (ECst 1))",
+        "GWord 7)",
+        "GNew 7)",
+    ]
+
+
 def test_marks_say_what_would_be_found(tmp_path: Path) -> None:
     code = "orq $3, %rdx\nmovq %rdx, (%rdi)  #@ then claim va in s"
     one = made(tmp_path, code, ABSENT, MAPPED)
