@@ -16,6 +16,15 @@ WORD_SIZE: Final = 8
 FEW: Final = 100
 """Arrays whose words are simple."""
 
+SPREAD: Final = 0x9E37_79B9_7F4A_7C15
+"""What indices are multiplied by in the other arrays."""
+
+ROUNDS: Final = ((30, 0xBF58_476D_1CE4_E5B9), (27, 0x94D0_49BB_1331_11EB))
+"""Shifts and factors by which their words are mixed."""
+
+LAST: Final = 31
+"""The shift at the end."""
+
 ENTRY: Final = ""
 """The key of the entry's address among the words: no name of an annotation is empty."""
 
@@ -44,10 +53,10 @@ def element(array: int, index: int) -> int:
     """
     if array < FEW:
         return (array + index) & MASK
-    mixed = (array ^ (index * 0x9E37_79B9_7F4A_7C15)) & MASK
-    for shift, factor in ((30, 0xBF58_476D_1CE4_E5B9), (27, 0x94D0_49BB_1331_11EB)):
+    mixed = (array ^ (index * SPREAD)) & MASK
+    for shift, factor in ROUNDS:
         mixed = ((mixed ^ mixed >> shift) * factor) & MASK
-    return mixed ^ mixed >> 31
+    return mixed ^ mixed >> LAST
 
 
 def apply(op: BinOp, left: int, right: int) -> int:

@@ -99,8 +99,14 @@ class Element:
 
     item: int
     block: Block
+    index: Term
     writable: bool
     facts: tuple[Fact, ...]
+
+    @property
+    def word(self) -> Term | None:
+        """What the word is, if that is known."""
+        return self.block.word(self.index)
 
 
 def find_element(path: Path, addr: Term, hint: HAt | None) -> Element | None:
@@ -116,10 +122,10 @@ def find_element(path: Path, addr: Term, hint: HAt | None) -> Element | None:
     where = block.at(hint.index)
     if hint.data is None and block.root is not None:
         facts = (*owe(Rel.EQ, addr, where), *inside, *owe(Rel.EQ, path.root, block.root))
-        return Element(n, block, bool(block.writable), facts)
+        return Element(n, block, hint.index, bool(block.writable), facts)
     if hint.data is not None and block.root is None and isinstance(item, IClaim):
         facts = (*claim_facts(path, addr, item, where), *inside)
-        return Element(n, block, item.writable, facts)
+        return Element(n, block, hint.index, item.writable, facts)
     return None
 
 
@@ -139,11 +145,12 @@ def load(path: Path, addr: Term, hint: HAt | None, *, write: bool) -> tuple[Term
     """The word at an address, and what is owed; `write` where it will be written."""
     element = find_element(path, addr, hint)
     if element is not None:
-        if element.block.fill is None:
+        word = element.word
+        if word is None:
             raise StuckError("nothing is known of what this block holds")
         if write and not element.writable:
             raise StuckError("a store through a mapping that is read-only")
-        return element.block.fill, list(element.facts)
+        return word, list(element.facts)
     place = find_place(path, addr, hint)
     if write and not place.writable:
         raise StuckError("a store through a mapping that is read-only")
@@ -198,8 +205,8 @@ def _store_element(path: Path, element: Element, value: Term, writer: Instr | No
         path.put(element.item, filled, writer)
         return list(element.facts)
     path.put(element.item, item, writer)
-    fill = block.fill
-    return [*element.facts, *([] if fill is None else owe(Rel.EQ, value, fill))]
+    word = element.word
+    return [*element.facts, *([] if word is None else owe(Rel.EQ, value, word))]
 
 
 def offsets(size: Width) -> range:
@@ -248,8 +255,8 @@ def store_part(
     size, k = part
     element = find_element(path, back(addr, k), hint)
     if element is not None:
-        fill = element.block.fill
-        whole = value if fill is None else mk_insert(size, k, fill, value)
+        word = element.word
+        whole = value if word is None else mk_insert(size, k, word, value)
         return _store_element(path, element, whole, writer)
     place = find_place(path, back(addr, k), hint)
     item = path.items[place.item]

@@ -146,10 +146,10 @@ class Steps:
         end = block.at(block.count)
         for m, item in enumerate(path.items):
             other = block_of(item)
-            if m != n and other is not None and equal(other.addr, end):
-                alike = other.writable == block.writable and other.root == block.root
-                if alike and (other.fill is None) == (block.fill is None):
-                    return m
+            if m == n or other is None or not equal(other.addr, end):
+                continue
+            if other.kind == block.kind and other.root == block.root:
+                return m
         raise StuckError(f"no block like it begins at {self.wording.term(end)}")
 
     # -- claims ------------------------------------------------------------------------------------

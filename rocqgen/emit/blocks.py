@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rocqgen.emit.cells import owe
-from rocqgen.emit.normal import Alu, ECst, Term, mk_op
+from rocqgen.emit.normal import Alu, ECst, ESel, Term, mk_op
 from rocqgen.emit.paths import StuckError
 from rocqgen.emit.symbolic import (
     Fact,
     FOne,
+    GArray,
     GBlock,
     GEmpty,
     GForget,
@@ -32,36 +33,64 @@ if TYPE_CHECKING:
     from rocqgen.emit.paths import Path
     from rocqgen.emit.symbolic import Item, Share
 
-Blocks = GSplitBlock | GJoinBlocks | GWord | GBlock | GForget | GEmpty
-_ONE, _THREE = ECst(1), ECst(3)
+Blocks = GSplitBlock | GJoinBlocks | GWord | GBlock | GForget | GArray | GEmpty
+_ZERO, _ONE, _THREE = ECst(0), ECst(1), ECst(3)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Words of an array, from an index on."""
+
+    array: int
+    start: Term
+
+    def behind(self, count: Term) -> Part:
+        """The same from a later index on."""
+        return Part(self.array, mk_op(Alu.ADD, self.start, count))
+
+
+Content = Term | Part
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
     """`count` words from `addr` on; in physical memory, where there is no root.
 
-    All of them are `fill`, if that is known.
+    All of them are `fill`, or part of an array, if that is known.
     """
 
     writable: bool | None
     root: Term | None
     addr: Term
     count: Term
-    fill: Term | None
+    fill: Content | None
 
     @property
     def kind(self) -> KBlock:
         """The kind of the item that it is."""
-        return KBlock(self.writable, self.fill is not None)
+        array = self.fill.array if isinstance(self.fill, Part) else None
+        return KBlock(self.writable, self.fill is not None, array)
 
     def item(self, share: Share) -> IRes:
         """A share of it as an item."""
-        terms = (self.root, self.addr, self.count, self.fill)
+        fill = self.fill.start if isinstance(self.fill, Part) else self.fill
+        terms = (self.root, self.addr, self.count, fill)
         return IRes(self.kind, share, tuple(one for one in terms if one is not None))
 
     def at(self, index: Term) -> Term:
         """Where a word of it is (`word_at`)."""
         return mk_op(Alu.ADD, self.addr, mk_op(Alu.SHL, index, _THREE))
+
+    def word(self, index: Term) -> Term | None:
+        """What a word of it is, if that is known (`fill_at`)."""
+        if isinstance(self.fill, Part):
+            part = self.fill.behind(index)
+            return ESel(part.array, part.start)
+        return self.fill
+
+    def fill_from(self, index: Term) -> Content | None:
+        """What it is filled with from a word on."""
+        return self.fill.behind(index) if isinstance(self.fill, Part) else self.fill
 
 
 def block_of(item: Item) -> Block | None:
@@ -70,7 +99,9 @@ def block_of(item: Item) -> Block | None:
         return None
     terms = list(item.terms)
     root = None if item.kind.writable is None else terms.pop(0)
-    fill = terms.pop() if item.kind.filled else None
+    fill: Content | None = terms.pop() if item.kind.filled else None
+    if item.kind.array is not None and fill is not None and not isinstance(fill, Part):
+        fill = Part(item.kind.array, fill)
     addr, count = terms
     return Block(item.kind.writable, root, addr, count, fill)
 
@@ -102,6 +133,8 @@ def apply_block(ghost: Blocks, path: Path) -> list[Fact]:
         case GForget(n):
             put_block(path, n, replace(the_block(path, n), fill=None))
             return []
+        case GArray(n, array, index):
+            return _of_array(path, n, Part(array, index))
         case GEmpty(kind, terms):
             block = block_of(IRes(kind, FOne(), terms))
             if block is None:
@@ -114,7 +147,7 @@ def _split(path: Path, n: int, index: Term) -> list[Fact]:
     block, share = the_block(path, n), path.items[n].share
     rest = mk_op(Alu.SUB, block.count, index)
     put_block(path, n, replace(block, count=index))
-    behind = replace(block, addr=block.at(index), count=rest)
+    behind = replace(block, addr=block.at(index), count=rest, fill=block.fill_from(index))
     path.add(behind.item(share), path.item_writer.get(n))
     return owe(Rel.LE, index, block.count)
 
@@ -126,8 +159,13 @@ def _join(path: Path, n: int, other: int) -> list[Fact]:
         raise StuckError("blocks of different kinds cannot be joined")
     count = mk_op(Alu.ADD, one.count, two.count)
     facts = owe(Rel.EQ, two.addr, one.at(one.count)) + owe(Rel.LE, one.count, count)
-    if one.fill is not None and two.fill is not None:
-        facts += owe(Rel.EQ, one.fill, two.fill)
+    match one.fill_from(one.count), two.fill:
+        case (Part(_, end), Part(_, start)):
+            facts += owe(Rel.EQ, end, start)
+        case (Part(), _) | (_, Part()) | (None, _) | (_, None):
+            pass
+        case (left, right):
+            facts += owe(Rel.EQ, left, right)
     put_block(path, n, replace(one, count=count))
     path.remove(other)
     return facts
@@ -135,13 +173,27 @@ def _join(path: Path, n: int, other: int) -> list[Fact]:
 
 def _word(path: Path, n: int) -> list[Fact]:
     block, share = the_block(path, n), path.items[n].share
-    if block.fill is None:
-        raise StuckError("nothing is known of what this block holds")
-    word: Item = IPhys(block.addr, share, block.fill)
+    word = _known_word(block)
+    item: Item = IPhys(block.addr, share, word)
     if block.writable is not None and block.root is not None:
-        word = IVirt(block.writable, block.root, block.addr, share, block.fill)
-    _replaced(path, n, word)
+        item = IVirt(block.writable, block.root, block.addr, share, word)
+    _replaced(path, n, item)
     return owe(Rel.EQ, block.count, _ONE)
+
+
+def _known_word(block: Block) -> Term:
+    """The first word of a block."""
+    word = block.word(_ZERO)
+    if word is None:
+        raise StuckError("nothing is known of what this block holds")
+    return word
+
+
+def _of_array(path: Path, n: int, part: Part) -> list[Fact]:
+    block = the_block(path, n)
+    word = _known_word(block)
+    put_block(path, n, replace(block, fill=part))
+    return owe(Rel.EQ, block.count, _ONE) + owe(Rel.EQ, word, ESel(part.array, part.start))
 
 
 def _block(path: Path, n: int) -> list[Fact]:

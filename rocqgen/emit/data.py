@@ -33,7 +33,7 @@ def specification(spec: Specified, scope: Scope, code: str) -> dict[str, object]
         "code": code,
         "env": gallina.fill(scope.binders, f"Definition {name}_env ", "    "),
         "words": _trie(enumerate(scope.params, start=1)),
-        "shares": _trie(enumerate(scope.shares, start=1)),
+        "constants": _constants(scope),
         "arguments": gallina.fill(scope.arguments, f"({name}_env ", "       ") + ")",
         "abbreviations": _abbreviations(printer),
         "base": scope.params[0],
@@ -55,6 +55,15 @@ def platform(one: Platform) -> str:
 def mode(one: Platform | None) -> str:
     """What has to hold of the machine."""
     return "kernel_mode M" if one is None else f"m_config M = platform_config ({platform(one)})"
+
+
+def _constants(scope: Scope) -> str:
+    """The values of fractions and, if there are any, of arrays."""
+    shares = _trie(enumerate(scope.shares, start=1))
+    if not scope.arrays:
+        return shares
+    arrays = _trie(enumerate(scope.arrays, start=1))
+    return f"    (Consts\n{shares}\n{arrays})"
 
 
 def _trie(entries: enumerate[str]) -> str:

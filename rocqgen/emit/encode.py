@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rocqgen.emit import blocks
 from rocqgen.emit.cells import PAGE_SHIFT, PAGE_WORDS, Cell
-from rocqgen.emit.normal import WORD, WORD_BITS, Alu, ECst, EVar, Term, mk_add, mk_op
+from rocqgen.emit.normal import WORD, WORD_BITS, Alu, ECst, ESel, EVar, Term, mk_add, mk_op
 from rocqgen.emit.shares import rational, share_of
 from rocqgen.emit.symbolic import (
     Fact,
@@ -27,6 +27,7 @@ from rocqgen.emit.symbolic import (
 from rocqgen.emit.wording import Wording
 from rocqgen.errors import UserError
 from rocqgen.source.spec import (
+    AnyWords,
     Assertion,
     At,
     Bin,
@@ -34,6 +35,7 @@ from rocqgen.source.spec import (
     Block,
     Claim,
     Code,
+    Content,
     Elements,
     Entry,
     Expr,
@@ -77,10 +79,11 @@ _OPS = {
 
 @dataclass(frozen=True, slots=True)
 class Numbering:
-    """The numbers of names: words and roots in one sequence, fractions in another."""
+    """The numbers of names: words and roots in one sequence, fractions and arrays in others."""
 
     words: dict[str, int]
     fractions: dict[str, int]
+    arrays: dict[str, int] = field(default_factory=dict)
 
     @staticmethod
     def of(params: Iterable[Name]) -> Numbering:
@@ -89,6 +92,8 @@ class Numbering:
         for name in params:
             if name.sort is Sort.FRACTION:
                 numbering.fractions[name.ident] = 1 + len(numbering.fractions)
+            elif name.sort is Sort.ARRAY:
+                numbering.arrays[name.ident] = 1 + len(numbering.arrays)
             else:
                 numbering.words[name.ident] = 1 + BASE.x + len(numbering.words)
         return numbering
@@ -101,7 +106,7 @@ class Numbering:
     def extended(self, names: Iterable[Name], first: int) -> Numbering:
         """The same with existentials, numbered from `first`."""
         more = {name.ident: first + k for k, name in enumerate(names)}
-        return Numbering(self.words | more, self.fractions)
+        return Numbering(self.words | more, self.fractions, self.arrays)
 
     def term(self, expr: Expr) -> Term:
         """The normal form of an expression."""
@@ -115,7 +120,17 @@ class Numbering:
             case Bin():
                 return mk_op(_OPS[expr.op], self.term(expr.left), self.term(expr.right))
             case Select():
-                raise TypeError("elements of arrays are no terms yet")
+                return ESel(self.arrays[expr.array], self.term(expr.index))
+
+    def content(self, content: Content) -> blocks.Content | None:
+        """What a block is filled with, if that is known."""
+        match content:
+            case Fill():
+                return self.term(content.value)
+            case Elements():
+                return blocks.Part(self.arrays[content.array], self.term(content.start))
+            case AnyWords():
+                return None
 
     def pages(self, pages: Pages) -> Regions:
         """A list of pages: smaller ones first, as steps of the proof put them."""
@@ -130,7 +145,8 @@ class Numbering:
     @property
     def wording(self) -> Wording:
         """Names for messages."""
-        return Wording({BASE.x: "entry", **{n: ident for ident, n in self.words.items()}})
+        words = {BASE.x: "entry", **{n: ident for ident, n in self.words.items()}}
+        return Wording(words, {n: ident for ident, n in self.arrays.items()})
 
     def share(self, frac: Frac) -> Share:
         """A fraction."""
@@ -248,8 +264,8 @@ def _item(one: Assertion, root: Term, names: Numbering) -> Item:
             addr, value = names.term(one.va), names.term(one.pa)
             share = _page_share(one, names) if one.page else names.share(one.frac)
             return IClaim(one.writable, root, addr, share, value)
-        case Block() if not isinstance(one.content, Elements):
-            fill = names.term(one.content.value) if isinstance(one.content, Fill) else None
+        case Block():
+            fill = names.content(one.content)
             addr, count = names.term(one.addr), names.term(one.count)
             if one.virtual:
                 block = blocks.Block(one.writable, root, addr, count, fill)

@@ -9,7 +9,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rocqgen.emit.items import content, place, place_names, same_kind, subst_item
-from rocqgen.emit.normal import Alu, EAdd, ECst, EOp, EVar, Term, mk_add, mk_op, subst, variables
+from rocqgen.emit.normal import (
+    Alu,
+    EAdd,
+    ECst,
+    EOp,
+    EVar,
+    Term,
+    mk_add,
+    mk_op,
+    subst,
+    variables,
+)
 from rocqgen.emit.symbolic import (
     Fact,
     Item,

@@ -6,14 +6,14 @@ Every string that is returned is made of checked identifiers, numbers and fixed 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rocqgen.emit.blocks import Block, block_of
+from rocqgen.emit.blocks import Block, Part, block_of
 from rocqgen.emit.cells import cell_of
 from rocqgen.emit.instruction import integer
 from rocqgen.emit.kinds import kind_data
-from rocqgen.emit.normal import Alu, EAdd, ECst, EOp, EVar, Term
+from rocqgen.emit.normal import Alu, EAdd, ECst, EOp, ESel, EVar, Term
 from rocqgen.emit.symbolic import (
     Fact,
     FDiv,
@@ -50,10 +50,11 @@ _FACTS = {Rel.EQ: "PEq", Rel.NE: "PNe", Rel.LT: "PLt", Rel.LE: "PLe"}
 
 @dataclass(frozen=True, slots=True)
 class Printer:
-    """Prints terms; `words` and `fractions` are the names of variables."""
+    """Prints terms; `words`, `fractions` and `arrays` are the names of variables."""
 
     words: Mapping[int, str]
     fractions: Mapping[int, str]
+    arrays: Mapping[int, str] = field(default_factory=dict)
 
     # As data; the names are abbreviations of variables there.
 
@@ -69,6 +70,8 @@ class Printer:
                 return f"(EAdd {self.data(inner)} {integer(z)})"
             case EOp(op, a, b):
                 return f"(EOp {op.value} {self.data(a)} {self.data(b)})"
+            case ESel(x, i):
+                return f"(ESel {x} {self.data(i)})"
 
     def closed(self) -> Printer:
         """The same without names."""
@@ -132,6 +135,8 @@ class Printer:
             case EOp(op, a, b):
                 function = _FUNCTIONS.get(op, f"alu_value {op.value}")
                 return f"{function} {self.word(a)} {self.word(b)}"
+            case ESel(x, i):
+                return f"{self.arrays[x]} {self.word(i)}"
 
     def share(self, share: Share) -> str:
         """A fraction as the argument of a predicate."""
@@ -192,6 +197,9 @@ class Printer:
         place = f"{self.word(block.addr)} {self.word(block.count)}"
         if block.fill is None:
             text = f"vblock_any {word} {place}"
+        elif isinstance(block.fill, Part):
+            array = self.arrays[block.fill.array]
+            text = f"vblock_array {word} {place} {array} {self.word(block.fill.start)}"
         else:
             text = f"vblock_fill {word} {place} {self.word(block.fill)}"
         return text if block.root is None else self._tagged(text, block.root, current)

@@ -22,6 +22,7 @@ from rocqgen.emit.shares import rational, share_of
 from rocqgen.emit.symbolic import (
     Fact,
     FOne,
+    GArray,
     GBlock,
     GClaim,
     GDrop,
@@ -72,7 +73,9 @@ def apply(ghost: Ghost, path: Path, paging: Paging | None, writer: Instr | None)
             return [], ()
         case GJoin():
             return [], _join(ghost, path)
-        case GSplitBlock() | GJoinBlocks() | GWord() | GBlock() | GForget() | GEmpty():
+        case GSplitBlock() | GJoinBlocks() | GWord() | GBlock():
+            return apply_block(ghost, path), ()
+        case GForget() | GArray() | GEmpty():
             return apply_block(ghost, path), ()
     if paging is None:
         raise StuckError("page tables are changed, but the annotation has no `platform`")

@@ -78,7 +78,7 @@ def specified(spec: Spec | Contract) -> Specified:
     invariants: tuple[Invariant, ...] = ()
     platform: Platform | None = None
     if isinstance(spec, Contract):
-        names = Numbering({spec.name: BASE.x, **names.words}, names.fractions)
+        names = Numbering({spec.name: BASE.x, **names.words}, names.fractions, names.arrays)
     else:
         invariants, platform = spec.invariants, spec.platform
     pre = encode(spec.pre, spec.space, names, needed=True)

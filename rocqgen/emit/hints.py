@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rocqgen.emit.kinds import kind_data
 from rocqgen.emit.symbolic import (
+    GArray,
     GClaim,
     GEmpty,
     GOpen,
@@ -61,6 +62,8 @@ def ghost_data(ghost: Ghost, printer: Printer) -> str:
             return f"GSplit {_nat(item)} {shares}"
         case GSplitBlock(block, index):
             return f"GSplitBlock {_nat(block)} {data(index)}"
+        case GArray(block, array, index):
+            return f"GArray {_nat(block)} {array} {data(index)}"
         case GEmpty(kind, terms):
             return f"GEmpty ({kind_data(kind)}) [{'; '.join(map(data, terms))}]"
         case _:

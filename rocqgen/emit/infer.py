@@ -73,7 +73,8 @@ class Inference(Accesses):
             self.editing.storing(path, find_place(path, addr, hint).item, value)
         elif hint is not None and hint.index is not None:
             block, rewriting = element.block, self.aliases.rewriting(path)
-            same = block.fill is not None and rewriting.equal(value, block.fill)
+            word = element.word
+            same = word is not None and rewriting.equal(value, word)
             if not same and block.count != ECst(1):
                 # The store fills a block of one word.
                 first = rewriting.number(hint.index) == 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rocqgen.check.words import FEW, LAST, ROUNDS, SPREAD
 from rocqgen.emit.gallina import fill
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def render_instance(one: Witness, made: Plan, scope: Scope) -> dict[str, object]
     words = {number: one.words[ident] for ident, number in names.words.items()}
     values = [f"({word(value)})" for value in (one.entry, *(words[n] for n in sorted(words)))]
     shares = [_share(one.fractions[ident]) for ident in names.fractions]
+    arrays = [_array(one.words[ident]) for ident in names.arrays]
     registers = [
         *(f"({reg.name}, {word(value)})" for reg, value in one.registers.items()),
         f"(CR3, {word(one.root)})",
@@ -45,7 +47,7 @@ def render_instance(one: Witness, made: Plan, scope: Scope) -> dict[str, object]
         "registers": registers,
         "tables": [_words(*entry) for entry in one.tables],
         "data": [_words(*entry) for entry in one.data],
-        "arguments": fill([*values, *shares], "", "      ").strip(),
+        "arguments": fill([*values, *shares, *arrays], "", "      ").strip(),
         "flags": " ".join(f"(Some {str(flag).lower()})" for flag in one.flags),
         "bound": [f"({number}%positive, {word(value)})" for number, value in bound],
         "steps": _steps(one.steps),
@@ -74,6 +76,16 @@ def word(value: int) -> str:
 
 def _words(address: int, values: Iterable[int]) -> str:
     return f"({address:#x}, [{'; '.join(map(word, values))}])"
+
+
+def _array(number: int) -> str:
+    """What `rocqgen.check.words.element` computes, as a function."""
+    if number < FEW:
+        return f"(λ i, bv_add i ({word(number)}))"
+    mixed = f"bv_xor ({word(number)}) (bv_mul i ({word(SPREAD)}))"
+    for shift, factor in ROUNDS:
+        mixed = f"let m := {mixed} in bv_mul (bv_xor m (bv_shiftr m (w {shift}))) ({word(factor)})"
+    return f"(λ i, let m := {mixed} in bv_xor m (bv_shiftr m (w {LAST})))"
 
 
 def _share(value: Fraction) -> str:

@@ -15,6 +15,8 @@ def kind_data(kind: Kind) -> str:
     """A kind of resources, without parentheses."""
     if isinstance(kind, KBlock):
         space = "None" if kind.writable is None else f"(Some {str(kind.writable).lower()})"
+        if kind.array is not None:
+            return f"KBlock {space} (CArr {kind.array})"
         return f"KBlock {space} {'CFill' if kind.filled else 'CAny'}"
     lists = (kind.reach, kind.claimed, kind.owed)
     return " ".join(["KCell", *(f"[{'; '.join(map(_shift, one))}]" for one in lists)])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rocqgen.emit.normal import Term, variables
+from rocqgen.emit.normal import Term, arrays, variables
 from rocqgen.emit.relevant import follows
 from rocqgen.emit.symbolic import Fact, Residual
 from rocqgen.source.spec import Rel
@@ -29,7 +29,7 @@ class Lemma:
 
     It is over the words `params`, under the hypotheses `hypotheses`, which are facts given in the
     segment by number, and `assumed`, which are facts learned on the way by their place from its
-    beginning; `defs` are the run's names in it, with their values.
+    beginning; `defs` are the run's names in it, with their values.  It is over `arrays`, too.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Lemma:
     defs: tuple[tuple[int, Term], ...]
     fact: Fact
     blame: Blame
+    arrays: tuple[int, ...] = ()
 
     @property
     def over(self) -> tuple[int, ...]:
@@ -116,6 +117,9 @@ def _lemma(name: str, segment: int, owe: Owe, blame: Blame, made: Plan) -> Lemma
                 break
         needed = more
     given = range(len(made.given))
+    shown = [*(term for n, term in values.items() if n in needed)]
+    for one in (fact, *(everything[n] for n in chosen)):
+        shown += (one.a, one.b)
     return Lemma(
         name,
         segment,
@@ -125,6 +129,7 @@ def _lemma(name: str, segment: int, owe: Owe, blame: Blame, made: Plan) -> Lemma
         tuple((n, term) for n, term in values.items() if n in needed),
         fact,
         blame,
+        tuple(sorted(set().union(*map(arrays, shown)))),
     )
 
 
@@ -236,6 +241,8 @@ def _applied(
     scope: Scope,
 ) -> str:
     arguments = [scope.printer.words[x] for x in lemma.over]
+    # The run's facts are of all arrays: which one it is, the fact says.
+    arguments += ["_" for _ in lemma.arrays]
     arguments += [hypotheses[n] for n in lemma.hypotheses]
     arguments += [branches[n] for n, _ in lemma.assumed]
     arguments += [equations[n] for n, _ in lemma.defs]

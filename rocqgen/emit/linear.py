@@ -17,6 +17,7 @@ from rocqgen.emit.normal import (
     EAdd,
     ECst,
     EOp,
+    ESel,
     EVar,
     Term,
     mk_add,
@@ -225,6 +226,8 @@ class Rewriting:
                 if op in _COMMUTATIVE and repr(right) < repr(left):
                     left, right = right, left
                 return self._atom((op.value, left, right))
+            case ESel(x, i):
+                return self._atom(("array", x, _key(self.linear(i))))
             case _:
                 return self._atom(("term", repr(term)))
 

@@ -28,11 +28,16 @@ def constants(name: str, facts: int = 0) -> set[str]:
     }
 
 
+ARRAY = "word → word"
+"""The type of arrays."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Names, and the printer that uses them.
 
-    `params` and `shares` are the parameters of sort word, the entry first, and of sort fraction;
+    `params`, `shares` and `arrays` are the parameters of sort word, the entry first, of sort
+    fraction and of sort array;
     `bound` has the names that each end binds (exits, then invariants), `written` the same as the
     annotation calls them.
     """
@@ -40,6 +45,7 @@ class Scope:
     theory: str
     params: list[str]
     shares: list[str]
+    arrays: list[str]
     bound: list[list[str]]
     written: list[list[str]]
     printer: Printer
@@ -57,6 +63,7 @@ class Scope:
         fresh = Fresh({*taken, *constants(identifier(name)), *premises} | LIBRARY)
         shown = {number: fresh(ident) for ident, number in spec.names.words.items()}
         shares = {number: fresh(ident) for ident, number in spec.names.fractions.items()}
+        arrays = {number: fresh(ident) for ident, number in spec.names.arrays.items()}
         if BASE.x not in shown:
             shown = {BASE.x: fresh("entry"), **shown}
         params = [shown[number] for number in sorted(shown)]
@@ -70,18 +77,31 @@ class Scope:
             if number not in shown:
                 shown[number] = fresh(wanted)
         written = [[one.ident for one in end.exists] for end in spec.ends]
-        printer = Printer(shown, shares)
-        return Scope(name, params, [*shares.values()], bound, written, printer, fresh)
+        printer = Printer(shown, shares, arrays)
+        return Scope(
+            name,
+            params,
+            [*shares.values()],
+            [*arrays.values()],
+            bound,
+            written,
+            printer,
+            fresh,
+        )
 
     @property
     def arguments(self) -> list[str]:
         """All parameters."""
-        return [*self.params, *self.shares]
+        return [*self.params, *self.shares, *self.arrays]
 
     @property
     def binders(self) -> list[str]:
         """Binders of all parameters, as words that may be broken into lines."""
-        return [*binders(self.params, "word"), *binders(self.shares, "Qp")]
+        return [
+            *binders(self.params, "word"),
+            *binders(self.shares, "Qp"),
+            *binders(self.arrays, ARRAY),
+        ]
 
 
 def binders(names: list[str], sort: str) -> list[str]:

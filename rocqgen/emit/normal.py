@@ -11,12 +11,16 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rocqgen.check.words import element
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 WORD_BITS = 64
 WORD = 1 << 64
 HALF = 1 << 63
+_DRAWN = 1 << 32
+"""The arrays from this number on have words that look drawn."""
 
 
 class Alu(enum.Enum):
@@ -66,7 +70,15 @@ class EOp:
     b: Term
 
 
-Term = EVar | ECst | EAdd | EOp
+@dataclass(frozen=True, slots=True)
+class ESel:
+    """The word of an array at an index; arrays are numbered from 1 apart from the words."""
+
+    x: int
+    i: Term
+
+
+Term = EVar | ECst | EAdd | EOp | ESel
 
 
 def uwrap(z: int) -> int:
@@ -235,7 +247,7 @@ def size_within(limit: int, e: Term) -> bool:
         if limit < 0:
             return False
         match stack.pop():
-            case EAdd(inner, _):
+            case EAdd(inner, _) | ESel(_, inner):
                 stack.append(inner)
             case EOp(_, a, b):
                 stack += (a, b)
@@ -255,6 +267,8 @@ def subst(e: Term, values: Mapping[int, Term]) -> Term:
             return mk_add(subst(inner, values), z)
         case EOp(op, a, b):
             return mk_op(op, subst(a, values), subst(b, values))
+        case ESel(x, i):
+            return ESel(x, subst(i, values))
 
 
 def variables(e: Term) -> set[int]:
@@ -265,7 +279,7 @@ def variables(e: Term) -> set[int]:
         match stack.pop():
             case EVar(x):
                 found.add(x)
-            case EAdd(inner, _):
+            case EAdd(inner, _) | ESel(_, inner):
                 stack.append(inner)
             case EOp(_, a, b):
                 stack += (a, b)
@@ -274,8 +288,21 @@ def variables(e: Term) -> set[int]:
     return found
 
 
+def arrays(e: Term) -> set[int]:
+    """The arrays of `e`."""
+    match e:
+        case EAdd(inner, _):
+            return arrays(inner)
+        case EOp(_, a, b):
+            return arrays(a) | arrays(b)
+        case ESel(x, i):
+            return {x} | arrays(i)
+        case _:
+            return set()
+
+
 def evaluate(e: Term, values: Mapping[int, int]) -> int:
-    """The value of `e`, a word in [0, 2**64)."""
+    """The value of `e`, a word in [0, 2**64), where the words of arrays look drawn."""
     match e:
         case EVar(x):
             return values[x]
@@ -285,3 +312,5 @@ def evaluate(e: Term, values: Mapping[int, int]) -> int:
             return (evaluate(inner, values) + z) % WORD
         case EOp(op, a, b):
             return alu_value(op, evaluate(a, values), evaluate(b, values))
+        case ESel(x, i):
+            return element(_DRAWN + x, evaluate(i, values))

@@ -6,16 +6,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rocqgen.emit.blocks import Block, block_of
+from rocqgen.emit.blocks import Block, Part, block_of
 from rocqgen.emit.elements import physical_element, virtual_element
 from rocqgen.emit.normal import ECst
 from rocqgen.emit.symbolic import (
     FOne,
+    GArray,
     GBlock,
     GEmpty,
     GForget,
     GJoinBlocks,
     GSplitBlock,
+    GWord,
     IPhys,
     IRes,
     IVirt,
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from rocqgen.emit.actions import Steps
     from rocqgen.emit.aliases import Aliases
+    from rocqgen.emit.blocks import Content
     from rocqgen.emit.paths import Path
     from rocqgen.emit.symbolic import Ghost, Item
 
@@ -54,16 +57,9 @@ class Pieces:
 
     def _block(self, want: Block) -> Ghost | None:
         rewriting = self.aliases.rewriting(self.path)
-        here: tuple[int, Block] | None = None
-        for n in self.left:
-            have = self._alike(n, want)
-            if have is not None and rewriting.equal(have.addr, want.addr):
-                if (have.fill is None) == (want.fill is None) and (
-                    here is None or have.addr == want.addr
-                ):
-                    here = n, have
-                elif here is None and have.fill is not None and want.fill is None:
-                    return GForget(n)
+        here, change = self._here(want)
+        if change is not None:
+            return change
         if here is None or here[1].addr != want.addr:
             if here is None and rewriting.number(want.count) != 0:
                 return self._of_word(want)
@@ -81,8 +77,47 @@ class Pieces:
         forget = None if larger or want.fill is not None else self._behind(n, have, forget=True)
         if forget is not None:
             return GForget(forget)
+        element = None if larger else self._element(n, have)
+        if element is not None:
+            return element
         word = None if larger else self._of_word(replace(have, addr=have.at(have.count)))
         return GSplitBlock(n, want.count) if word is None else word
+
+    def _here(self, want: Block) -> tuple[tuple[int, Block] | None, Ghost | None]:
+        """The block like that which is wanted that begins there; or what makes it one."""
+        rewriting = self.aliases.rewriting(self.path)
+        here: tuple[int, Block] | None = None
+        for n in self.left:
+            have = self._alike(n, want)
+            if have is None or not rewriting.equal(have.addr, want.addr):
+                continue
+            if have.kind == want.kind and (here is None or have.addr == want.addr):
+                here = n, have
+            elif here is None and (change := self._change(n, have, want.fill)) is not None:
+                return None, change
+        return here, None
+
+    def _change(self, n: int, have: Block, fill: Content | None) -> Ghost | None:
+        """What is said of a block becomes what is wanted of it."""
+        if fill is None:
+            return None if have.fill is None else GForget(n)
+        if have.fill is None or self.aliases.rewriting(self.path).number(have.count) != 1:
+            return None
+        return GArray(n, fill.array, fill.start) if isinstance(fill, Part) else GWord(n)
+
+    def _element(self, n: int, block: Block) -> Ghost | None:
+        """A block of one word behind one of an array becomes a part of the array."""
+        fill, rewriting = block.fill_from(block.count), self.aliases.rewriting(self.path)
+        if not isinstance(fill, Part):
+            return None
+        end = block.at(block.count)
+        for m in self.left:
+            other = self._alike(m, block)
+            if m == n or other is None or other.kind == block.kind:
+                continue
+            if rewriting.equal(other.addr, end):
+                return self._change(m, other, fill)
+        return None
 
     def _alike(self, n: int, want: Block) -> Block | None:
         """A block that is owned whole, in the same memory."""
@@ -98,11 +133,9 @@ class Pieces:
         end = block.at(block.count)
         for m in self.left:
             other = self._alike(m, block)
-            if (
-                m == n
-                or other is None
-                or (other.fill is None) != (block.fill is None and not forget)
-            ):
+            if m == n or other is None:
+                continue
+            if other.fill is None if forget else other.kind != block.kind:
                 continue
             if rewriting.equal(other.addr, end) and rewriting.number(other.count) != 0:
                 return m

@@ -16,6 +16,7 @@ from rocqgen.emit.normal import (
     EAdd,
     ECst,
     EOp,
+    ESel,
     EVar,
     Term,
     evaluate,
@@ -99,7 +100,7 @@ class _Trial:
             left, right = right, left
         found: dict[int, Term] = {}
         if not variables(left):
-            solve(right, left, found, {last})
+            solve(right, ECst(evaluate(left, words)), found, {last})
         match found.get(last):
             case ECst(z):
                 words[last] = z
@@ -133,6 +134,8 @@ def _constants(term: Term) -> Iterable[int]:
         case EAdd(inner, z):
             yield from (z, -z)
             yield from _constants(inner)
+        case ESel(_, i):
+            yield from _constants(i)
         case EOp(_, a, b):
             yield from _constants(a)
             yield from _constants(b)

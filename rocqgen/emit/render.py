@@ -17,7 +17,7 @@ from rocqgen.emit.escape import comment, comment_lines, identifier
 from rocqgen.emit.instance import render_instance
 from rocqgen.emit.instruction import instruction, integer
 from rocqgen.emit.marks import CLOSE, Marks
-from rocqgen.emit.names import Scope, binders
+from rocqgen.emit.names import ARRAY, Scope, binders
 from rocqgen.emit.regions import DEFAULT, refuse_unused
 from rocqgen.emit.templates import load_template
 from rocqgen.emit.theory import Part, Role, Step, Theory
@@ -213,9 +213,11 @@ def _lemma(
     one: Lemma, made: Plan, scope: Scope, marks: Marks, proof: Proof | None
 ) -> dict[str, object]:
     names = [scope.printer.words[x] for x in one.over]
+    arrays = [scope.printer.arrays[x] for x in one.arrays]
+    over = [*binders(names, "word"), *binders(arrays, ARRAY)]
     return {
         "name": one.name,
-        "headline": gallina.fill(binders(names, "word"), f"Lemma {one.name} ", "    "),
+        "headline": gallina.fill(over, f"Lemma {one.name} ", "    "),
         "lines": lemmas.lines(one, made, scope),
         "about": comment(f"{one.blame.instr.text}  {one.blame.about}".strip()),
         "mark": marks.blame(Role.RESIDUAL, one.blame),

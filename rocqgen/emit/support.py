@@ -38,6 +38,7 @@ KNOWN = frozenset(
         Feature.GHOST,
         Feature.BLOCK,
         Feature.INDEX,
+        Feature.ARRAY,
     }
 )
 """The parts of the annotation language, beyond the first ones, that theories are made for."""

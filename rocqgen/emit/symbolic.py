@@ -82,11 +82,12 @@ class KBlock:
     """Words one behind another.
 
     They are in physical memory where `writable` is `None`, and else in a space.  Where `filled`,
-    all of them are the same word; else nothing is known of them.
+    all of them are the same word, or with an `array` those of it; else nothing is known of them.
     """
 
     writable: bool | None
     filled: bool
+    array: int | None = None
 
 
 Kind = KCell | KBlock
@@ -98,7 +99,7 @@ class IRes:
 
     A cell has the physical address of its slot, the entry, and then the root and an address of
     each page in its lists that is not everywhere.  A block has the root, in a space, the address,
-    the number of words, and what they all are, where it is filled.
+    the number of words, and where it is filled what they all are, or in an array the first's index.
     """
 
     kind: Kind
@@ -264,6 +265,15 @@ class GForget:
 
 
 @dataclass(frozen=True, slots=True)
+class GArray:
+    """A block of one word becomes that of an array's word at an index."""
+
+    block: int
+    array: int
+    index: Term
+
+
+@dataclass(frozen=True, slots=True)
 class GEmpty:
     """A block of no words comes to be."""
 
@@ -287,6 +297,7 @@ Ghost = (
     | GWord
     | GBlock
     | GForget
+    | GArray
     | GEmpty
 )
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rocqgen.emit.normal import Alu, EAdd, ECst, EOp, EVar
+from rocqgen.emit.normal import Alu, EAdd, ECst, EOp, ESel, EVar
 from rocqgen.emit.symbolic import FDiv, FOne
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class Wording:
     """Words by the names of their variables; what has none is `?`."""
 
     names: Mapping[int, str] = field(default_factory=dict)
+    arrays: Mapping[int, str] = field(default_factory=dict)
 
     def term(self, term: Term) -> str:
         """A word, with parentheses around what is composed inside."""
@@ -46,6 +47,8 @@ class Wording:
             case EOp(op, a, b):
                 sign = _SIGNS.get(op, op.name.lower())
                 return f"{self._inner(a)} {sign} {self._inner(b)}"
+            case ESel(x, i):
+                return f"{self.arrays.get(x, '?')}[{self.term(i)}]"
             case _:
                 return "?"
 
