@@ -10,10 +10,10 @@ from rocqgen.emit.blocks import block_of, put_block
 from rocqgen.emit.compute import FORKING, Computing
 from rocqgen.emit.debts import pay, pay_all
 from rocqgen.emit.ghost import apply as apply_ghost
-from rocqgen.emit.normal import EVar, Term, mk_add, mk_sext
+from rocqgen.emit.normal import ESel, EVar, Term, mk_add, mk_sext
 from rocqgen.emit.operands import as_memory, as_register
 from rocqgen.emit.paths import FirstError, Fork, Path, StuckError
-from rocqgen.emit.symbolic import GClaim, GWord, HFirst, HThen
+from rocqgen.emit.symbolic import GArray, GClaim, GWord, HFirst, HThen
 from rocqgen.source.machine import Imm, Instr, Mem, Op, Operand, Reg
 
 if TYPE_CHECKING:
@@ -124,6 +124,10 @@ class Machine(Computing):
 
     def _blamed(self, ghost: Ghost) -> tuple[Instr, str]:
         """Who wrote what a step of the proof is about, and what that is."""
+        if isinstance(ghost, GArray):
+            word = ESel(ghost.array, ghost.index)
+            written = self.path.item_writer.get(ghost.block)
+            return written or self.instr, f"the word {self.guide.wording.term(word)}"
         if not isinstance(ghost, GClaim):
             return self.instr, ""
         writers = [self.path.item_writer.get(n) for n in reversed(ghost.path)]
