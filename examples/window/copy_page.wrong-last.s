@@ -50,10 +50,10 @@ copy_page:
 again:
     movq (%rsi,%r8,8), %rax
     movq %rax, (%rdx,%r8,8)
-    incq %r8                            #@ expect failed
+    incq %r8
     cmpq $511, %r8
     jb again
     movq $0, (%rdi)
     invlpg (%rdx)
-    ret
+    ret                                 #@ expect failed
     .size copy_page, . - copy_page
