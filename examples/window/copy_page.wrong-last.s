@@ -23,7 +23,7 @@
 #@     * w & 0xfff = 0 * w < 0x0000800000000000
 #@   exit ra
 #@   ensures
-#@       rdi |->r slot * rsi |->r from * rdx |->r w * rcx |->r entry * rax |->r _ * r8 |->r 512
+#@       rdi |->r slot * rsi |->r from * rdx |->r w * rcx |->r entry * rax |->r _ * r8 |->r _
 #@     * rsp |->r sp0 + 8 * sp0 |->v{q} ra * code{q}
 #@     * from[512] |->v A
 #@     * slot ~> s1

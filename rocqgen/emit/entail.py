@@ -21,17 +21,8 @@ from rocqgen.emit.normal import (
     subst,
     variables,
 )
-from rocqgen.emit.symbolic import (
-    Fact,
-    Item,
-    Missing,
-    SState,
-    Tag,
-    TFact,
-    TItem,
-    TReg,
-    TRoot,
-)
+from rocqgen.emit.symbolic import Fact, Item, Missing, SState
+from rocqgen.emit.tags import Tag, TFact, TItem, TReg, TRoot
 from rocqgen.source.spec import Rel
 
 if TYPE_CHECKING:

@@ -27,13 +27,8 @@ from rocqgen.emit.symbolic import (
     Regions,
     Share,
     SState,
-    Tag,
-    TFact,
-    TInstr,
-    TItem,
-    TReg,
-    TRoot,
 )
+from rocqgen.emit.tags import Tag, TFact, TInstr, TItem, TReg, TRoot
 from rocqgen.source.spec import Rel
 
 if TYPE_CHECKING:

@@ -7,18 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rocqgen.emit.entail import similar_item, subst_state
-from rocqgen.emit.symbolic import (
-    Missing,
-    Owe,
-    Segment,
-    Stuck,
-    Tag,
-    TFact,
-    TInstr,
-    TItem,
-    TReg,
-    TRoot,
-)
+from rocqgen.emit.symbolic import Missing, Owe, Segment, Stuck
+from rocqgen.emit.tags import Tag, TFact, TInstr, TItem, TReg, TRoot
 from rocqgen.source.print import print_expr, print_item
 from rocqgen.source.spec import Invariant
 

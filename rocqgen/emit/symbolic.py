@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rocqgen.emit.normal import Term
+from rocqgen.emit.tags import Tag
 from rocqgen.source.machine import Reg
 from rocqgen.source.spec import Rel
 
@@ -412,43 +413,7 @@ class SegmentPlan:
     leaves: tuple[LeafPlan, ...]
 
 
-# -- what a residual fact is about -----------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class TInstr:
-    """An address of the instruction at `offset`."""
-
-    offset: int
-
-
-@dataclass(frozen=True, slots=True)
-class TRoot:
-    """The space at the exit."""
-
-
-@dataclass(frozen=True, slots=True)
-class TReg:
-    """A register of the postcondition."""
-
-    reg: Reg
-
-
-@dataclass(frozen=True, slots=True)
-class TItem:
-    """An item of the postcondition, from 0; code counts after the items."""
-
-    n: int
-
-
-@dataclass(frozen=True, slots=True)
-class TFact:
-    """A pure fact of the postcondition, from 0."""
-
-    n: int
-
-
-Tag = TInstr | TRoot | TReg | TItem | TFact
+# -- what a run leaves -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

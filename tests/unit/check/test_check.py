@@ -20,7 +20,9 @@ def test_examples_are_right_and_twins_fail_at_their_lines(file) -> None:
     for fragment in load_fragments(file):
         result = check(fragment)
         assert result.good, result.words
-        assert result.states == 50 or fragment.expect is not None
+        # Of a loop over a whole page, fewer runs are as many instructions.
+        enough = result.states == 50 or "instructions were run" in result.reason
+        assert enough or fragment.expect is not None
 
 
 def test_the_same_seed_gives_the_same_answer() -> None:

@@ -14,7 +14,8 @@ from rocqgen.emit import emit_theory
 from rocqgen.emit.flags import Arms, FlagsResult, FlagsSub, cond_arms, refuted
 from rocqgen.emit.normal import Alu, ECst, EOp, EVar, evaluate, mk_sext, mk_trunc, mk_written
 from rocqgen.emit.plan import Plan, plan
-from rocqgen.emit.symbolic import Fact, Missing, Residual, Segment, Stuck, TFact, TReg
+from rocqgen.emit.symbolic import Fact, Missing, Residual, Segment, Stuck
+from rocqgen.emit.tags import TFact, TReg
 from rocqgen.source.fragment import load_fragments
 from rocqgen.source.machine import Cond, Width
 from rocqgen.source.spec import Rel

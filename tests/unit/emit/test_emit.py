@@ -10,7 +10,8 @@ import pytest
 
 from rocqgen.emit import Role, Theory, emit_theory
 from rocqgen.emit.plan import Plan, plan
-from rocqgen.emit.symbolic import HAt, Missing, Residual, Segment, Stuck, TFact, TInstr, TItem, TReg
+from rocqgen.emit.symbolic import HAt, Missing, Residual, Segment, Stuck
+from rocqgen.emit.tags import TFact, TInstr, TItem, TReg
 from rocqgen.source.fragment import load_fragments
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ import pytest
 
 from rocqgen.emit import emit_theory
 from rocqgen.emit.plan import Plan, plan
-from rocqgen.emit.symbolic import HAt, HNone, Missing, Residual, Stuck, TFact, TReg
+from rocqgen.emit.symbolic import HAt, HNone, Missing, Residual, Stuck
+from rocqgen.emit.tags import TFact, TReg
 from rocqgen.source.fragment import load_fragments
 
 if TYPE_CHECKING:
