@@ -41,6 +41,7 @@ def contracts(
         name, entry = one.fragment.name, mk_add(BASE, one.distance)
         contract = specified(one.fragment.spec)
         _refuse_other_platform(fragment, spec, name, contract)
+        _refuse_other_arrays(fragment, spec, name, contract)
         assumed = _assumed(fragment, spec) if own else known[name]
         fixed = tuple(
             (contract.names.words[pointer], _pointer(pointer, name, fragment, spec))
@@ -51,6 +52,7 @@ def contracts(
         number = spec.names.words.get(assumption.name)
         if number is not None:
             contract, entry = specified(assumption), EVar(number)
+            _refuse_other_arrays(fragment, spec, assumption.name, contract)
             found.append(
                 Called(
                     assumption.name,
@@ -79,6 +81,24 @@ def _refuse_other_platform(
         line=place.line,
         column=place.column,
         expected=f"`{words}` in the spec of `{fragment.name}`, too",
+    )
+
+
+def _refuse_other_arrays(
+    fragment: Fragment, spec: Specified, callee: str, contract: Specified
+) -> None:
+    """The arrays of a callee are its caller's, by their numbers: a call cannot choose others."""
+    own, other = spec.names.arrays, contract.names.arrays
+    if other.items() <= own.items():
+        return
+    place = fragment.spec.location
+    names = " ".join(other)
+    raise UserError(
+        f"the arrays of `{callee}` are not the first ones of `{fragment.name}`, which calls it",
+        file=place.file,
+        line=place.line,
+        column=place.column,
+        expected=f"`forall {names} : array` in the spec of `{fragment.name}`, in front of others",
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from rocqgen.check.words import FEW, element
 from rocqgen.emit.gallina import Printer
 from rocqgen.emit.hints import hint_data
@@ -12,6 +14,7 @@ from rocqgen.emit.normal import ECst, ESel, EVar, arrays, evaluate, mk_add, subs
 from rocqgen.emit.plan import Plan, plan
 from rocqgen.emit.render import emit_theory
 from rocqgen.emit.symbolic import Residual
+from rocqgen.errors import UserError
 from rocqgen.source.fragment import load_fragments
 
 if TYPE_CHECKING:
@@ -95,3 +98,33 @@ def test_elements_are_terms() -> None:
 
 def test_small_arrays_count() -> None:
     assert [element(FEW - 1, k) for k in (0, 1, 2)] == [FEW - 1, FEW, FEW + 1]
+
+
+CALLING = """
+#@ spec forall r : root, p out sp0 : word, ARRAYS, q : fraction space r
+#@   requires rdi |->r p * rsp |->r sp0 * sp0 - 8 |->v _ * p[4] |->v A * rbx |->r out * code{q}
+#@   exit out ensures rdi |->r p * rsp |->r sp0 * sp0 - 8 |->v _ * p[4] |->v A * rbx |->r out
+#@     * code{q}
+    .text
+caller:
+    call inner
+    jmp *%rbx
+#@ spec forall r : root, p sp0 ra : word, A : array, q : fraction space r
+#@   requires rdi |->r p * rsp |->r sp0 * sp0 |->v ra * p[4] |->v A * code{q}
+#@   exit ra ensures rdi |->r p * rsp |->r sp0 + 8 * sp0 |->v ra * p[4] |->v A * code{q}
+inner:
+    ret
+"""
+
+
+@pytest.mark.parametrize("names", ["A : array", "A B : array", "B A : array"])
+def test_a_callee_has_the_arrays_of_its_caller(tmp_path: Path, names: str) -> None:
+    file = tmp_path / "call.s"
+    file.write_text(CALLING.replace("ARRAYS", names), encoding="utf-8")
+    caller = next(one for one in load_fragments(file) if one.name == "caller")
+    if names == "B A : array":
+        with pytest.raises(UserError, match="not the first ones of `caller`"):
+            plan(caller)
+    else:
+        one = plan(caller)
+        assert isinstance(one.verdict, Residual), one.block.about
