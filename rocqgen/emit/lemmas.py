@@ -97,9 +97,9 @@ def _lemma(name: str, segment: int, owe: Owe, blame: Blame, made: Plan) -> Lemma
     fact, path = owe.fact, owe.path[::-1]
     names = made.verdict.segments[segment].names if isinstance(made.verdict, Residual) else ()
     values = {number: term for number, term in names if term is not None}
-    needed = _with_values(variables(fact.a) | variables(fact.b), values)
+    needed = _with_values(_names(fact.a, fact.b), values)
     everything = [*made.given, *path]
-    over = [variables(one.a) | variables(one.b) for one in everything]
+    over = [_names(one.a, one.b) for one in everything]
     while True:
         chosen = {n for n, here in enumerate(over) if here and here <= needed}
         own = {number: term for number, term in values.items() if number in needed}
@@ -123,7 +123,7 @@ def _lemma(name: str, segment: int, owe: Owe, blame: Blame, made: Plan) -> Lemma
     return Lemma(
         name,
         segment,
-        tuple(sorted(needed - set(values))),
+        tuple(sorted(n for n in needed - set(values) if n > 0)),
         tuple(n for n in sorted(chosen) if n in given),
         tuple((n - len(given), everything[n]) for n in sorted(chosen) if n not in given),
         tuple((n, term) for n, term in values.items() if n in needed),
@@ -133,11 +133,16 @@ def _lemma(name: str, segment: int, owe: Owe, blame: Blame, made: Plan) -> Lemma
     )
 
 
+def _names(*terms: Term) -> set[int]:
+    """The variables of terms, and the arrays by their numbers below 0."""
+    return {n for one in terms for n in (*variables(one), *(-x for x in arrays(one)))}
+
+
 def _with_values(needed: set[int], values: Mapping[int, Term]) -> set[int]:
     """Variables, and those of the values that some of them stand for."""
     todo, found = list(needed), set(needed)
     while todo:
-        more = variables(values[x]) - found if (x := todo.pop()) in values else set()
+        more = _names(values[x]) - found if (x := todo.pop()) in values else set()
         found |= more
         todo += more
     return found

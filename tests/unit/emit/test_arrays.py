@@ -128,3 +128,23 @@ def test_a_callee_has_the_arrays_of_its_caller(tmp_path: Path, names: str) -> No
     else:
         one = plan(caller)
         assert isinstance(one.verdict, Residual), one.block.about
+
+
+def test_what_is_known_of_an_array_is_a_hypothesis(tmp_path: Path) -> None:
+    file = tmp_path / "total.s"
+    file.write_text(
+        """
+#@ spec forall r : root, p out : word, A : array, q : fraction space r
+#@   requires rdi |->r p * rax |->r _ * rbx |->r out * p[2] |->v A * A[0] = 7 * code{q}
+#@   exit out ensures rdi |->r p * rax |->r A[1] + 7 * rbx |->r out * p[2] |->v A * code{q}
+    .text
+total:
+    movq 8(%rdi), %rax
+    addq (%rdi), %rax
+    jmp *%rbx
+""",
+        encoding="utf-8",
+    )
+    (fragment,) = load_fragments(file)
+    text = emit_theory(fragment).text
+    assert "(A : word → word) :\n  A (Z_to_bv 64 0) = Z_to_bv 64 7 →" in text
