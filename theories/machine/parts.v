@@ -182,7 +182,7 @@ Proof.
   rewrite -(Z2Nat.id k) // in Hfit |- *. set (j := Z.to_nat k) in *.
   assert (length bs = 8%nat) as Hlen.
   { assert (∀ n va bs, load_bytes τ a m va n = Ok bs → length bs = n) as H; [|exact (H _ _ _ Hbs)].
-    clear. induction n as [|n IH]; intros va bs; simpl; [by intros [= <-]|].
+    clear. intros n. induction n as [|n IH]; intros va bs; simpl; [by intros [= <-]|].
     intros (b & _ & (bs' & Hbs%IH & [= <-])%result_bind_Ok)%result_bind_Ok. by rewrite /= Hbs. }
   pose proof (load_bytes_drop _ _ _ _ _ j _ Hbs ltac:(lia)) as Hdrop.
   rewrite (load_bytes_take _ _ _ _ _ (width_bytes w) _ Hdrop); [|lia]. simpl. f_equal.
