@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every example is proved and closed at a state; every wrong twin fails at the line that says so."""
+"""Every example is proved and closed at a state; every wrong twin fails at its line."""
 
 from __future__ import annotations
 
