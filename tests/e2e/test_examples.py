@@ -18,7 +18,17 @@ ROOT = Path(__file__).parents[2]
 def test_all_examples(tmp_path: Path) -> None:
     out = tmp_path / "out.json"
     done = subprocess.run(
-        [sys.executable, "-m", "rocqgen", "prove", "examples/", "--json", str(out)],
+        [
+            sys.executable,
+            "-m",
+            "rocqgen",
+            "prove",
+            "examples/",
+            "--timeout",
+            "600",
+            "--json",
+            str(out),
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,
