@@ -22,6 +22,7 @@ from rocqgen.check.story import tell
 from rocqgen.check.subject import Subject
 from rocqgen.check.tables import BlockedError
 from rocqgen.errors import UserError
+from rocqgen.source.location import refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,11 +78,9 @@ def replay(fragment: Fragment, choice: dict[str, Any], options: Options | None =
         ) from error
     if isinstance(resident, Conflict):
         where = resident.location or fragment.location
-        raise UserError(
+        raise refused(
             f"the saved state does not satisfy the precondition: {resident.reason}",
-            file=where.file,
-            line=where.line,
-            column=where.column,
+            where,
             expected="the precondition for which the state was saved",
         )
     machine = _stand(subject, chosen, resident)
@@ -99,12 +98,10 @@ def _stand(subject: Subject, choice: Choice, resident: Resident) -> Machine:
         machine = None
     if machine is None or not machine.stands:
         where = subject.fragment.location
-        raise UserError(
+        raise refused(
             "the saved state does not satisfy the precondition: its page tables do not map what is"
             " claimed",
-            file=where.file,
-            line=where.line,
-            column=where.column,
+            where,
             expected="the precondition for which the state was saved",
         )
     return machine

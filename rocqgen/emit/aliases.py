@@ -59,8 +59,8 @@ class Aliases:
             ranked += [n for n, _ in here]
         return ranked[0] if ranked else None
 
-    def _around(self, path: Path, root: Term, addr: Term) -> Iterator[tuple[int, IClaim]]:
-        """The claims of pages that have a word at `addr`."""
+    def _page_claims(self, path: Path, root: Term) -> Iterator[tuple[int, IClaim]]:
+        """The claims of whole pages of a space."""
         rewriting = self.rewriting(path)
         for n, item in enumerate(path.items):
             if (
@@ -68,22 +68,21 @@ class Aliases:
                 and is_page_share(item.share)
                 and rewriting.equal(item.root, root)
             ):
-                bits = rewriting.offset(addr, item.addr)
-                if bits is not None and not bits & ~_WORD_OFFSETS:
-                    yield n, item
+                yield n, item
+
+    def _around(self, path: Path, root: Term, addr: Term) -> Iterator[tuple[int, IClaim]]:
+        """The claims of pages that have a word at `addr`."""
+        rewriting = self.rewriting(path)
+        for n, item in self._page_claims(path, root):
+            bits = rewriting.offset(addr, item.addr)
+            if bits is not None and not bits & ~_WORD_OFFSETS:
+                yield n, item
 
     def page_claim(self, path: Path, root: Term, va: Term) -> int | None:
         """The claim of the page at `va`."""
         rewriting = self.rewriting(path)
-        for n, item in enumerate(path.items):
-            if (
-                isinstance(item, IClaim)
-                and is_page_share(item.share)
-                and rewriting.equal(item.root, root)
-                and rewriting.equal(item.addr, va)
-            ):
-                return n
-        return None
+        claims = self._page_claims(path, root)
+        return next((n for n, item in claims if rewriting.equal(item.addr, va)), None)
 
     def frame(self, path: Path, claim: IClaim, addr: Term) -> int | None:
         """The physical word or cell that an access to `addr` goes to by a claim."""

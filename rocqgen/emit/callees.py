@@ -10,8 +10,8 @@ from rocqgen.emit.contract import Called
 from rocqgen.emit.encode import BASE
 from rocqgen.emit.goal import specified
 from rocqgen.emit.normal import EVar, mk_add
-from rocqgen.errors import UserError
 from rocqgen.source.calls import direct_target
+from rocqgen.source.location import refused
 from rocqgen.source.spec import Callee
 
 if TYPE_CHECKING:
@@ -75,11 +75,9 @@ def _refuse_other_platform(
         return
     place = fragment.spec.location
     words = f"platform {'la57 ' if other.la57 else ''}maxphyaddr {other.maxphyaddr}"
-    raise UserError(
+    raise refused(
         f"`{callee}` is for another platform than `{fragment.name}`, which calls it",
-        file=place.file,
-        line=place.line,
-        column=place.column,
+        place,
         expected=f"`{words}` in the spec of `{fragment.name}`, too",
     )
 
@@ -93,11 +91,9 @@ def _refuse_other_arrays(
         return
     place = fragment.spec.location
     names = " ".join(other)
-    raise UserError(
+    raise refused(
         f"the arrays of `{callee}` are not the first ones of `{fragment.name}`, which calls it",
-        file=place.file,
-        line=place.line,
-        column=place.column,
+        place,
         expected=f"`forall {names} : array` in the spec of `{fragment.name}`, in front of others",
     )
 
@@ -111,11 +107,9 @@ def _pointer(pointer: str, callee: str, fragment: Fragment, spec: Specified) -> 
     number = spec.names.words.get(pointer)
     if number is None:
         place = fragment.spec.location
-        raise UserError(
+        raise refused(
             f"`{callee}` assumes a contract of `{pointer}`, which `{fragment.name}` does not have",
-            file=place.file,
-            line=place.line,
-            column=place.column,
+            place,
             expected=f"a parameter `{pointer} : word` of `{fragment.name}`, too",
         )
     return EVar(number)
@@ -140,10 +134,8 @@ def refuse_cycles(fragment: Fragment) -> None:
             target = direct_target(instr)
             there = one.distance + (target or 0)
             if target and (there == 0 or order.get(there, -1) > number):
-                raise UserError(
+                raise refused(
                     f"`{one.fragment.name}` and what it calls call each other",
-                    file=instr.location.file,
-                    line=instr.location.line,
-                    column=instr.location.column,
+                    instr.location,
                     expected="functions that call themselves alone, or others without a way back",
                 )

@@ -15,7 +15,7 @@ from rocqgen.emit.goal import specified
 from rocqgen.emit.names import Scope, constants
 from rocqgen.emit.plan import Plan, plan
 from rocqgen.emit.symbolic import Residual
-from rocqgen.errors import UserError
+from rocqgen.source.location import refused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,11 +127,9 @@ def assumptions(developments: Sequence[Development]) -> tuple[Assumption, ...]:
     for one in developments:
         for contract in one.assuming:
             if contract.name in {other.fragment.name for other in developments}:
-                raise UserError(
+                raise refused(
                     f"`{contract.name}` is the name of a fragment, too",
-                    file=contract.location.file,
-                    line=contract.location.line,
-                    column=contract.location.column,
+                    contract.location,
                     expected="another name for the function pointer",
                 )
             if contract.name not in found:

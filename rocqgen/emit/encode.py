@@ -25,7 +25,7 @@ from rocqgen.emit.symbolic import (
     SState,
 )
 from rocqgen.emit.wording import Wording
-from rocqgen.errors import UserError
+from rocqgen.source.location import refused
 from rocqgen.source.spec import (
     AnyWords,
     Assertion,
@@ -285,11 +285,9 @@ def _page_share(one: Claim, names: Numbering) -> Share:
     share = rational(names.share(one.frac))
     if share is None:
         where = one.location
-        raise UserError(
+        raise refused(
             "the share of a page is a name",
-            file=where.file,
-            line=where.line,
-            column=where.column,
+            where,
             expected="a number, as in `page va ~>{1/2} pa`, or nothing for all of it",
         )
     return share_of(share * PAGE_WORDS)

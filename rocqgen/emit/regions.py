@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rocqgen.errors import UserError
 from rocqgen.source.location import Location, refused
 from rocqgen.source.text import read_text
 
@@ -81,11 +80,9 @@ def refuse_unused(proofs: Mapping[str, Proof], lemmas: Iterable[str]) -> None:
     known = set(lemmas)
     for name, proof in proofs.items():
         if name not in known:
-            raise UserError(
+            raise refused(
                 f"there is no lemma `{name}` any more",
-                file=proof.location.file,
-                line=proof.location.line,
-                column=proof.location.column,
+                proof.location,
                 expected=f"a proof of one of {', '.join(sorted(known))}"
                 if known
                 else "no proofs: the theorem leaves nothing to prove",

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rocqgen.errors import UserError
 from rocqgen.source.features import Feature, features
+from rocqgen.source.location import refused
 from rocqgen.source.machine import Instr, Op
 
 if TYPE_CHECKING:
@@ -48,11 +48,9 @@ def refuse_features(fragment: Fragment) -> None:
     """Raise a UserError at the first part of the annotation that no theory is made for."""
     for feature, where in features(fragment):
         if feature not in KNOWN:
-            raise UserError(
+            raise refused(
                 f"the prover does not support {feature.value} yet",
-                file=where.file,
-                line=where.line,
-                column=where.column,
+                where,
                 expected="an annotation without them",
             )
 
@@ -67,10 +65,8 @@ def refuse_unsupported(instrs: Iterable[Instr]) -> None:
     for instr in instrs:
         if not supported(instr):
             where = instr.location
-            raise UserError(
+            raise refused(
                 f"the prover has no rule for `{instr.text}` yet",
-                file=where.file,
-                line=where.line,
-                column=where.column,
+                where,
                 expected=EXPECTED,
             )

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from rocqgen.emit.regions import proofs_in, without_proofs
 from rocqgen.errors import UserError
+from rocqgen.source.location import refused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,11 +84,9 @@ def _insist_ours(target: Path, remembered: str | None, text: str) -> None:
     kept = proofs_in(text, target)
     for name, proof in proofs_in(present, target).items():
         if name not in kept or kept[name].text != proof.text:
-            raise UserError(
+            raise refused(
                 f"the proof of `{name}` was written by hand, and would be lost",
-                file=proof.location.file,
-                line=proof.location.line,
-                column=proof.location.column,
+                proof.location,
                 expected="proofs by hand in a folder `proofs` beside the source, where they are "
                 "taken from",
                 hint="--force to replace it, or another folder after -o",

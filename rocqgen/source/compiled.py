@@ -94,11 +94,9 @@ def _read(spec: SpecFile) -> bytes:
         return Path(spec.object_path).read_bytes()
     except OSError as err:
         place = spec.object_location
-        raise UserError(
+        raise refused(
             f"cannot read {spec.object_path}: {err.strerror or err}",
-            file=place.file,
-            line=place.line,
-            column=place.column,
+            place,
             expected="the path of an ELF file, from the folder of this file",
         ) from err
 

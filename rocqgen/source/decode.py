@@ -21,7 +21,7 @@ from iced_x86 import (
 
 from rocqgen.errors import UserError
 from rocqgen.source.forms import CODES, Form
-from rocqgen.source.location import Location
+from rocqgen.source.location import Location, refused
 from rocqgen.source.machine import Imm, Instr, Mem, Op, Operand, Reg, Width
 from rocqgen.source.object import ObjectCode, Relocation
 
@@ -111,11 +111,11 @@ def decode(
             row = code.row_at(offset)
             behind = "" if row is None or row.offset == offset else ", behind this line's code,"
             crosses = _crosses(code, offset, end)
-            raise _refuse(
-                location,
+            raise refused(
                 "the last instruction runs past the end of the fragment"
                 if crosses
                 else f"the bytes {left}{behind} are not an instruction",
+                location,
                 expected="whole instructions from the entry to the end of the fragment; "
                 "keep data out of .text",
             )
@@ -145,27 +145,14 @@ def _crosses(code: ObjectCode, offset: int, end: int) -> bool:
     return raw.code != Code.INVALID and offset + raw.len > end
 
 
-def _refuse(
-    location: Location, message: str, *, expected: str, hint: str | None = None
-) -> UserError:
-    return UserError(
-        message,
-        file=location.file,
-        line=location.line,
-        column=location.column,
-        expected=expected,
-        hint=hint,
-    )
-
-
 def _refuse_relocations(
     code: ObjectCode, offset: int, length: int, location: Location, text: str
 ) -> None:
     touching = [entry for entry in code.relocations if offset <= entry.offset < offset + length]
     for entry in touching:
-        raise _refuse(
-            location,
+        raise refused(
             f"`{text}` refers to `{entry.symbol}`, {_why(entry, code)}",
+            location,
             expected="code whose bytes are complete: references to labels of this file's .text, "
             "relative to %rip",
             hint=f"pass the address of `{entry.symbol}` in a register, as a parameter of the spec",
@@ -215,16 +202,16 @@ def _operands(raw: Instruction, form: Form, location: Location) -> tuple[Operand
     if form.op is Op.IMUL and len(operands) == 2:
         return operands[0], *operands
     if form.op in _BITS and isinstance(operands[0], Mem) and isinstance(operands[1], Reg):
-        raise _refuse(
-            location,
+        raise refused(
             f"`{_att(raw)}` may reach a bit far from its memory operand, which is not supported",
+            location,
             expected="a bit's number that is a constant, or a register as the other operand",
         )
     if form.op is Op.CMPXCHG and form.width is Width.W32 and isinstance(operands[0], Reg):
-        raise _refuse(
-            location,
+        raise refused(
             f"`{_att(raw)}` is not supported: of its destination's upper half the manual and the "
             "processors say different things",
+            location,
             expected="a destination in memory",
         )
     return operands
@@ -242,16 +229,16 @@ def _refuse_prefixes(raw: Instruction, form: Form, encoding: bytes, location: Lo
     prefixes = list(front)
     for byte, following in itertools.zip_longest(prefixes, prefixes[1:]):
         if byte >> 4 == 4 and following is not None:
-            raise _refuse(
-                location,
+            raise refused(
                 f"the REX prefix of `{_att(raw)}` is not the last one",
+                location,
                 expected="prefixes in the order in which an assembler writes them",
             )
         if byte >> 4 == 4 or allowed.pop(byte, False):
             continue
-        raise _refuse(
-            location,
+        raise refused(
             f"the {_PREFIXES[byte]} prefix of `{_att(raw)}` is not supported",
+            location,
             expected="the instruction without it",
         )
 
@@ -276,9 +263,9 @@ def _operand(raw: Instruction, index: int, form: Form, location: Location) -> Op
 def _register(raw: Instruction, register: int, location: Location) -> Reg:
     found = _REGISTERS.get(register)
     if found is None and register in _HIGH_BYTES:
-        raise _refuse(
-            location,
+        raise refused(
             f"the register %{_HIGH_BYTES[register]} of `{_att(raw)}` is not supported",
+            location,
             expected="of the 8-bit registers those that are the lowest byte of a 64-bit one",
             hint=f"shift the value into another register, or use %{_HIGH_BYTES[register][0]}l",
         )
@@ -320,4 +307,4 @@ def _att(raw: Instruction) -> str:
 def _unsupported(raw: Instruction, location: Location) -> UserError:
     branch = raw.op_count > 0 and raw.op_kind(0) == OpKind.NEAR_BRANCH64
     shown = Formatter(FormatterSyntax.GAS).format_mnemonic(raw) if branch else _att(raw)
-    return _refuse(location, f"the instruction `{shown}` is not supported", expected=SUPPORTED)
+    return refused(f"the instruction `{shown}` is not supported", location, expected=SUPPORTED)

@@ -62,22 +62,15 @@ def check_spec(block: raw.RawSpec, labels: Labels, invariants: Sequence[Place] =
     """
     taken = {*_idents(block), *_bound(invariants), *labels.inside}
     names: dict[str, Name] = {}
-    for binder in block.params:
-        bind(binder, names, labels)
-    params = tuple(names.values())
     outer = Scope(labels, names, taken)
-    space = root(block.space, outer)
-    anonymous: list[Name] = []
-    pre = assertion(block.pre, Scope(labels, names, taken, anonymous))
-    check_shares(pre, space)
-    exits = tuple(_exit(item, space, outer) for item in block.exits)
+    space, pre, exits, anonymous = _triple(block, outer)
     loops = tuple(
         _invariant(item, space, outer) for item in sorted(invariants, key=lambda item: item.offset)
     )
     assertions = [pre, *(item.post for item in exits), *(item.holds for item in loops)]
     platform = _platform(block, any(map(_speaks_of_tables, assertions)))
-    all_params = (*params, *anonymous)
-    return Spec(all_params, space, pre, exits, (), block.location, loops, platform)
+    params = (*names.values(), *anonymous)
+    return Spec(params, space, pre, exits, (), block.location, loops, platform)
 
 
 def check_assume(block: raw.RawAssume, doc: str = "") -> Contract:
@@ -86,21 +79,27 @@ def check_assume(block: raw.RawAssume, doc: str = "") -> Contract:
         raise refused(
             f"`{block.name}` cannot be bound: {reason}", block.name_location, "another name"
         )
-    labels = Labels({})
     names = {block.name: Name(block.name, Sort.WORD, block.name_location)}
     taken = {block.name, *_idents(block)}
-    for binder in block.params:
-        bind(binder, names, labels)
-    outer = Scope(labels, names, taken)
-    space = root(block.space, outer)
-    anonymous: list[Name] = []
-    pre = assertion(block.pre, Scope(labels, names, taken, anonymous))
-    check_shares(pre, space)
-    exits = tuple(_exit(item, space, outer) for item in block.exits)
+    space, pre, exits, anonymous = _triple(block, Scope(Labels({}), names, taken))
     for items in (pre, *(item.post for item in exits)):
         _refuse_code(items)
     params = (*(name for name in names.values() if name.ident != block.name), *anonymous)
     return Contract(block.name, params, space, pre, exits, block.location, doc)
+
+
+def _triple(
+    block: raw.RawSpec | raw.RawAssume, outer: Scope
+) -> tuple[Expr, tuple[Assertion, ...], tuple[Exit, ...], list[Name]]:
+    """The space, the precondition, the exits and the nameless parameters; binds the others."""
+    for binder in block.params:
+        bind(binder, outer.names, outer.labels)
+    space = root(block.space, outer)
+    anonymous: list[Name] = []
+    pre = assertion(block.pre, Scope(outer.labels, outer.names, outer.taken, anonymous))
+    check_shares(pre, space)
+    exits = tuple(_exit(item, space, outer) for item in block.exits)
+    return space, pre, exits, anonymous
 
 
 def _has_code(items: tuple[Assertion, ...]) -> bool:
