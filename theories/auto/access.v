@@ -275,17 +275,14 @@ Definition put_word (v : expr) (i : item) : option item :=
   | IPhys a q _ => Some (IPhys a q v)
   | _ => None
   end.
-Definition sstore_part (hint : option at_hint) (w : width) (va v : expr) (s : sstate)
+(** Into the part of a word that begins at its byte [k]. *)
+Definition sstore_at (k : Z) (hint : option at_hint) (w : width) (va v : expr) (s : sstate)
     : res (sstate * list fact) :=
-  match w with
-  | W64 => sstore hint va v s
-  | _ =>
-    let k := part_of hint w va s in
-    match block_place hint (back va k) s with
-    | Some (true, FOne, fill, facts) =>
-      Done (s, facts ++ match fill with Some v' => owe (PEq (mk_insert w k v' v) v') | None => [] end)
-    | Some _ => Fail (ReadOnly (s_root s) va)
-    | None =>
+  match block_place hint (back va k) s with
+  | Some (true, FOne, fill, facts) =>
+    Done (s, facts ++ match fill with Some v' => owe (PEq (mk_insert w k v' v) v') | None => [] end)
+  | Some _ => Fail (ReadOnly (s_root s) va)
+  | None =>
     let* (p, facts) := find_place hint (back va k) s in
     if k_write p && k_full p then
       match nth_error (s_items s) (k_item p) with
@@ -297,6 +294,8 @@ Definition sstore_part (hint : option at_hint) (w : width) (va v : expr) (s : ss
       | None => Fail BadHint
       end
     else Fail (ReadOnly (s_root s) va)
-    end
   end.
+Definition sstore_part (hint : option at_hint) (w : width) (va v : expr) (s : sstate)
+    : res (sstate * list fact) :=
+  match w with W64 => sstore hint va v s | _ => sstore_at (part_of hint w va s) hint w va v s end.
 End access.

@@ -88,16 +88,17 @@ Section sound.
   Qed.
 
   (** Where a place is: a virtual word, or a claim that leads to a physical word or an entry. *)
+  Definition found_at (addr : expr) (s : sstate) (k : place) (i : item) : Prop :=
+    (∃ root a q, i = IVirt (k_write k) root a q (k_value k) ∧ k_full k = is_full q ∧
+       eval ρ addr = eval ρ a ∧ eval ρ (s_root s) = eval ρ root) ∨
+    (∃ n root a q pa pm q', nth_error (s_items s) n = Some (IClaim (k_write k) root a q pa) ∧
+       item_word i = Some (pm, q', k_value k) ∧ k_full k = is_full q' ∧
+       eval ρ (s_root s) = eval ρ root ∧
+       (claim_word (k_write k) (eval ρ root) (eval ρ a) (feval ρ q) (eval ρ pa) ⊢
+        claim_word (k_write k) (eval ρ root) (eval ρ addr) (feval ρ q) (eval ρ pm))).
   Lemma find_place_shape hint addr s k facts :
     find_place hint addr s = Done (k, facts) → hold facts →
-    ∃ i, nth_error (s_items s) (k_item k) = Some i ∧
-      ((∃ root a q, i = IVirt (k_write k) root a q (k_value k) ∧ k_full k = is_full q ∧
-          eval ρ addr = eval ρ a ∧ eval ρ (s_root s) = eval ρ root) ∨
-       (∃ n root a q pa pm q', nth_error (s_items s) n = Some (IClaim (k_write k) root a q pa) ∧
-          item_word i = Some (pm, q', k_value k) ∧ k_full k = is_full q' ∧
-          eval ρ (s_root s) = eval ρ root ∧
-          (claim_word (k_write k) (eval ρ root) (eval ρ a) (feval ρ q) (eval ρ pa) ⊢
-           claim_word (k_write k) (eval ρ root) (eval ρ addr) (feval ρ q) (eval ρ pm)))).
+    ∃ i, nth_error (s_items s) (k_item k) = Some i ∧ found_at addr s k i.
   Proof using Type.
     assert (∀ n i t, nth_error (s_items s) n = Some i → to_place n t (s_items s) = Done k →
       match t with
@@ -106,14 +107,7 @@ Section sound.
       | ToClaim w pa => ∃ root a q, i = IClaim w root a q pa ∧ eval ρ addr = eval ρ a ∧
           eval ρ (s_root s) = eval ρ root
       end →
-      ∃ i, nth_error (s_items s) (k_item k) = Some i ∧
-      ((∃ root a q, i = IVirt (k_write k) root a q (k_value k) ∧ k_full k = is_full q ∧
-          eval ρ addr = eval ρ a ∧ eval ρ (s_root s) = eval ρ root) ∨
-       (∃ n root a q pa pm q', nth_error (s_items s) n = Some (IClaim (k_write k) root a q pa) ∧
-          item_word i = Some (pm, q', k_value k) ∧ k_full k = is_full q' ∧
-          eval ρ (s_root s) = eval ρ root ∧
-          (claim_word (k_write k) (eval ρ root) (eval ρ a) (feval ρ q) (eval ρ pa) ⊢
-           claim_word (k_write k) (eval ρ root) (eval ρ addr) (feval ρ q) (eval ρ pm))))) as Hto.
+      ∃ i, nth_error (s_items s) (k_item k) = Some i ∧ found_at addr s k i) as Hto.
     { intros n i [w q v|w pa] Hi; simpl.
       - intros [= <-] (root & a & -> & Ha & Hr). exists (IVirt w root a q v). simpl.
         split; [done|]. left. by exists root, a, q.
@@ -501,6 +495,55 @@ Section sound.
     pose proof (part_of_fits hint w addr s) as Hfit. rewrite eval_mk_extract //.
     rewrite -(back_forth addr (part_of hint w addr s)). by apply load_value_part; [apply Hv|].
   Qed.
+  Lemma sstore_at_sound σ k hint w addr v s s' facts :
+    part_fits w k → sstore_at k hint w addr v s = Done (s', facts) → hold facts →
+    SI σ -∗ den s ==∗
+    ∃ m, ⌜∀ τ, translator_ok M σ τ →
+        store_value τ w (st_mem σ) (eval ρ addr) (eval ρ v) = Ok m⌝ ∗
+      SI (set_mem m σ) ∗ den s'.
+  Proof using Type.
+    rewrite /sstore_at. intros Hfit Hv Hfacts.
+    destruct (block_place hint _ s) as [[[[b q] fill] facts']|] eqn:Hblock.
+    { destruct b, q as [| |]; try done. injection Hv as <- <-. apply Forall_app in Hfacts as [Hf Hfill].
+      iIntros "HS Hden".
+      iDestruct (block_place_acc with "HS Hden") as (pas x) "(%Hτ & %Hx & HS & Hb & Hden)"; [done..|].
+      iMod (store_part_translated _ w _ (eval ρ (back addr k)) _ _ (eval ρ v) Hfit with "HS Hb")
+        as (m Hm) "[HS Hb]".
+      iModIntro. iExists m. iFrame "HS". iSplit.
+      - iPureIntro. intros τ Hok. rewrite -(back_forth addr k). apply Hm, Hτ; [done|]. by right.
+      - iApply ("Hden" with "[%] Hb"). destruct fill as [e|]; [|done]. apply owe_hold in Hfill.
+        simpl in Hfill, Hx |- *. rewrite eval_mk_insert // in Hfill. by rewrite Hx. }
+    apply res_bind_Done in Hv as ([p f] & Hp & Hv).
+    destruct (k_write p && k_full p) eqn:Hw; [|done]. apply andb_true_iff in Hw as [Hw Hfull].
+    destruct (nth_error (s_items s) (k_item p)) as [i|] eqn:Hi; [|done].
+    destruct (put_word _ i) as [i'|] eqn:Hput; [|done]. injection Hv as <- ->.
+    iIntros "HS Hden".
+    iDestruct (place_holds with "HS Hden") as %(i0 & Hi0 & Hplace); [done..|].
+    rewrite Hi in Hi0. injection Hi0 as <-.
+    iDestruct "Hden" as "([Hc %HM] & Hregs & Hitems & Hcode)".
+    iDestruct (ditems_acc _ _ _ _ Hi with "Hitems") as "[Hi Hitems]".
+    iAssert (|==> ∃ m, ⌜∀ τ, translator_ok M σ τ →
+        store_value τ w (st_mem σ) (eval ρ addr) (eval ρ v) = Ok m⌝ ∗
+      SI (set_mem m σ) ∗ ditem ρ i')%I with "[HS Hi]" as ">(%m & %Hm & HS & Hi)"; last first.
+    { iModIntro. iExists m. iFrame "HS Hc Hregs Hcode". iSplit; [done|]. iSplit; [done|].
+      by iApply "Hitems". }
+    destruct Hplace as [(root & a & q & -> & Hq & Ha & Hr)|(pm & q & Hword & Hq & Hτ)].
+    - injection Hput as <-. rewrite /= /virt_word /virt_bytes.
+      iDestruct "Hi" as (pas) "[Hclaims Hbytes]".
+      iDestruct (claims_translated with "HS Hclaims") as %Hτ; [done|].
+      rewrite (is_full_feval q) -?Hq //.
+      iMod (store_part_translated _ w _ (eval ρ a) _ _ (eval ρ v) Hfit with "HS Hbytes") as (m Hm) "[HS Hb]".
+      iModIntro. iExists m. iFrame "HS". rewrite eval_mk_insert //.
+      iSplit; [|iExists pas; iFrame]. iPureIntro.
+      intros τ Hok. rewrite -(back_forth addr k) Ha. apply Hm, Hτ; [done|]. by right.
+    - destruct i as [|a q0 v0| |kd q0 es]; try done.
+      simpl in Hword. simplify_eq. injection Hput as <-. rewrite /= /phys_word.
+      rewrite (is_full_feval q) -?Hq // eval_mk_insert //.
+      iMod (store_part_translated _ w _ (eval ρ (back addr k)) _ _ (eval ρ v) Hfit with "HS Hi")
+        as (m Hm) "[HS Hb]".
+      iModIntro. iExists m. iFrame "HS Hb". iPureIntro.
+      intros τ Hok. rewrite -(back_forth addr k). apply Hm, Hτ; [done|]. by right.
+  Qed.
   Lemma sstore_part_sound σ hint w addr v s s' facts :
     sstore_part hint w addr v s = Done (s', facts) → hold facts →
     SI σ -∗ den s ==∗
@@ -508,70 +551,7 @@ Section sound.
         store_value τ w (st_mem σ) (eval ρ addr) (eval ρ v) = Ok m⌝ ∗
       SI (set_mem m σ) ∗ den s'.
   Proof using Type.
-    assert (∀ k, k = part_of hint w addr s →
-      match block_place hint (back addr k) s with
-      | Some (true, FOne, fill, f) =>
-        Done (s, f ++ match fill with Some v' => owe (PEq (mk_insert w k v' v) v') | None => [] end)
-      | Some _ => Fail (ReadOnly (s_root s) addr)
-      | None =>
-       let* (p, f) := find_place hint (back addr k) s in
-       if k_write p && k_full p then
-         match nth_error (s_items s) (k_item p) with
-         | Some i =>
-           match put_word (mk_insert w k (k_value p) v) i with
-           | Some i => Done (set_items (item_put (k_item p) i (s_items s)) s, f)
-           | None => Fail (ReadOnly (s_root s) addr)
-           end
-         | None => Fail BadHint
-         end
-       else Fail (ReadOnly (s_root s) addr)
-      end = Done (s', facts) → hold facts →
-      SI σ -∗ den s ==∗
-      ∃ m, ⌜∀ τ, translator_ok M σ τ →
-          store_value τ w (st_mem σ) (eval ρ addr) (eval ρ v) = Ok m⌝ ∗
-        SI (set_mem m σ) ∗ den s') as Hpart.
-    { intros k Hk Hv Hfacts. assert (part_fits w k) as Hfit by (rewrite Hk; apply part_of_fits).
-      destruct (block_place hint _ s) as [[[[b q] fill] facts']|] eqn:Hblock.
-      { destruct b, q as [| |]; try done. injection Hv as <- <-. apply Forall_app in Hfacts as [Hf Hfill].
-        iIntros "HS Hden".
-        iDestruct (block_place_acc with "HS Hden") as (pas x) "(%Hτ & %Hx & HS & Hb & Hden)"; [done..|].
-        iMod (store_part_translated _ w _ (eval ρ (back addr k)) _ _ (eval ρ v) Hfit with "HS Hb")
-          as (m Hm) "[HS Hb]".
-        iModIntro. iExists m. iFrame "HS". iSplit.
-        - iPureIntro. intros τ Hok. rewrite -(back_forth addr k). apply Hm, Hτ; [done|]. by right.
-        - iApply ("Hden" with "[%] Hb"). destruct fill as [e|]; [|done]. apply owe_hold in Hfill.
-          simpl in Hfill, Hx |- *. rewrite eval_mk_insert // in Hfill. by rewrite Hx. }
-      apply res_bind_Done in Hv as ([p f] & Hp & Hv).
-      destruct (k_write p && k_full p) eqn:Hw; [|done]. apply andb_true_iff in Hw as [Hw Hfull].
-      destruct (nth_error (s_items s) (k_item p)) as [i|] eqn:Hi; [|done].
-      destruct (put_word _ i) as [i'|] eqn:Hput; [|done]. injection Hv as <- ->.
-      iIntros "HS Hden".
-      iDestruct (place_holds with "HS Hden") as %(i0 & Hi0 & Hplace); [done..|].
-      rewrite Hi in Hi0. injection Hi0 as <-.
-      iDestruct "Hden" as "([Hc %HM] & Hregs & Hitems & Hcode)".
-      iDestruct (ditems_acc _ _ _ _ Hi with "Hitems") as "[Hi Hitems]".
-      iAssert (|==> ∃ m, ⌜∀ τ, translator_ok M σ τ →
-          store_value τ w (st_mem σ) (eval ρ addr) (eval ρ v) = Ok m⌝ ∗
-        SI (set_mem m σ) ∗ ditem ρ i')%I with "[HS Hi]" as ">(%m & %Hm & HS & Hi)"; last first.
-      { iModIntro. iExists m. iFrame "HS Hc Hregs Hcode". iSplit; [done|]. iSplit; [done|].
-        by iApply "Hitems". }
-      destruct Hplace as [(root & a & q & -> & Hq & Ha & Hr)|(pm & q & Hword & Hq & Hτ)].
-      - injection Hput as <-. rewrite /= /virt_word /virt_bytes.
-        iDestruct "Hi" as (pas) "[Hclaims Hbytes]".
-        iDestruct (claims_translated with "HS Hclaims") as %Hτ; [done|].
-        rewrite (is_full_feval q) -?Hq //.
-        iMod (store_part_translated _ w _ (eval ρ a) _ _ (eval ρ v) Hfit with "HS Hbytes") as (m Hm) "[HS Hb]".
-        iModIntro. iExists m. iFrame "HS". rewrite eval_mk_insert //.
-        iSplit; [|iExists pas; iFrame]. iPureIntro.
-        intros τ Hok. rewrite -(back_forth addr k) Ha. apply Hm, Hτ; [done|]. by right.
-      - destruct i as [|a q0 v0| |kd q0 es]; try done.
-        simpl in Hword. simplify_eq. injection Hput as <-. rewrite /= /phys_word.
-        rewrite (is_full_feval q) -?Hq // eval_mk_insert //.
-        iMod (store_part_translated _ w _ (eval ρ (back addr _)) _ _ (eval ρ v) Hfit with "HS Hi")
-          as (m Hm) "[HS Hb]".
-        iModIntro. iExists m. iFrame "HS Hb". iPureIntro.
-        intros τ Hok. rewrite -(back_forth addr (part_of hint w addr s)). apply Hm, Hτ; [done|]. by right. }
-    destruct w; [exact (Hpart _ eq_refl)..|]. apply sstore_sound.
+    destruct w; [apply sstore_at_sound, part_of_fits..|apply sstore_sound].
   Qed.
 
   (** * Operands *)
