@@ -36,6 +36,7 @@ from rocqgen.source.spec import (
     AnswerPage,
     ClaimPage,
     Drop,
+    FoldWalk,
     Forget,
     JoinBlocks,
     NewEntry,
@@ -45,6 +46,7 @@ from rocqgen.source.spec import (
     ToBlock,
     ToWord,
     UnclaimPage,
+    UnfoldWalk,
 )
 
 if TYPE_CHECKING:
@@ -94,6 +96,8 @@ class Steps:
                 return GPayElsewhere(self.entry(path, term(action.addr)))
             case Drop():
                 return GDrop(self.anything(path, term(action.addr)))
+            case UnfoldWalk() | FoldWalk():
+                raise StuckError(f"there is no walk from {self.wording.term(term(action.addr))}")
             case _:
                 return self._of_block(action, names, path)
 

@@ -190,18 +190,32 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
-    """`walk va in root level depth from table`: the slots that a walk to `va` goes through.
+class Window:
+    """`mapped by distance in space`: each table of a walk is mapped there as a page, writable, so
+    far behind its physical address."""
 
-    `table` is the physical address of the table that the walk reads at `depth` (4 is the PML4, 1
-    the page table); below it, tables are there as far as entries are present.
+    distance: Expr
+    space: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """`walk va in root level depth from table reads entries mapped by distance in space`: the slots
+    that a walk to `va` goes through.
+
+    `table` is what leads to the table that the walk reads at `depth` (4 is the PML4, 1 the page
+    table): its physical address, or an entry or a root with other bits.  `entries` are what the
+    slots hold, from that level down to the last.  They are owned as far as they lead to tables:
+    each behind one that is present and is no large page.
     """
 
     va: Expr
     root: Expr
     depth: int
     table: Expr
+    entries: tuple[Expr, ...]
     location: Location
+    mapped: Window | None = None
 
 
 Assertion = RegPt | VirtPt | PhysPt | Claim | Code | Pure | At | Entry | Block | Walk

@@ -157,9 +157,15 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         return raw.RawElements(points, start)
 
     def walk(self, meta: Any, parts: list[Any]) -> raw.RawWalk:
-        _, va, root, depth, table = parts
+        _, va, root, depth, table, entries, mapped = parts
         number = self._count(depth, "level 4")
-        return raw.RawWalk(va, root, number, table, self._at(meta))
+        where = self._at(depth)
+        return raw.RawWalk(va, root, number, table, entries, mapped, self._at(meta), where)
+
+    def reads(self, _meta: Any, parts: list[raw.RawExpr]) -> tuple[raw.RawExpr, ...]:
+        return tuple(parts)
+
+    mapped = reads
 
     def page(self, meta: Any, parts: list[Any]) -> raw.RawPage:
         va, root, level = parts
@@ -340,6 +346,12 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
 
     def pay_elsewhere(self, meta: Any, parts: list[Any]) -> raw.RawAction:
         return raw.RawAction("pay", tuple(parts), (), self._at(meta))
+
+    def unfold_walk(self, meta: Any, parts: list[Any]) -> raw.RawAction:
+        return raw.RawAction("unfold", tuple(parts), (), self._at(meta))
+
+    def fold_walk(self, meta: Any, parts: list[Any]) -> raw.RawAction:
+        return raw.RawAction("fold", tuple(parts), (), self._at(meta))
 
     def expect_mark(self, meta: Any, parts: list[Token]) -> raw.RawExpect:
         if parts[0] != "failed":

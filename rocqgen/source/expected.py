@@ -29,8 +29,11 @@ _TOKENS = {
     "EXPECT": "`expect failed`",
     "FIRST": "`first STEP`",
     "THEN": "`then STEP`",
+    "READS": "`reads ENTRIES`",
+    "MAPPED": "`mapped by DISTANCE in ROOT`",
+    "BY": "`by DISTANCE`",
     "_CLAIM": "a step: `claim`, `unclaim`, `open`, `answer`, `cell`, `pay`, `drop`, `split`, "
-    "`join`, `word`, `block` or `forget`",
+    "`join`, `word`, `block`, `forget`, `unfold` or `fold`",
     "SPEC": "`spec`",
     "ASSUME": "`assume NAME`",
     "INVARIANT": "`invariant`",

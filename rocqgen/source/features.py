@@ -110,7 +110,9 @@ def _exprs(item: Assertion) -> Iterator[Expr]:
         case Pure():
             yield from (item.left, item.right)
         case Walk():
-            yield from (item.va, item.table)
+            yield from (item.va, item.table, *item.entries)
+            if item.mapped is not None:
+                yield item.mapped.distance
         case Entry() | Block():
             yield from _more_exprs(item)
         case Code() | At():

@@ -29,6 +29,7 @@ from rocqgen.source.spec import (
     Sort,
     VirtPt,
     Walk,
+    Window,
 )
 
 
@@ -227,12 +228,31 @@ def _walk(item: raw.RawWalk, scope: Scope) -> Walk:
     if item.depth not in _DEPTHS:
         raise refused(
             f"there is no table of level {item.depth}",
-            item.location,
+            item.depth_location,
             "a level from 1 (the page table) to 4 (the PML4), or 5 with `platform la57`",
             "level 4",
         )
-    va, top = word(item.va, scope), root(item.root, scope)
-    return Walk(va, top, item.depth, word(item.table, scope), item.location)
+    given = item.entries
+    if given is not None and len(given) != item.depth:
+        names = ", ".join(f"e{level}" for level in range(item.depth, 0, -1))
+        raise refused(
+            f"a walk from level {item.depth} on reads {_entries(item.depth)}, and not {len(given)}",
+            given[0].location,
+            "one entry for each level down to 1, those that the walk may not come to among them",
+            f"reads {names}",
+        )
+    nameless = (raw.RawName("_", item.location),) * item.depth
+    va, top, table = word(item.va, scope), root(item.root, scope), word(item.table, scope)
+    entries = tuple(word(one, scope) for one in given or nameless)
+    window = None
+    if item.mapped is not None:
+        distance, space = item.mapped
+        window = Window(word(distance, scope), root(space, scope))
+    return Walk(va, top, item.depth, table, entries, item.location, window)
+
+
+def _entries(count: int) -> str:
+    return "one entry" if count == 1 else f"{count} entries"
 
 
 # -- spaces ----------------------------------------------------------------------------------------

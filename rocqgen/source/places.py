@@ -23,6 +23,7 @@ from rocqgen.source.spec import (
     Spec,
     SplitBlock,
     VirtPt,
+    Walk,
 )
 from rocqgen.source.terms import normal
 
@@ -61,11 +62,14 @@ def hints_of(item: raw.RawHint, here: list[Instr], spec: Spec, scope: Labels) ->
 def check_places(spec: Spec, instrs: tuple[Instr, ...]) -> None:
     """Refuse hints at addresses of which nothing is known.
 
-    Behind a call or where a block is split, there is more than what the annotation names.
+    Behind a call, where a block is split and where there is a walk, there is more than what the
+    annotation names.
     """
     if any(instr.op is Op.CALL for instr in instrs):
         return
     if any(isinstance(ghost.action, SplitBlock) for ghost in spec.ghosts):
+        return
+    if any(isinstance(item, Walk) for item in _assertions(spec)):
         return
     virtual = {normal(address) for address in _addresses(spec)}
     physical = {normal(address) for address in _physical(spec)}

@@ -27,6 +27,7 @@ from rocqgen.source.spec import (
     Exit,
     Expr,
     Fill,
+    FoldWalk,
     Forget,
     Frac,
     FracLit,
@@ -53,6 +54,7 @@ from rocqgen.source.spec import (
     ToBlock,
     ToWord,
     UnclaimPage,
+    UnfoldWalk,
     Var,
     VirtPt,
     Walk,
@@ -170,6 +172,8 @@ _PLAIN = {
     ToWord: "word",
     ToBlock: "block",
     Forget: "forget",
+    UnfoldWalk: "unfold",
+    FoldWalk: "fold",
 }
 """The steps that are about one address."""
 
@@ -263,8 +267,7 @@ def _item(item: Assertion, spelling: Spelling) -> str:
             inner = f" {spelling.star} ".join(_item(one, spelling) for one in item.items)
             return f"[{print_expr(item.root)}] {{ {inner or 'emp'} }}"
         case Walk():
-            va, root, table = map(print_expr, (item.va, item.root, item.table))
-            return f"walk {_free(va)} in {root} level {item.depth} from {table}"
+            return _walk(item)
         case _:
             return _memory(item, spelling)
 
@@ -295,6 +298,15 @@ def _memory(item: VirtPt | PhysPt | Claim | Entry | Block, spelling: Spelling) -
             arrow = spelling.virt if item.writable else spelling.virt_ro
             arrow = arrow if item.virtual else spelling.phys
             return f"{_indexed(item.addr, item.count)} {arrow}{share} {_content(item.content)}"
+
+
+def _walk(walk: Walk) -> str:
+    va, root, table = map(print_expr, (walk.va, walk.root, walk.table))
+    head = f"walk {_free(va)} in {root} level {walk.depth} from {table}"
+    text = f"{head} reads {', '.join(map(print_expr, walk.entries))}"
+    if walk.mapped is None:
+        return text
+    return f"{text} mapped by {print_expr(walk.mapped.distance)} in {print_expr(walk.mapped.space)}"
 
 
 def _free(text: str) -> str:

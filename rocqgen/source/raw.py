@@ -155,13 +155,19 @@ class RawElements:
 
 @dataclass(frozen=True, slots=True)
 class RawWalk:
-    """`walk va in root level depth from table`."""
+    """`walk va in root level depth from table reads entries mapped by distance in space`.
+
+    None for what is not written; `mapped` has the distance and the space.
+    """
 
     va: RawExpr
     root: RawExpr
     depth: int
     table: RawExpr
+    entries: tuple[RawExpr, ...] | None
+    mapped: tuple[RawExpr, RawExpr] | None
     location: Location
+    depth_location: Location
 
 
 @dataclass(frozen=True, slots=True)

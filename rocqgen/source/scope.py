@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,6 +25,7 @@ from rocqgen.source.spec import (
     Entry,
     Exit,
     Expr,
+    FoldWalk,
     Forget,
     Ghost,
     Hint,
@@ -41,6 +42,7 @@ from rocqgen.source.spec import (
     ToBlock,
     ToWord,
     UnclaimPage,
+    UnfoldWalk,
     Walk,
 )
 
@@ -69,6 +71,8 @@ def check_spec(block: raw.RawSpec, labels: Labels, invariants: Sequence[Place] =
     )
     assertions = [pre, *(item.post for item in exits), *(item.holds for item in loops)]
     platform = _platform(block, any(map(_speaks_of_tables, assertions)))
+    if platform is None or not platform.la57:
+        _refuse_five_levels(assertions)
     params = (*names.values(), *anonymous)
     return Spec(params, space, pre, exits, (), block.location, loops, platform)
 
@@ -143,6 +147,22 @@ def _speaks_of_tables(items: tuple[Assertion, ...]) -> bool:
         isinstance(item, Entry | Walk) or (isinstance(item, At) and _speaks_of_tables(item.items))
         for item in items
     )
+
+
+def _refuse_five_levels(assertions: Iterable[tuple[Assertion, ...]]) -> None:
+    """A walk from the fifth level is of a processor that has one."""
+    for items in assertions:
+        for item in items:
+            if isinstance(item, Walk) and item.depth > _LEVELS:
+                raise refused(
+                    f"there is no table of level {item.depth} without `platform la57`",
+                    item.location,
+                    f"a level from 1 to {_LEVELS}, or `platform la57` behind `space ROOT`",
+                    f"level {_LEVELS}",
+                )
+
+
+_LEVELS = 4
 
 
 # -- exits and invariants --------------------------------------------------------------------------
@@ -252,6 +272,8 @@ _PLAIN: Final[dict[str, Callable[[Expr, Location], Action]]] = {
     "word": ToWord,
     "block": ToBlock,
     "forget": Forget,
+    "unfold": UnfoldWalk,
+    "fold": FoldWalk,
 }
 """The steps that are about one address."""
 

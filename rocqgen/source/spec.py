@@ -31,6 +31,7 @@ from rocqgen.source.assertions import (
     Rel,
     VirtPt,
     Walk,
+    Window,
 )
 from rocqgen.source.location import Location
 from rocqgen.source.machine import Instr
@@ -39,6 +40,7 @@ from rocqgen.source.steps import (
     AnswerPage,
     ClaimPage,
     Drop,
+    FoldWalk,
     Forget,
     Ghost,
     Hint,
@@ -50,6 +52,7 @@ from rocqgen.source.steps import (
     ToBlock,
     ToWord,
     UnclaimPage,
+    UnfoldWalk,
 )
 from rocqgen.source.words import (
     Bin,
@@ -89,6 +92,7 @@ __all__ = [
     "Expectation",
     "Expr",
     "Fill",
+    "FoldWalk",
     "Forget",
     "Frac",
     "FracLit",
@@ -119,9 +123,11 @@ __all__ = [
     "ToBlock",
     "ToWord",
     "UnclaimPage",
+    "UnfoldWalk",
     "Var",
     "VirtPt",
     "Walk",
+    "Window",
 ]
 
 

@@ -135,6 +135,22 @@ class PayElsewhere:
     location: Location
 
 
+@dataclass(frozen=True, slots=True)
+class UnfoldWalk:
+    """`unfold table`: the entry in this table is taken out of the walk that goes through it."""
+
+    addr: Expr
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class FoldWalk:
+    """`fold table`: the entry in this table and the walk below it become one walk."""
+
+    addr: Expr
+    location: Location
+
+
 Action = (
     ClaimPage
     | UnclaimPage
@@ -148,6 +164,8 @@ Action = (
     | ToWord
     | ToBlock
     | Forget
+    | UnfoldWalk
+    | FoldWalk
 )
 
 

@@ -58,6 +58,7 @@ from rocqgen.source.spec import (
     Exit,
     Expr,
     Fill,
+    FoldWalk,
     Forget,
     Frac,
     FracLit,
@@ -87,9 +88,11 @@ from rocqgen.source.spec import (
     ToBlock,
     ToWord,
     UnclaimPage,
+    UnfoldWalk,
     Var,
     VirtPt,
     Walk,
+    Window,
 )
 
 # Parsing hundreds of specifications takes a while on a busy machine; nothing here is timed.
@@ -121,7 +124,7 @@ idents = st.from_regex(r"\A[a-z][a-zA-Z0-9_']{0,6}\Z").filter(
 )
 
 
-UPTO = {most: st.integers(0, most) for most in (1, 2, 3, 4, 7, 11)}
+UPTO = {most: st.integers(0, most) for most in (1, 2, 3, 4, 7, 13)}
 NUMBERS = st.one_of(st.integers(0, WORD - 1), st.integers(-9, 9))
 BOOLEANS = st.booleans()
 OPERATIONS = st.sampled_from(BinOp)
@@ -223,14 +226,18 @@ class Writer:
             for _ in self.upto(2)
         ]
         items += [Code(self.frac(), HERE) for _ in self.upto(1) if self.code]
-        items += [
-            Walk(self.expr(bound), self.root(), 1 + k, self.expr(bound), HERE) for k in self.upto(1)
-        ]
+        items += [self.walk(bound, 1 + k) for k in self.upto(4)]
         items += [
             At(Var(self.roots[1], HERE), tuple(self.in_a_space(bound) for _ in self.upto(4)), HERE)
             for _ in self.upto(1)
         ]
         return tuple(self.draw(st.permutations(items)))
+
+    def walk(self, bound: list[str], depth: int) -> Walk:
+        entries = tuple(self.expr(bound) for _ in range(depth))
+        window = Window(self.expr(bound), self.root()) if self.draw(BOOLEANS) else None
+        va, root, table = self.expr(bound), self.root(), self.expr(bound)
+        return Walk(va, root, depth, table, entries, HERE, window)
 
     def exit(self, bound: list[str]) -> Exit:
         exists = tuple(Name(ident, Sort.WORD, HERE) for ident in bound)
@@ -267,8 +274,10 @@ class Writer:
             ToBlock(addr, HERE),
             Forget(addr, HERE),
             PayElsewhere(addr, HERE),
+            UnfoldWalk(addr, HERE),
+            FoldWalk(addr, HERE),
         ]
-        return Ghost(8, self.draw(BOOLEANS), actions[self.draw(UPTO[11])], HERE)
+        return Ghost(8, self.draw(BOOLEANS), actions[self.draw(UPTO[13])], HERE)
 
 
 def speaks_of_tables(items: tuple[Assertion, ...]) -> bool:
@@ -387,7 +396,7 @@ WORDS = st.sampled_from(
     ">= + - & | ^ << >> ( ) [ ] { } {1/2} {q} , . ; 0 8 0x10 1/2 99999999999999999999 _ # "
     "invariant assume platform la57 maxphyaddr holds page walk in level 4k 4 from answers claims "
     "owes all none via first then claim unclaim open pay forget block for drop split join through "
-    "A[i] a[n] |->e array done".split()
+    "A[i] a[n] |->e array done reads mapped by unfold fold".split()
 )
 
 

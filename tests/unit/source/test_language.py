@@ -169,12 +169,17 @@ def test_walks() -> None:
     total, _ = load(edited(("n != 0\n", "walk a + 8 in r level 4 from r\n")))
     walk = total.spec.pre[7]
     assert isinstance(walk, Walk)
-    assert (walk.depth, print_item(walk)) == (4, "walk a + 8 in r level 4 from r")
+    said = "walk a + 8 in r level 4 from r reads u2, u3, u4, u5"
+    assert (walk.depth, print_item(walk)) == (4, said)
+    said = "walk a in r level 2 from e & -4096 reads n, pa | 1 mapped by s + 8 in r"
+    total, _ = load(edited(("n != 0\n", f"{said}\n")))
+    assert print_item(total.spec.pre[7]) == said
 
 
 @pytest.mark.usefixtures("folder")
 def test_words_of_the_language_are_names_where_they_can_be() -> None:
-    names = "page walk all none level answers claims owes holds platform via through open cell"
+    names = "page walk all none level answers claims owes holds platform via through open cell "
+    names += "reads mapped unfold fold"
     text = edited(
         ("a n s ra", f"{names} a n s ra"),
         ("n != 0\n", "page |->v walk * level = all * none |->v{1/2} via\n"),
@@ -338,6 +343,12 @@ BAD = {
     "walk in a space": edited(("n != 0", "[r] { walk a in r level 4 from r }")),
     "walk of a wrong level": edited(("n != 0", "walk a in r level 6 from r")),
     "walk without a table": edited(("n != 0", "walk a in r level 4")),
+    "walk of five levels": edited(("n != 0", "walk a in r level 5 from r")),
+    "walk with two entries": edited(("n != 0", "walk a in r level 4 from r reads n, 0")),
+    "walk without entries": edited(("n != 0", "walk a in r level 4 from r reads")),
+    "walk mapped nowhere": edited(("n != 0", "walk a in r level 1 from r mapped by n")),
+    "walk mapped in a word": edited(("n != 0", "walk a in r level 1 from r mapped by n in a")),
+    "step of a walk with a page": edited(("first drop e", "first unfold e in r")),
     "array as a word": edited(("n != 0", "n != A")),
     "array as a number": edited(("rsi |->r n", "rsi |->r A + 1")),
     "array at a word": edited(("n != 0", "e |->v A")),
