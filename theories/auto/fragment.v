@@ -153,7 +153,7 @@ Section segments.
 
   Context (fuel : nat).
   Local Notation run_after := (srun base code trie contracts ends facts).
-  Local Notation exec go := (sexec base trie facts go).
+  Local Notation exec go := (sexec base code trie facts go).
 
   Lemma exec_follows ls acc hs ν l ρ1 f pc s path plan hs0 ν0 :
     exec (run_after f true) 0 pc s FlagsAny path [] hs0 ν0 = Paths ls acc hs ν →

@@ -426,6 +426,7 @@ Section ghost.
       tables (λ _, ghost_reach_elsewhere (s_root s) cell k root va (s_items s))
     | GPayElsewhere cell => tables (λ _, ghost_pay_elsewhere (s_root s) cell (s_items s))
     | GNew n => tables (λ _, ghost_new n (s_items s))
+    | GCode _ _ _ _ => Fail BadHint      (* not of tables alone: [senter] *)
     | GDrop n => Done (set_items (item_remove n (s_items s)) s, [], [], ν)
     | GSplit n q1 q2 =>
       let* l := ghost_split n q1 q2 (s_items s) in Done (set_items l s, [], [], ν)

@@ -713,7 +713,7 @@ Section ghost_sound.
       SI σ -∗ den s ==∗ SI σ ∗ den s' ∗ ⌜hold learned⌝) as Hblocks.
     { intros x Hx ([l facts] & Hl & [= <- <- <- <-])%res_bind_Done Howed. apply Hpure.
       iIntros "H". iSplit; [by iApply (Hx _ _ Hl Howed)|done]. }
-    destruct g as [cell claim|path i w root va pa|cell gs|path cell k va|cell k root va|cell|n|n|n q1 q2|n m|
+    destruct g as [cell claim|path i w root va pa|cell gs|path cell k va|cell k root va|cell|path i twin root|n|n|n q1 q2|n m|
       n i|n m|n|n|n|n x i|k es];
       cbn [sghost]; intros H Howed.
     - refine (Htables _ _ H Howed). intros pf l facts HM Hgood Hroot. apply ghost_unclaim_sound.
@@ -723,6 +723,7 @@ Section ghost_sound.
     - refine (Htables _ _ H Howed). intros pf l facts HM Hgood Hroot. by apply ghost_reach_sound.
     - refine (Htables _ _ H Howed). intros pf l facts HM Hgood Hroot. by apply ghost_reach_elsewhere_sound.
     - refine (Htables _ _ H Howed). intros pf l facts HM Hgood Hroot. by apply ghost_pay_elsewhere_sound.
+    - discriminate H.
     - refine (Htables _ _ H Howed). intros pf l facts HM Hgood Hroot. by apply (ghost_new_sound pf).
     - injection H as <- <- <- <-. apply Hpure. iIntros "H". iSplit; [by iApply ditems_remove|done].
     - apply res_bind_Done in H as (l & Hl & [= <- <- <- <-]). apply Hpure.

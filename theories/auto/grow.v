@@ -69,14 +69,14 @@ Section grows.
   Qed.
   Lemma unknowns_grows k ν acc : grown acc ν acc (unknowns k ν).
   Proof using Type. split; [by exists []|]. rewrite unknowns_defs. by eexists. Qed.
-  Lemma sghosts_grows after z pc φ s path acc hs ν t :
-    sghosts after z pc φ s path acc hs ν = Done t → grown acc ν (t_due t) (t_names t).
+  Lemma sghosts_grows base code after z pc φ s path acc hs ν t :
+    sghosts base code after z pc φ s path acc hs ν = Done t → grown acc ν (t_due t) (t_names t).
   Proof using Type.
     revert s path acc ν. induction hs as [|[k h] hs IH]; intros s path acc ν; simpl.
     { intros [= <-]. apply grown_refl. }
     destruct (if k =? z then ghost_of after h else None) as [g|]; [|intros [= <-]; apply grown_refl].
     intros ([[[s' owed] learned] ν'] & Hg & Ht)%res_bind_Done. case_match; [|done].
-    destruct (sturn_names _ _ _ _ _ _ _ Hg) as [k' ->].
+    destruct (sturn_names _ _ _ _ _ _ _ _ _ Hg) as [k' ->].
     eapply grown_trans; [apply grown_dues|]. eapply grown_trans; [apply unknowns_grows|].
     by eapply IH.
   Qed.
@@ -94,11 +94,11 @@ Section runs_grow.
     intros Hgo. destruct (refuted _ f); [apply grown_refl|].
     eapply grows_from_trans; [apply grown_dues|]. apply Hgo.
   Qed.
-  Lemma sexec_grows go : grows go → grows (sexec base trie given go).
+  Lemma sexec_grows go : grows go → grows (sexec base code trie given go).
   Proof using Type.
     intros Hgo last pc s φ path acc hs ν. rewrite /sexec. destruct (offset_from base pc) as [z|]; [|done].
     destruct (code_get trie z) as [[i n]|]; [|done].
-    destruct (sghosts _ _ _ _ _ _ _ _ _) as [[s1 path1 acc1 hs1 ν1]|] eqn:Hg; [|done].
+    destruct (sghosts _ _ _ _ _ _ _ _ _ _ _) as [[s1 path1 acc1 hs1 ν1]|] eqn:Hg; [|done].
     apply sghosts_grows in Hg. simpl in Hg. eapply grows_from_trans; [exact Hg|]. clear Hg.
     destruct (code_mapped _ _); [|done]. destruct (pop_at z hs1) as [hint hs2].
     destruct (root_mapped i s1); [|done].
@@ -130,10 +130,10 @@ Section runs_grow.
     eapply grows_from_trans; [apply grown_dues|].
     apply scall_arms_grows. intros. by apply scall_arm_grows.
   Qed.
-  Lemma with_ghosts_grows after body : (∀ call, grows (body call)) → grows (with_ghosts after body).
+  Lemma with_ghosts_grows after body : (∀ call, grows (body call)) → grows (with_ghosts base code after body).
   Proof using Type.
     intros Hbody z pc s φ path acc hs ν. rewrite /with_ghosts. destruct after; [|apply Hbody].
-    destruct (sghosts _ _ _ _ _ _ _ _ _) as [[s1 path1 acc1 hs1 ν1]|] eqn:Hg; [|done].
+    destruct (sghosts _ _ _ _ _ _ _ _ _ _ _) as [[s1 path1 acc1 hs1 ν1]|] eqn:Hg; [|done].
     apply sghosts_grows in Hg. eapply grows_from_trans; [exact Hg|].
     destruct (pop_call z hs1) as [call hs2]. apply Hbody.
   Qed.

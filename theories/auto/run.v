@@ -31,12 +31,6 @@ Definition pop_call (z : Z) (hs : hints) : option (nat * defs * shares) * hints 
   end.
 
 (** * Code *)
-Fixpoint code_mapped (root : expr) (l : list (expr * fexpr)) : bool :=
-  match l with
-  | [] => false
-  | (r, _) :: l => if expr_eqb r root then true else code_mapped root l
-  end.
-
 (** A change of root needs the code of the new space: checked at the next fetch, but also there, since it
     makes the value loadable. *)
 Definition root_mapped (i : instr) (s : sstate) : bool :=
@@ -84,7 +78,7 @@ Record turn := Turn { t_state : sstate; t_path : list fact; t_due : list due; t_
 Section ghosts.
   Context {Π : the_platform}.
   (** The ghost steps that come next, after or before the instruction at [z]; control is at [pc]. *)
-  Context (after : bool) (z : Z) (pc : expr) (φ : sflags).
+  Context (base : expr) (code : code_list) (after : bool) (z : Z) (pc : expr) (φ : sflags).
 
   Definition ghost_of (h : hint) : option ghost :=
     match h with
@@ -97,7 +91,7 @@ Section ghosts.
     | (k, h) :: hs' =>
       match (if Z.eqb k z then ghost_of h else None) with
       | Some g =>
-        let* (s', owed, learned, ν') := sturn g s ν in
+        let* (s', owed, learned, ν') := sturn base code g s ν in
         if Pos.eqb (n_next ν) (n_next ν')
            || (still (n_next ν) pc s φ path && state_scoped (below (n_next ν')) s' &&
                forallb (fact_scoped (below (n_next ν'))) learned)
@@ -216,7 +210,7 @@ Section run.
       match code_get trie z with
       | None => StuckAt last (LeftCode pc) s
       | Some (i, n) =>
-        match sghosts false z pc φ s path acc hs ν with
+        match sghosts base code false z pc φ s path acc hs ν with
         | Fail w => StuckAt z w s
         | Done (Turn s path acc hs ν) =>
           if code_mapped (s_root s) (s_code s) then
@@ -246,7 +240,7 @@ Section run.
   (** [after] an instruction, what the hints say of it comes first: ghost steps, and perhaps a call. *)
   Definition with_ghosts (after : bool) (body : option (nat * defs * shares) → continuation)
       : continuation := λ z pc s φ path acc hs ν,
-    match (if after then sghosts true z pc φ s path acc hs ν else Done (Turn s path acc hs ν)) with
+    match (if after then sghosts base code true z pc φ s path acc hs ν else Done (Turn s path acc hs ν)) with
     | Fail w => StuckAt z w s
     | Done (Turn s path acc hs ν) =>
       let '(call, hs) := if after then pop_call z hs else (None, hs) in

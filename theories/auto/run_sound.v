@@ -86,7 +86,7 @@ Section run_sound.
 
   (** * Ghost steps *)
   Lemma sghosts_sound after z pc φ s path acc hs ν t ρ σ :
-    sghosts after z pc φ s path acc hs ν = Done t → in_all (t_due t) (t_names t) →
+    sghosts base code after z pc φ s path acc hs ν = Done t → in_all (t_due t) (t_names t) →
     good ρ → hold ρ path →
     SI σ -∗ den ρ s -∗ dflags ρ φ ==∗
     SI σ ∗ ∃ ρ', ⌜good ρ'⌝ ∗ ⌜hold ρ' (t_path t)⌝ ∗ ⌜eval ρ' pc = eval ρ pc⌝ ∗
@@ -97,7 +97,7 @@ Section run_sound.
     destruct (if k =? z then ghost_of after h else None) as [g|]; last first.
     { intros [= <-] Hgood Hpath. iIntros "$ Hden Hfl !>". iExists ρ. by iFrame. }
     intros ([[[s' owed] learned] ν'] & Hg & Ht)%res_bind_Done Hgood Hpath. case_match eqn:Hscope; [|done].
-    destruct (sturn_names _ _ _ _ _ _ _ Hg) as [k' ->].
+    destruct (sturn_names _ _ _ _ _ _ _ _ _ Hg) as [k' ->].
     pose proof (sturn_sound base code _ _ _ _ _ _ k' ρ σ Hg) as Hsound.
     assert (in_all (dues path z owed acc) (unknowns k' ν)) as Hall1.
     { eapply in_all_grown; [exact Hall|]. by eapply sghosts_grows. }
@@ -162,13 +162,13 @@ Section run_sound.
   Qed.
 
   Lemma sexec_sound go last pc s φ path acc hs ν ρ :
-    grows go → goes go → within (sexec base trie given go last pc s φ path acc hs ν) →
+    grows go → goes go → within (sexec base code trie given go last pc s φ path acc hs ν) →
     good ρ → hold ρ path →
     ▷ all_ok -∗ den ρ s -∗ dflags ρ φ -∗ swp (eval ρ pc) Q.
   Proof using HT HD Hbase Hplatform Hgiven.
     intros Hgrows Hgo. rewrite /sexec. destruct (offset_from base pc) as [z|] eqn:Hpc; [|done].
     destruct (code_get trie z) as [[i len]|] eqn:Hi; [|done]. apply code_index_In in Hi.
-    destruct (sghosts _ _ _ _ _ _ _ _ _) as [[s1 path1 acc1 hs1 ν1]|] eqn:Hg; [|done].
+    destruct (sghosts _ _ _ _ _ _ _ _ _ _ _) as [[s1 path1 acc1 hs1 ν1]|] eqn:Hg; [|done].
     destruct (code_mapped _ _) eqn:Hmapped; [|done].
     destruct (pop_at z hs1) as [hint hs2].
     destruct (root_mapped i s1) eqn:Hroot; [|done].
@@ -430,10 +430,10 @@ Section run_sound.
       within (body call z pc s φ path acc hs ν) → good ρ → hold ρ path →
       all_ok -∗ den ρ s -∗ dflags ρ φ -∗ swp (eval ρ pc) Q) →
     (∀ call, grows (body call)) →
-    goes (with_ghosts after body).
+    goes (with_ghosts base code after body).
   Proof using HT HD Hbase.
     intros Hbody Hgrows z pc s φ path acc hs ν ρ. rewrite /with_ghosts. destruct after; [|by apply (Hbody None)].
-    destruct (sghosts _ _ _ _ _ _ _ _ _) as [[s1 path1 acc1 hs1 ν1]|] eqn:Hg; [|done].
+    destruct (sghosts _ _ _ _ _ _ _ _ _ _ _) as [[s1 path1 acc1 hs1 ν1]|] eqn:Hg; [|done].
     destruct (pop_call z hs1) as [call hs2]. intros Hw Hgood Hpath. iIntros "#Hok Hden Hfl".
     iApply swp_interp. iIntros (σ Hσ) "HS".
     pose proof (within_grows _ _ _ Hw (Hgrows _ _ _ _ _ _ _ _ _)) as Hall.

@@ -187,6 +187,8 @@ Inductive ghost :=
                                            (* a cell comes to answer for a page of this space *)
   | GReachElsewhere (cell : nat) (k : Z) (root va : expr)
   | GPayElsewhere (cell : nat)             (* nothing is owed to other spaces *)
+  | GCode (path : list nat) (i : nat) (twin : list nat) (root : expr)
+                                           (* the code is mapped in a space, too (auto/enter.v) *)
   | GNew (n : nat)                         (* a physical word becomes a cell *)
   | GDrop (n : nat)                        (* an item is forgotten *)
   | GSplit (n : nat) (q1 q2 : fexpr)       (* its share in two *)

@@ -1,9 +1,10 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
-From rocqgen.auto Require Export ghost scope.
+From rocqgen.auto Require Export enter scope.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
 
-(** Steps of the proof that meet values which nobody knows: these are given names. *)
+(** Steps of the proof, with those that are about the code, and those that meet values which nobody knows:
+    these are given names. *)
 
 Definition word_item (sp : option (bool * expr)) (a : expr) (q : fexpr) (v : expr) : item :=
   match sp with Some (w, r) => IVirt w r a q v | None => IPhys a q v end.
@@ -15,7 +16,7 @@ Definition take_any (n : nat) (l : list item) : option (fexpr * sblock expr * li
   end.
 
 (** The state after it, the facts that it owes, those that it teaches, and the names. *)
-Definition sturn {Π : the_platform} (g : ghost) (s : sstate) (ν : names)
+Definition sturn {Π : the_platform} (base : expr) (code : code_list) (g : ghost) (s : sstate) (ν : names)
     : res (sstate * list fact * list fact * names) :=
   match g with
   | GWord n =>
@@ -26,5 +27,7 @@ Definition sturn {Π : the_platform} (g : ghost) (s : sstate) (ν : names)
             owe (PEq (sb_count b) (ECst 1)), [], ν)
     | None => sghost g s ν
     end
+  | GCode path i twin root =>
+    let* (s, facts) := senter base code path i twin root s in Done (s, facts, [], ν)
   | _ => sghost g s ν
   end.

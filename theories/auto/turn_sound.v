@@ -1,6 +1,6 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
 From iris.proofmode Require Import proofmode.
-From rocqgen.auto Require Export turn ghost_sound scope_sound.
+From rocqgen.auto Require Export turn enter_sound scope_sound.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
 
@@ -9,12 +9,13 @@ Local Open Scope Z_scope.
 Section turn_sound.
   Context {Π : the_platform}.
 
-  Lemma sturn_names g s ν s' owed learned ν' :
-    sturn g s ν = Done (s', owed, learned, ν') → ∃ k, ν' = unknowns k ν.
+  Lemma sturn_names base code g s ν s' owed learned ν' :
+    sturn base code g s ν = Done (s', owed, learned, ν') → ∃ k, ν' = unknowns k ν.
   Proof using Type.
     assert (∀ g, sghost g s ν = Done (s', owed, learned, ν') → ∃ k, ν' = unknowns k ν) as Hg.
     { intros g0 ->%sghost_names. by exists 0%nat. }
-    destruct g; try (rewrite /sturn; apply Hg). rewrite /sturn.
+    destruct g; try (rewrite /sturn; apply Hg); rewrite /sturn.
+    { intros ([s1 facts] & _ & [= <- <- <- <-])%res_bind_Done. by exists 0%nat. }
     destruct (take_any _ _) as [[[q blk] rest]|]; [|apply Hg]. simpl. intros [= <- <- <- <-]. by exists 1%nat.
   Qed.
 
@@ -56,7 +57,7 @@ Section turn_sound.
 
   (** There are values for the new names. *)
   Lemma sturn_sound g s ν s' owed learned k ρ σ :
-    sturn g s ν = Done (s', owed, learned, unknowns k ν) →
+    sturn base code g s ν = Done (s', owed, learned, unknowns k ν) →
     (k = 0%nat ∨ expr_scoped (below (n_next ν)) base = true ∧ state_scoped (below (n_next ν)) s = true) →
     hold ρ owed →
     SI σ -∗ den ρ s ==∗
@@ -74,7 +75,14 @@ Section turn_sound.
         apply (f_equal n_next) in Hk. simpl in *. lia. }
       iIntros "HS Hden". iMod (sghost_sound with "HS Hden") as "[$ [Hden %Hl]]"; [exact Hg|done|].
       iModIntro. iExists []. by iFrame. }
-    destruct g; try (by apply (Hghost _ Hg)). rewrite /sturn in Hg.
+    destruct g; try (by apply (Hghost _ Hg));
+      rewrite /sturn in Hg.
+    { clear Hghost. apply res_bind_Done in Hg as ([s1 facts] & Hs & [= <- <- <- Hk]).
+      assert (k = 0%nat) as ->.
+      { destruct k as [|k]; [done|]. pose proof (unknowns_next k (unknown ν).2) as Hle.
+        apply (f_equal n_next) in Hk. simpl in *. lia. }
+      iIntros "HS Hden". iMod (senter_sound with "HS Hden") as "[$ Hden]"; [exact Hs|done|].
+      iModIntro. iExists []. simpl. by iFrame. }
     destruct (take_any _ _) as [[[q blk] rest]|] eqn:Hany; [|by apply (Hghost _ Hg)]. clear Hghost.
     cbv zeta in Hg. injection Hg as <- <- <- Hk.
     assert (k = 1%nat) as ->.
