@@ -16,6 +16,8 @@ from rocqgen.emit.normal import ECst
 from rocqgen.emit.paths import FirstError, StuckError
 from rocqgen.emit.support import KNOWN
 from rocqgen.emit.symbolic import HAt, IClaim, IVirt
+from rocqgen.emit.walking import unfold_page, unfold_slot
+from rocqgen.emit.walks import walk_of
 from rocqgen.emit.written import Marks
 from rocqgen.source.features import Feature
 from rocqgen.source.machine import Mem, Op
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     from rocqgen.emit.normal import Term
     from rocqgen.emit.paths import Path
-    from rocqgen.emit.symbolic import Fact, SState
+    from rocqgen.emit.symbolic import Fact, Ghost, SState
     from rocqgen.source.machine import Instr
 
 _APART = 1 << 32
@@ -48,8 +50,9 @@ class Accesses:
         self.wording = marks.names.wording
         self.usable = Feature.GHOST in KNOWN
         """Whether the engine takes steps of the proof."""
-        self.steps = Steps(self.aliases, paging, self.wording)
         wanted = [item for state in ends for item in state.items]
+        walks = [walk for item in wanted if (walk := walk_of(item)) is not None]
+        self.steps = Steps(self.aliases, paging, self.wording, walks)
         cells = [cell for item in wanted if (cell := cell_of(item)) is not None]
         self.editing = Editing(self.steps, cells)
 
@@ -103,10 +106,12 @@ class Accesses:
             element = virtual_element(self.aliases, path, path.root, where)
             if element is not None:
                 return HAt(element[0], None, element[1])
+            _first(unfold_page(self.aliases, path, addr))
             self._claim(path, addr)
             return None
-        claim = self._page(path, page)
         linear = self.aliases.rewriting(path).linear
+        _first(unfold_slot(self.aliases, path, linear(where)))
+        claim = self._page(path, page)
         element = physical_element(self.aliases, path, linear(where))
         if element is None:
             say = self.wording.term
@@ -122,7 +127,9 @@ class Accesses:
 
     def _frame(self, path: Path, item: IClaim, addr: Term) -> tuple[int, Term]:
         """The word of a physical block that is reached by a claim; or fails."""
-        element = physical_element(self.aliases, path, self.aliases.reached(path, item, addr))
+        reached = self.aliases.reached(path, item, addr)
+        _first(unfold_slot(self.aliases, path, reached))
+        element = physical_element(self.aliases, path, reached)
         if element is None:
             say = self.wording.term
             page = "page " if is_page_share(item.share) else ""
@@ -183,3 +190,9 @@ class Accesses:
         if n is None:
             raise StuckError(f"there is no `{self.wording.term(page)} ~> ..` in the current space")
         return n
+
+
+def _first(ghost: Ghost | None) -> None:
+    """Ask for a step of the proof in front of the access, if there is one."""
+    if ghost is not None:
+        raise FirstError(ghost)

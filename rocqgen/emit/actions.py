@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from rocqgen.emit import walking
 from rocqgen.emit.access import physical_address
 from rocqgen.emit.blocks import block_of
 from rocqgen.emit.cells import FRAME, PAGE_SHIFT, PRESENT, WRITABLE, Cell, cell_of
@@ -19,6 +20,7 @@ from rocqgen.emit.symbolic import (
     GClaim,
     GDrop,
     GEmpty,
+    GFold,
     GForget,
     GJoinBlocks,
     GNew,
@@ -28,10 +30,12 @@ from rocqgen.emit.symbolic import (
     GReachElsewhere,
     GSplitBlock,
     GUnclaim,
+    GUnfold,
     GWord,
     IPhys,
     Region,
 )
+from rocqgen.emit.walks import walk_of
 from rocqgen.source.spec import (
     AnswerPage,
     ClaimPage,
@@ -57,7 +61,8 @@ if TYPE_CHECKING:
     from rocqgen.emit.encode import Numbering
     from rocqgen.emit.normal import Term
     from rocqgen.emit.paths import Path
-    from rocqgen.emit.symbolic import Ghost, Regions
+    from rocqgen.emit.symbolic import GDescend, Ghost, Regions
+    from rocqgen.emit.walks import Walk
     from rocqgen.emit.wording import Wording
     from rocqgen.source.spec import Action
 
@@ -69,12 +74,14 @@ class Steps:
     aliases: Aliases
     paging: Paging | None
     wording: Wording
+    walks: Sequence[Walk] = ()
+    """Those that ends of the run want."""
 
     def of_action(self, action: Action, names: Numbering, path: Path) -> tuple[Ghost, bool]:
         """The step that an annotation names, or one that comes first; whether it is the last."""
         ghost = self._of_action(action, names, path)
-        several = isinstance(action, ClaimPage | NewEntry)
-        return ghost, not several or isinstance(ghost, GClaim | GNew)
+        several = isinstance(action, ClaimPage | NewEntry | UnfoldWalk | FoldWalk)
+        return ghost, not several or isinstance(ghost, GClaim | GNew | GUnfold | GFold)
 
     def _of_action(self, action: Action, names: Numbering, path: Path) -> Ghost:
         term = names.term
@@ -96,8 +103,10 @@ class Steps:
                 return GPayElsewhere(self.entry(path, term(action.addr)))
             case Drop():
                 return GDrop(self.anything(path, term(action.addr)))
-            case UnfoldWalk() | FoldWalk():
-                raise StuckError(f"there is no walk from {self.wording.term(term(action.addr))}")
+            case UnfoldWalk():
+                return walking.unfold_table(self, path, term(action.addr))
+            case FoldWalk():
+                return walking.fold_table(self, path, term(action.addr))
             case _:
                 return self._of_block(action, names, path)
 
@@ -168,8 +177,8 @@ class Steps:
         writable: bool | None = None,
         pa: Term | None = None,
         opening: bool = False,
-    ) -> GClaim | GOpen:
-        """The claim of a page, through the entries on its way.
+    ) -> GClaim | GOpen | GUnfold | GDescend:
+        """The claim of a page, through the entries on its way; those in walks are unfolded first.
 
         Where `opening`, an entry is opened first if it leads to a table and is not opened.
         """
@@ -181,6 +190,10 @@ class Steps:
             items, lacking = self.aliases.walk(path, root, va, shifts)
             if lacking is not None:
                 where = self.wording.term(lacking)
+                linear = self.aliases.rewriting(path).linear(lacking)
+                unfold = walking.unfold_slot(self.aliases, path, linear)
+                if unfold is not None:
+                    return unfold
                 raise StuckError(f"{page} cannot be claimed: there is no `{where} |->e ..`")
         cells = [cell for n in items if (cell := cell_of(path.items[n])) is not None]
         ghost = self._claim(path, items, cells, Region(PAGE_SHIFT, root, va), writable, pa)
@@ -322,7 +335,8 @@ class Steps:
         """What lies at an address, virtual here or physical."""
         rewriting = self.aliases.rewriting(path)
         for n, item in enumerate(path.items):
-            *space, where = place(item)
+            walk = walk_of(item)
+            *space, where = place(item) if walk is None else (walk.table,)
             if rewriting.equal(where, addr) and (not space or space[0] == path.root):
                 return n
         raise StuckError(f"nothing is known of {self.wording.term(addr)}")

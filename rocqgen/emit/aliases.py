@@ -13,7 +13,6 @@ from rocqgen.emit.access import is_page_share, physical_address
 from rocqgen.emit.cells import PAGE_SHIFT, Cell, cell_of, slot
 from rocqgen.emit.linear import Rewriting, add
 from rocqgen.emit.symbolic import IClaim, IVirt
-from rocqgen.source.spec import Rel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from rocqgen.emit.paths import Path
     from rocqgen.emit.symbolic import Fact, Region
 
-_WORD_OFFSETS = (1 << PAGE_SHIFT) - 8
+WORD_OFFSETS = (1 << PAGE_SHIFT) - 8
 """The bits that the offset of a word in its page may have."""
 
 
@@ -36,7 +35,7 @@ class Aliases:
 
     def rewriting(self, path: Path) -> Rewriting:
         """The equations that hold on a path."""
-        learned = tuple(fact for fact in reversed(path.assumed) if fact.rel is not Rel.NE)
+        learned = tuple(reversed(path.assumed))
         if learned not in self.known:
             self.known[learned] = Rewriting((*self.given, *learned))
         return self.known[learned]
@@ -75,7 +74,7 @@ class Aliases:
         rewriting = self.rewriting(path)
         for n, item in self._page_claims(path, root):
             bits = rewriting.offset(addr, item.addr)
-            if bits is not None and not bits & ~_WORD_OFFSETS:
+            if bits is not None and not bits & ~WORD_OFFSETS:
                 yield n, item
 
     def page_claim(self, path: Path, root: Term, va: Term) -> int | None:

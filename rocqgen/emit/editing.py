@@ -7,26 +7,26 @@ Before a table is linked, its entries come to answer for pages.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from rocqgen.emit.access import is_page_share
-from rocqgen.emit.cells import PAGE_SHIFT, PAGE_WORDS, PRESENT, cell_of, slot
+from rocqgen.emit.cells import PAGE_SHIFT, PAGE_WORDS, PRESENT, Cell, cell_of, slot
 from rocqgen.emit.elements import physical_element
 from rocqgen.emit.items import place, same_kind
 from rocqgen.emit.normal import ECst
 from rocqgen.emit.paths import FirstError, StuckError
 from rocqgen.emit.shares import rational
-from rocqgen.emit.symbolic import FOne, GJoin, GUnclaim, IClaim
+from rocqgen.emit.symbolic import FOne, GJoin, GUnclaim, IClaim, Region
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from rocqgen.emit.actions import Steps
     from rocqgen.emit.aliases import Aliases
-    from rocqgen.emit.cells import Cell
     from rocqgen.emit.normal import Term
     from rocqgen.emit.paths import Path
-    from rocqgen.emit.symbolic import Item, Region
+    from rocqgen.emit.symbolic import Item
     from rocqgen.emit.wording import Wording
 
 
@@ -49,13 +49,26 @@ class Editing:
 
     def storing(self, path: Path, n: int, value: Term) -> None:
         """Where a table is about to be linked, its entries come to answer as an end wants it."""
-        if cell_of(path.items[n]) is None:
+        cell = cell_of(path.items[n])
+        if cell is None:
             return
         equal = self.aliases.rewriting(path).equal
-        for want in self.wanted:
+        for want in (*self.wanted, *self._walks(path, cell, value)):
             for one in want.reach:
                 if one is not None and equal(want.addr, slot(value, one.va, one.shift)):
                     self._prepare(path, want, one)
+
+    def _walks(self, path: Path, cell: Cell, value: Term) -> Iterator[Cell]:
+        """The entries that come behind one on walks that are wanted, where it leads to `value`."""
+        for walk in self.steps.walks:
+            for shift, behind in pairwise(walk.shifts):
+                for one in cell.reach:
+                    if one is None or one.shift != shift:
+                        continue
+                    if self.aliases.same_page(path, one, walk.root, walk.va):
+                        region = Region(behind, one.root, one.va)
+                        addr = slot(value, one.va, behind)
+                        yield Cell(addr, ECst(0), (region,), (), ())
 
     def _prepare(self, path: Path, want: Cell, region: Region) -> None:
         """Asks for an entry of a table to answer for a page."""

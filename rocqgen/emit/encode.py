@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from rocqgen.emit import blocks
-from rocqgen.emit.cells import PAGE_SHIFT, PAGE_WORDS, Cell
+from rocqgen.emit import blocks, walks
+from rocqgen.emit.cells import PAGE_SHIFT, PAGE_WORDS, SHIFTS, Cell
 from rocqgen.emit.normal import WORD, WORD_BITS, Alu, ECst, ESel, EVar, Term, mk_add, mk_op
 from rocqgen.emit.shares import rational, share_of
 from rocqgen.emit.symbolic import (
@@ -56,6 +56,7 @@ from rocqgen.source.spec import (
     Sort,
     Var,
     VirtPt,
+    Walk,
 )
 
 if TYPE_CHECKING:
@@ -276,8 +277,19 @@ def _item(one: Assertion, root: Term, names: Numbering) -> Item:
             lists = (names.pages(pages) for pages in (one.answers, one.claims, one.owes))
             cell = Cell(names.term(one.addr), names.term(one.value), *lists)
             return cell.item(names.share(one.frac))
+        case Walk():
+            return _walk(one, names).item(FOne())
         case _:
             raise TypeError(f"not an item: {one}")
+
+
+def _walk(one: Walk, names: Numbering) -> walks.Walk:
+    window = None
+    if one.mapped is not None:
+        window = walks.Window(names.term(one.mapped.space), names.term(one.mapped.distance))
+    root, va, table = names.term(one.root), names.term(one.va), names.term(one.table)
+    entries = tuple(map(names.term, one.entries))
+    return walks.Walk(False, SHIFTS[-one.depth :], root, va, table, entries, window)
 
 
 def _page_share(one: Claim, names: Numbering) -> Share:

@@ -25,7 +25,7 @@ LIBRARY = frozenset(
     M G Post s offset e
     Context Goal Proof
     SState IVirt IPhys IClaim PEq PNe PLt PLe EVar ECst EAdd EOp FOne FVar FDiv Spec Env Node Tip
-    ESel Consts vblock_any vblock_fill vblock_array
+    ESel Consts vblock_any vblock_fill vblock_array page_walk page_walk_below
     AluAdd AluSub AluAnd AluOr AluXor AluShl AluShr AluSar AluRol AluRor AluMul alu_value
     W8 W16 W32 W64 UnInc UnDec UnNeg UnNot BitTest BitSet BitReset BitComplement
     CondO CondNO CondB CondAE CondE CondNE CondBE CondA

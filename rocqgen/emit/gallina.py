@@ -29,10 +29,13 @@ from rocqgen.emit.symbolic import (
     SState,
 )
 from rocqgen.emit.tags import Tag, TFact, TInstr, TItem, TReg, TRoot
+from rocqgen.emit.walks import walk_of
 from rocqgen.source.spec import Rel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from rocqgen.emit.walks import Walk
 
 WIDTH = 100
 
@@ -164,7 +167,9 @@ class Printer:
     def _item(self, item: Item, current: Term) -> str:
         fraction = "" if isinstance(item.share, FOne) else f"{{{self.share(item.share)}}}"
         if isinstance(item, IRes):
-            block = block_of(item)
+            block, walk = block_of(item), walk_of(item)
+            if walk is not None:
+                return self._walk(walk, item.share)
             return (
                 self._cell(item, fraction)
                 if block is None
@@ -198,6 +203,16 @@ class Printer:
         else:
             text = f"vblock_fill {word} {place} {self.word(block.fill)}"
         return text if block.root is None else self._tagged(text, block.root, current)
+
+    def _walk(self, walk: Walk, share: Share) -> str:
+        name = "page_walk_below" if walk.below else "page_walk"
+        words = " ".join(map(self.word, (walk.root, walk.va, walk.start)))
+        levels = zip(walk.shifts, walk.entries, strict=True)
+        reads = "; ".join(f"({shift}, {self.bare(entry)})" for shift, entry in levels)
+        mapped = "None"
+        if walk.window is not None:
+            mapped = f"(Some ({self.bare(walk.window.space)}, {self.bare(walk.window.distance)}))"
+        return f"{name} {self.share(share)} {words} [{reads}] {mapped}"
 
     def _regions(self, regions: Regions) -> str:
         return f"[{'; '.join(map(self._region, regions))}]"

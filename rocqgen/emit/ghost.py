@@ -23,14 +23,18 @@ from rocqgen.emit.symbolic import (
     Fact,
     FOne,
     GArray,
+    GAscend,
     GBlock,
     GClaim,
+    GDescend,
     GDrop,
     GEmpty,
+    GFold,
     GForget,
     GJoin,
     GJoinBlocks,
     GNew,
+    GNothing,
     GOpen,
     GPayElsewhere,
     GReach,
@@ -38,12 +42,14 @@ from rocqgen.emit.symbolic import (
     GSplit,
     GSplitBlock,
     GUnclaim,
+    GUnfold,
     GWord,
     IPhys,
     IRes,
     KCell,
     Region,
 )
+from rocqgen.emit.walks import apply_walk, walk_of
 from rocqgen.source.spec import Rel
 
 if TYPE_CHECKING:
@@ -77,6 +83,8 @@ def apply(ghost: Ghost, path: Path, paging: Paging | None, writer: Instr | None)
             return apply_block(ghost, path), ()
         case GForget() | GArray() | GEmpty():
             return apply_block(ghost, path), ()
+        case GUnfold() | GDescend() | GAscend() | GNothing() | GFold():
+            return apply_walk(ghost, path), ()
     if paging is None:
         raise StuckError("page tables are changed, but the annotation has no `platform`")
     return _tables(ghost, path, paging, writer), ()
@@ -121,8 +129,8 @@ def _new(n: int, path: Path) -> list[Fact]:
 
 def _split(ghost: GSplit, path: Path) -> None:
     item = path.items[ghost.item]
-    if block_of(item) is not None:
-        raise StuckError("the share of a block is not divided")
+    if block_of(item) is not None or walk_of(item) is not None:
+        raise StuckError("the share of a block or a walk is not divided")
     have, first, second = (rational(one) for one in (item.share, ghost.first, ghost.second))
     if have is None or first is None or second is None or have != first + second:
         raise StuckError("a share is split into others than its parts")
@@ -134,7 +142,7 @@ def _join(ghost: GJoin, path: Path) -> tuple[Fact, ...]:
     one, other = path.items[ghost.item], path.items[ghost.other]
     a, b = rational(one.share), rational(other.share)
     alike = same_kind(replace(one, share=other.share), other) and place(one) == place(other)
-    alike = alike and block_of(one) is None
+    alike = alike and block_of(one) is None and walk_of(one) is None
     if ghost.item == ghost.other or a is None or b is None or not alike:
         raise StuckError("shares of different things cannot be joined")
     left, right = content(one), content(other)

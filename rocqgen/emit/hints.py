@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 from rocqgen.emit.kinds import kind_data
 from rocqgen.emit.symbolic import (
     GArray,
+    GAscend,
     GClaim,
     GEmpty,
+    GFold,
+    GNothing,
     GOpen,
     GReach,
     GReachElsewhere,
@@ -62,14 +65,32 @@ def ghost_data(ghost: Ghost, printer: Printer) -> str:
             return f"GSplit {_nat(item)} {shares}"
         case GSplitBlock(block, index):
             return f"GSplitBlock {_nat(block)} {data(index)}"
-        case GArray(block, array, index):
-            return f"GArray {_nat(block)} {array} {data(index)}"
-        case GEmpty(kind, terms):
-            return f"GEmpty ({kind_data(kind)}) [{'; '.join(map(data, terms))}]"
+        case GArray() | GEmpty() | GAscend() | GNothing() | GFold():
+            return _more_data(ghost, printer)
         case _:
             # What is left is about items by their numbers.
             numbers = [getattr(ghost, one.name) for one in fields(ghost)]
             return " ".join([type(ghost).__name__, *map(_nat, numbers)])
+
+
+def _more_data(ghost: GArray | GEmpty | GAscend | GNothing | GFold, printer: Printer) -> str:
+    """A step of the proof with an array or a walk."""
+    data = printer.data
+    match ghost:
+        case GArray(block, array, index):
+            return f"GArray {_nat(block)} {array} {data(index)}"
+        case GEmpty(kind, terms):
+            return f"GEmpty ({kind_data(kind)}) [{'; '.join(map(data, terms))}]"
+        case GAscend(walk, entry):
+            return f"GAscend {_nat(walk)} {data(entry)}"
+        case GNothing(kind, terms):
+            levels = "; ".join(map(str, kind.shifts))
+            words = "; ".join(map(data, terms))
+            return f"GNothing [{levels}] {str(kind.mapped).lower()} [{words}]"
+        case GFold(cell, below, claim, table):
+            under = "None" if below is None else f"(Some {_nat(below)})"
+            page = "None" if claim is None else f"(Some ({_nat(claim[0])}, {data(claim[1])}))"
+            return f"GFold {_nat(cell)} {under} {page} {data(table)}"
 
 
 def _nat(number: int) -> str:

@@ -17,6 +17,7 @@ from rocqgen.emit.ghost import apply
 from rocqgen.emit.normal import ECst, EVar
 from rocqgen.emit.paths import FirstError, StuckError
 from rocqgen.emit.symbolic import FOne, GSplitBlock, HAt
+from rocqgen.emit.walks import walk_of
 from rocqgen.emit.wanted import Wanted
 from rocqgen.emit.written import Marks
 
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 
 _APART = 1 << 32
 """Added to the names of an end while values for them are sought: a run has numbers of its own."""
+
+
+_STEPS = 3
+"""Steps of the proof that make a walk longer by one entry."""
 
 
 class Inference(Accesses):
@@ -109,7 +114,8 @@ class Inference(Accesses):
     def _distance(self, path: Path, state: SState, bound: Sequence[int]) -> int:
         """How much of an end is not there, or cannot be, after all steps that help."""
         trial = path.copy()
-        for _ in range(len(state.items)):
+        walks = sum(len(walk.shifts) for item in state.items if (walk := walk_of(item)) is not None)
+        for _ in range(len(state.items) + _STEPS * walks):
             ghost = self.provide(trial, state, bound)
             if ghost is None:
                 break

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rocqgen.emit.normal import subst, variables
-from rocqgen.emit.symbolic import IClaim, IPhys, IRes, IVirt, KBlock
+from rocqgen.emit.symbolic import IClaim, IPhys, IRes, IVirt, KBlock, KWalk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 def _keys(kind: Kind) -> int:
     """How many words say where a resource is (`kind_keys`)."""
+    if isinstance(kind, KWalk):
+        return 2
     return 2 if isinstance(kind, KBlock) and kind.writable is not None else 1
 
 

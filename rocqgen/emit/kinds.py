@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rocqgen.emit.symbolic import KBlock
+from rocqgen.emit.symbolic import KBlock, KWalk
 
 if TYPE_CHECKING:
     from rocqgen.emit.symbolic import Kind
@@ -18,6 +18,9 @@ def kind_data(kind: Kind) -> str:
         if kind.array is not None:
             return f"KBlock {space} (CArr {kind.array})"
         return f"KBlock {space} {'CFill' if kind.filled else 'CAny'}"
+    if isinstance(kind, KWalk):
+        flags = (str(one).lower() for one in (kind.below, kind.mapped))
+        return f"KWalk {next(flags)} [{'; '.join(map(str, kind.shifts))}] {next(flags)}"
     lists = (kind.reach, kind.claimed, kind.owed)
     return " ".join(["KCell", *(f"[{'; '.join(map(_shift, one))}]" for one in lists)])
 

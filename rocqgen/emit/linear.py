@@ -25,12 +25,12 @@ from rocqgen.emit.normal import (
     mk_op,
     swrap,
 )
+from rocqgen.emit.symbolic import Fact
 from rocqgen.source.spec import Rel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rocqgen.emit.symbolic import Fact
 
 _COMMUTATIVE = {Alu.AND, Alu.OR, Alu.XOR}
 _PASSES = 3
@@ -43,7 +43,7 @@ class Rewriting:
     def __init__(self, facts: Iterable[Fact] = ()) -> None:
         self.rules: dict[Key, Linear] = {}
         self.known: dict[Key, Known] = {}
-        facts = tuple(facts)
+        facts = tuple(map(_positive, facts))
         equations = [fact for fact in facts if fact.rel is Rel.EQ]
         others = [fact for fact in facts if fact.rel in {Rel.LT, Rel.LE}]
         # What a name stands for comes before what is known of its bits.
@@ -65,9 +65,17 @@ class Rewriting:
         return a == b or self.linear(a) == self.linear(b)
 
     def apart(self, a: Term, b: Term) -> bool:
-        """Whether the two differ by a constant."""
-        form = self.canonical(add(self.linear(a), self.linear(b), -1))
-        return set(form) == {()}
+        """Whether the two are seen to differ: by a constant, or in a place."""
+        left, right = self.linear(a), self.linear(b)
+        if set(self.canonical(add(left, right, -1))) == {()}:
+            return True
+        one, two = fields(left, self.known), fields(right, self.known)
+        # A place that is 1 in one of them, and 0 in the other.
+        return (
+            one is not None
+            and two is not None
+            and bool(one.constant & ~two.mask or two.constant & ~one.mask)
+        )
 
     def number(self, term: Term) -> int | None:
         """The value of a word that is seen to be constant."""
@@ -283,6 +291,15 @@ class Rewriting:
         for key, count in form.items():
             total = add(total, self._atom(key) if key else {(): 1}, count)
         return total
+
+
+def _positive(fact: Fact) -> Fact:
+    """That a bit is not 0, as an equation: it is 1."""
+    match fact.rel, fact.a, fact.b:
+        case Rel.NE, EOp(Alu.AND, _, ECst(bit)), ECst(0) if bit and not bit & (bit - 1):
+            return Fact(Rel.EQ, fact.a, ECst(bit))
+        case _:
+            return fact
 
 
 def trim(form: Linear) -> Linear:

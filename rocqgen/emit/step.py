@@ -13,7 +13,8 @@ from rocqgen.emit.ghost import apply as apply_ghost
 from rocqgen.emit.normal import ESel, EVar, Term, mk_add, mk_sext
 from rocqgen.emit.operands import as_memory, as_register
 from rocqgen.emit.paths import FirstError, Fork, Path, StuckError
-from rocqgen.emit.symbolic import GArray, GClaim, GWord, HFirst, HThen
+from rocqgen.emit.symbolic import GArray, GClaim, GDescend, GWord, HFirst, HThen
+from rocqgen.emit.walks import walk_of
 from rocqgen.source.machine import Imm, Instr, Mem, Op, Operand, Reg
 
 if TYPE_CHECKING:
@@ -128,6 +129,10 @@ class Machine(Computing):
             word = ESel(ghost.array, ghost.index)
             written = self.path.item_writer.get(ghost.block)
             return written or self.instr, f"the word {self.guide.wording.term(word)}"
+        if isinstance(ghost, GDescend) and ghost.walk < len(self.path.items):
+            walk = walk_of(self.path.items[ghost.walk])
+            entry = "?" if walk is None else self.guide.wording.term(walk.start)
+            return self.instr, f"the entry {entry} leads to a table"
         if not isinstance(ghost, GClaim):
             return self.instr, ""
         writers = [self.path.item_writer.get(n) for n in reversed(ghost.path)]

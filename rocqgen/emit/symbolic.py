@@ -91,7 +91,19 @@ class KBlock:
     array: int | None = None
 
 
-Kind = KCell | KBlock
+@dataclass(frozen=True, slots=True)
+class KWalk:
+    """The entries that a walk reads at levels with these shifts, as far as they lead to tables.
+
+    It begins in a table, or `below` an entry.  `mapped`: its tables are mapped as pages.
+    """
+
+    below: bool
+    shifts: tuple[int, ...]
+    mapped: bool
+
+
+Kind = KCell | KBlock | KWalk
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +113,8 @@ class IRes:
     A cell has the physical address of its slot, the entry, and then the root and an address of
     each page in its lists that is not everywhere.  A block has the root, in a space, the address,
     the number of words, and where it is filled what they all are, or in an array the first's index.
+    A walk has the root, the address that it is about, what leads to its table, an entry for each
+    level and, where it is mapped, a root and how far behind.
     """
 
     kind: Kind
@@ -282,6 +296,49 @@ class GEmpty:
     terms: tuple[Term, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class GUnfold:
+    """The first entry of a walk, and with it the claim on its table, become items of their own."""
+
+    walk: int
+
+
+@dataclass(frozen=True, slots=True)
+class GDescend:
+    """The walk below an entry that leads to a table is one from that table."""
+
+    walk: int
+
+
+@dataclass(frozen=True, slots=True)
+class GAscend:
+    """The walk from a table is one below an entry that leads there."""
+
+    walk: int
+    entry: Term
+
+
+@dataclass(frozen=True, slots=True)
+class GNothing:
+    """There is a walk below an entry that leads to no table."""
+
+    kind: KWalk
+    terms: tuple[Term, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GFold:
+    """An entry in a table, the walk below it, and the claim on the table become one walk.
+
+    The claim comes with the distance at which tables are mapped.
+    """
+
+    cell: int
+    below: int | None
+    claim: tuple[int, Term] | None
+    table: Term
+
+
 Ghost = (
     GUnclaim
     | GClaim
@@ -300,6 +357,11 @@ Ghost = (
     | GForget
     | GArray
     | GEmpty
+    | GUnfold
+    | GDescend
+    | GAscend
+    | GNothing
+    | GFold
 )
 
 

@@ -29,6 +29,8 @@ from rocqgen.emit.symbolic import (
     IPhys,
     Region,
 )
+from rocqgen.emit.walking import Folding
+from rocqgen.emit.walks import walk_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -78,6 +80,8 @@ class Wanted:
             want = cell_of(item)
             if want is not None:
                 yield from self._tried(self._cell, want, item)
+            if walk_of(item) is not None:
+                yield from self._tried(self._walk, item)
 
     def _tried(self, make: Callable[..., Ghost | None], *what: Cell | Item) -> Iterator[Ghost]:
         try:
@@ -119,6 +123,13 @@ class Wanted:
             pa=want.value,
             opening=True,
         )
+
+    # -- walks -------------------------------------------------------------------------------------
+
+    def _walk(self, item: Item) -> Ghost | None:
+        """A step towards a walk that is wanted."""
+        walk = walk_of(item)
+        return None if walk is None else Folding(self.steps, self.path, self.left).step(walk)
 
     # -- entries -----------------------------------------------------------------------------------
 
