@@ -1,7 +1,7 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
 From Coq Require Import Btauto.
 From stdpp.bitvector Require Import tactics.
-From rocqgen.auto Require Export expr bitblast.
+From rocqgen.auto Require Export expr decide.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
 
