@@ -85,13 +85,12 @@ class Fields:
         return Fields(self.constant | other.constant, self.slices + other.slices)
 
     def linear(self) -> Linear:
-        """The same as a sum."""
+        """The same as a sum; a field may be in it at several places."""
         form: Linear = {(): self.constant} if self.constant else {}
         for one in merged(self.slices):
-            if one.low == 0 and one.width == WORD_BITS:
-                form[one.key] = 1 << one.to
-            else:
-                form[FIELD, one.key, one.low, one.width] = 1 << one.to
+            whole_word = one.low == 0 and one.width == WORD_BITS
+            atom = one.key if whole_word else (FIELD, one.key, one.low, one.width)
+            form[atom] = form.get(atom, 0) + (1 << one.to)
         return form
 
 

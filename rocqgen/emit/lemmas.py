@@ -170,8 +170,8 @@ def lines(lemma: Lemma, made: Plan, scope: Scope) -> list[str]:
 def script(uses: list[Uses], made: Plan, scope: Scope) -> list[str]:
     """Proves the residual facts of each segment that leaves any, one goal after another.
 
-    Each is under the parameters, the facts of the precondition joined by `∧`, the names of the
-    segment, and what was learned on the way to the fact.
+    Each is under the parameters, the facts of the precondition, the names of the segment, and what
+    was learned on the way to the fact.
     """
     if not isinstance(made.verdict, Residual):
         return []
@@ -199,8 +199,9 @@ def _goal(
     equations: dict[int, str],
     scope: Scope,
 ) -> list[str]:
-    facts = {0: "_", 1: "".join(hypotheses)}.get(len(hypotheses), f"({' & '.join(hypotheses)})")
-    result = [f"intros {' '.join(scope.params)}. intros {facts}."]
+    result = [f"intros {' '.join(scope.params)}."]
+    if hypotheses:
+        result.append(f"intros {' '.join(hypotheses)}.")
     names = [
         f"{scope.printer.words[n]} {equations[n]}" if term else scope.printer.words[n]
         for n, term in segment.names
@@ -211,13 +212,12 @@ def _goal(
         _use(lemma, hypotheses, branches[: len(one.path)], equations, scope)
         for lemma, one in zip(uses, segment.facts, strict=True)
     ]
-    if len(proofs) == 1:
-        return [*result, f"exact {proofs[0]}."]
-    # Right-nested pairs, as the goal is.
-    opened = "(Logic.conj "
-    result += [f"exact {opened}{proofs[0]}"]
-    result += [f"      {opened}{proof}" for proof in proofs[1:-1]]
-    return [*result, f"      {proofs[-1]}{')' * (len(proofs) - 1)}."]
+    # Whatever follows from all facts is shown by giving them, one after the other.
+    goal, give = scope.fresh("Q"), scope.fresh("give")
+    result.append(f"exact (λ {goal} {give}, {give}")
+    result += [f"      {proof}" for proof in proofs]
+    result[-1] += ")."
+    return result
 
 
 def _use(

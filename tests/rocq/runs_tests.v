@@ -47,7 +47,7 @@ Proof. vm_compute. reflexivity. Qed.
 Section loop.
   Context {M : machine} `{!machGS M Σ}.
   Lemma loop_holds : kernel_mode M → spec_holds loop_spec.
-  Proof. intros H ρ. fragment_proof loop_run H. intros entry r n ra a0 _ i k. split_and!; solve_fact. Qed.
+  Proof. intros H ρ. fragment_proof loop_run H. intros entry r n ra a0 i k. each_fact; solve_fact. Qed.
   Lemma loop_correct (entry r n ra a0 : word) (q : Qp) : kernel_mode M →
     in_space r ∗ flags_any ∗ RAX ⇒ᵣ a0 ∗ RCX ⇒ᵣ n ∗ RSI ⇒ᵣ ra ∗ code entry loop_code q
     ⊢@{vPropI Σ} WP entry {{ e, ⌜e = ra⌝ ∗
@@ -312,13 +312,13 @@ Section calls.
   Context {M : machine} `{!machGS M Σ}.
   Lemma callee_holds : kernel_mode M → spec_holds callee_spec.
   Proof.
-    intros H ρ. fragment_proof callee_run H. intros entry r rax rsp ra _. split_and!; solve_fact.
+    intros H ρ. fragment_proof callee_run H. intros entry r rax rsp ra. each_fact; solve_fact.
   Qed.
   Lemma caller_holds : kernel_mode M → spec_holds caller_spec.
   Proof.
     intros H ρ. fragment_proof caller_run H.
     - right. exact (callee_holds H).
-    - intros entry r rax rsp rbx ra below f _ t Hne Hlt. exact Hne.
+    - intros entry r rax rsp rbx ra below f t. each_fact. assumption.
   Qed.
   Lemma caller_correct (entry r rax rsp rbx ra below f : word) (q : Qp) : kernel_mode M →
     in_space r ∗ flags_any ∗ RAX ⇒ᵣ rax ∗ RBX ⇒ᵣ rbx ∗ RSP ⇒ᵣ rsp ∗ RSI ⇒ᵣ ra ∗ RDX ⇒ᵣ f ∗
@@ -335,7 +335,7 @@ Section calls.
   Lemma self_holds : kernel_mode M → spec_holds (self_spec self_sum).
   Proof.
     intros H ρ. fragment_proof self_run H; [by left; split|].
-    intros entry r rax rcx ra _. split_and!; solve_fact.
+    intros entry r rax rcx ra. each_fact; solve_fact.
   Qed.
   (** What the caller does not know of its callee, it cannot use. *)
   Lemma caller_without : kernel_mode M → spec_holds caller_spec.
@@ -417,8 +417,8 @@ Section zero.
   Lemma zero_holds : kernel_mode M → spec_holds zero_spec.
   Proof.
     intros H ρ. fragment_proof zero_run H.
-    - intros entry r a n ra c Hn. split_and?; intros; solve_fact.
-    - intros entry r a n ra c Hn i v. split_and!; solve_fact.
+    - intros entry r a n ra c Hn. each_fact; solve_fact.
+    - intros entry r a n ra c Hn i v. each_fact; solve_fact.
   Qed.
 End zero.
 Print Assumptions zero_holds.

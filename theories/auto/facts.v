@@ -38,6 +38,49 @@ Ltac solve_wrap :=
   change (bv_modulus 64) with 18446744073709551616 in *;
   Z.div_mod_to_equations; lia.
 
+(** Sums and bounds: a row of adders for each sum is more than linear arithmetic takes.  What is not linear
+    is forgotten. *)
+Ltac linear_word t :=
+  lazymatch t with
+  | bv_add ?a ?b => linear_word a; linear_word b
+  | bv_sub ?a ?b => linear_word a; linear_word b
+  | bv_add_Z ?a ?z => let z := closed_int z in linear_word a
+  | Z_to_bv 64 ?z => let z := closed_int z in idtac
+  | _ => is_var t
+  end.
+Ltac linear_fact P :=
+  lazymatch P with
+  | @eq (bv 64) ?a ?b => linear_word a; linear_word b
+  | (bv_unsigned ?a < bv_unsigned ?b)%Z => linear_word a; linear_word b
+  | (bv_unsigned ?a ≤ bv_unsigned ?b)%Z => linear_word a; linear_word b
+  | ¬ ?P => linear_fact P
+  end.
+Ltac solve_linear :=
+  lazymatch goal with |- ?P => linear_fact P end;
+  repeat match goal with H : ?P |- _ => word_fact P; tryif linear_fact P then fail else clear H end;
+  repeat match goal with
+  | |- ¬ _ => intro
+  | |- @eq (bv _) _ _ => bv_simplify
+  | H : @eq (bv _) _ _ |- _ => apply (f_equal bv_unsigned) in H
+  | H : ¬ (@eq (bv _) _ _) |- _ => rewrite bv_eq in H
+  end;
+  rewrite -> ?bv_add_Z_unsigned, ?bv_add_unsigned, ?bv_sub_unsigned in *;
+  fold_words; bv_saturate; unfold bv_wrap in *; change (bv_modulus 64) with 18446744073709551616 in *;
+  Z.div_mod_to_equations; lia.
+
+(** What both sides have in front costs a row of adders. *)
+Lemma same_front (a x y : word) z : x `+Z` z = y → bv_add a x `+Z` z = bv_add a y.
+Proof.
+  intros <-. apply bv_eq. rewrite bv_add_Z_unsigned !bv_add_unsigned bv_add_Z_unsigned.
+  rewrite bv_wrap_add_idemp_l bv_wrap_add_idemp_r. f_equal. lia.
+Qed.
+Ltac solve_words :=
+  lazymatch goal with
+  | |- bv_add ?a _ = bv_add ?a _ => apply (f_equal (bv_add a))
+  | |- bv_add ?a _ `+Z` _ = bv_add ?a _ => apply same_front
+  end;
+  decide_words.
+
 Ltac solve_fact :=
   intros;
   first
@@ -45,10 +88,7 @@ Ltac solve_fact :=
     | assumption
     | congruence
     | subst; cbn [alu_value] in *; unfold shift_count in *;
-      first
-        [ (* what both sides have in front costs a row of adders *)
-          lazymatch goal with |- bv_add ?a _ = bv_add ?a _ => apply (f_equal (bv_add a)); decide_words end
-        | decide_words ]
+      first [ solve_linear | solve_words | decide_words ]
     | subst; fold_words;
       repeat match goal with H : @eq (bv _) _ _ |- _ => progress bv_simplify H end;
       solve [ lia | bv_solve | bv_simplify; f_equal; (lia || solve_bits) | solve_wrap ]

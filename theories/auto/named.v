@@ -16,6 +16,22 @@ Proof.
   naive_solver.
 Qed.
 
+(** The same without pairs, so that a proof of many facts does not say again what is left at each: to show all
+    is to show whatever follows from them. *)
+Fixpoint implies (l : list Prop) (Q : Prop) : Prop :=
+  match l with [] => Q | P :: l => P → implies l Q end.
+Definition each (l : list Prop) : Prop := ∀ Q : Prop, implies l Q → Q.
+Lemma implies_Forall {A} (f : A → Prop) l Q : implies (map f l) Q ↔ (Forall f l → Q).
+Proof.
+  induction l as [|x l IH]; simpl; [by split; auto|]. rewrite IH Forall_cons_iff. naive_solver.
+Qed.
+Lemma each_Forall {A} (f : A → Prop) l : each (map f l) ↔ Forall f l.
+Proof.
+  rewrite /each. split.
+  - intros H. apply H. by rewrite implies_Forall.
+  - intros H Q. rewrite implies_Forall. auto.
+Qed.
+
 (** A fact under assumptions, latest first. *)
 Fixpoint given (ρ : env) (path : list fact) (P : Prop) : Prop :=
   match path with [] => P | f :: path => given ρ path (holds ρ f → P) end.
@@ -34,8 +50,8 @@ Definition params (sp : spec) : list positive := next_names (Pos.to_nat (sp_next
 (** What a segment leaves to prove, for all values of the parameters; fractions do not matter. *)
 Definition segment_goal (sp : spec) (qs : consts) (sg : segment) : Prop :=
   under (Env Tip qs) (map (λ x, (x, None)) (params sp)) (λ ρ,
-    conj (map (holds ρ) (s_facts (sp_pre sp))) →
-    under ρ (sg_names sg) (λ ρ, conj (map (owed ρ) (sg_facts sg)))).
+    implies (map (holds ρ) (s_facts (sp_pre sp)))
+      (under ρ (sg_names sg) (λ ρ, each (map (owed ρ) (sg_facts sg))))).
 Definition open_segments (l : list segment) : list segment :=
   List.filter (λ sg, match sg_facts sg with [] => false | _ => true end) l.
 Definition goals (sp : spec) (l : list segment) : Prop :=
@@ -154,12 +170,12 @@ Lemma segment_goal_good sp sg ρ ρ' :
 Proof.
   intros H Hpre Hds [Hout Hfracs Hnamed].
   apply (under_values _ _ _ (map (env_word ρ) (params sp))) in H; [|by rewrite length_map].
-  specialize (H (proj2 (conj_Forall _ _) Hpre)).
-  eapply (under_good _ _ _ ρ') in H as (ρ2 & Hsame & Hl%conj_Forall);
+  rewrite implies_Forall in H. specialize (H Hpre).
+  eapply (under_good _ _ _ ρ') in H as (ρ2 & Hsame & Hl);
     [|exact Hds| |exact Hfracs|]; last first.
   - apply Forall_rev in Hnamed. by rewrite rev_involutive in Hnamed.
   - intros x Hx. apply Hout. by rewrite map_rev -in_rev.
-  - eapply List.Forall_impl; [|exact Hl]. intros x. by apply owed_ext.
+  - eapply List.Forall_impl; [|exact (proj1 (each_Forall _ _) Hl)]. intros x. by apply owed_ext.
 Qed.
 Lemma goals_good sp l sg ρ ρ' :
   goals sp l → In sg l → Forall (holds (param_env sp ρ)) (s_facts (sp_pre sp)) →

@@ -11,6 +11,7 @@ From iris.prelude Require Import options.
     - [fragment_proof run H]: [spec_at _ ρ] from the check, for all values [ρ] of the variables, where [H]
       says how the processor pages.  It leaves a goal for each contract, in order, and then one for each
       segment that has facts left.
+    - [each_fact]: a goal for each fact of a segment, when its names and premises are introduced.
     - [solve_fact], of [facts]: facts about words. *)
 
 (** Processor state for which the rules of cr3 hold. *)
@@ -36,7 +37,7 @@ Declare Reduction readable := cbv beta iota zeta delta [
 
 (** The same for residual facts under the names of a run. *)
 Declare Reduction readable_under := cbv beta iota zeta delta [
-  under conj owed given holds r_path r_fact env_set env_word env_frac env_words env_fracs env_array c_fracs c_arrays fracs_only tree_get tree_set tree_single
+  under conj implies each owed given holds r_path r_fact env_set env_word env_frac env_words env_fracs env_array c_fracs c_arrays fracs_only tree_get tree_set tree_single
   eval feval map fst snd ].
 
 (** The names from [n] on that occur in a state. *)
@@ -138,7 +139,7 @@ Ltac each_segment sp qs l :=
     let ds := eval hnf in (sg_names sg) in
     let facts := eval hnf in (sg_facts sg) in
     let G := eval readable_under in (under (Env Tip qs) (map (λ x, (x, None)) xs) (λ ρ,
-      conj (map (holds ρ) pre) → under ρ ds (λ ρ, conj (map (owed ρ) facts)))) in
+      implies (map (holds ρ) pre) (under ρ ds (λ ρ, each (map (owed ρ) facts))))) in
     lazymatch sgs with
     | [] => change G
     | _ => refine (Logic.conj (_ : G) _); [|each_segment sp qs sgs]
@@ -164,3 +165,8 @@ Ltac fragment_proof run H :=
     end
   | |- ?G => fail "fragment_proof: not a specification:" G
   end.
+
+(** The facts of a segment, one goal for each. *)
+Ltac each_fact :=
+  let Q := fresh "Q" in let give := fresh "give" in
+  intros Q give; apply give; clear Q give; intros.

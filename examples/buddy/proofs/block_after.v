@@ -151,8 +151,9 @@ Section block_after_correct.
       spec_at block_after_spec ρ.
   Proof.
     intros Hmode ρ. fragment_proof block_after_run Hmode.
-    - intros entry r block order sp0 ra u1 u2. intros _.
-      exact (block_after_fact_1 block order).
+    - intros entry r block order sp0 ra u1 u2.
+      exact (λ Q give, give
+            (block_after_fact_1 block order)).
   Qed.
 
   Lemma block_after_correct (entry r block order sp0 ra u1 u2 : word) (q : Qp) :

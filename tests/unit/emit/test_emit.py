@@ -149,7 +149,7 @@ def test_hints_that_are_written(tmp_path: Path) -> None:
     ).text
     assert "(bv_unsigned i < bv_unsigned (Z_to_bv 64 2))%Z →" in text
     assert "bv_add p (alu_value AluShl i (Z_to_bv 64 3)) = p `+Z` 8." in text
-    assert "exact (Logic.conj (f_fact_1 p i H1 H2)\n            eq_refl)." in text
+    assert "exact (λ Q give, give (f_fact_1 p i H1 H2) eq_refl)." in " ".join(text.split())
 
 
 @pytest.mark.parametrize(

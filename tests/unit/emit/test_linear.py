@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rocqgen.emit.fields import FIELD, Key, Linear
@@ -183,6 +183,10 @@ BOUNDS = [
 ]
 
 
+LOW = mk_and(EVar(3), ECst(7))
+
+
+@example(mk_op(Alu.OR, LOW, mk_op(Alu.SHL, LOW, ECst(3))), [])
 @given(terms, st.lists(st.sampled_from(BOUNDS), unique_by=repr))
 def test_a_form_under_bounds_has_the_value_of_its_term(term: Term, facts: list[Fact]) -> None:
     assert total(Rewriting(facts).linear(term)) == evaluate(term, VALUES)
