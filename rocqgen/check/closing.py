@@ -13,6 +13,7 @@ from dataclasses import replace
 from operator import itemgetter
 from typing import Final
 
+from rocqgen.check.cases import cases
 from rocqgen.check.choice import Choice, Mode, base_of
 from rocqgen.check.ends import Arrived
 from rocqgen.check.machine import Machine
@@ -39,10 +40,18 @@ _WORD: Final = 8
 def find_witness(fragment: Fragment, *, seconds: float = 5.0) -> Witness | None:
     """The simplest of some states from which the fragment comes to an exit; None if there is none.
 
-    Where it calls what is not here, that the precondition holds there is all that is known.  The
-    same fragment gives the same state.
+    Of several ways in which walks may lead, the first that has one.  Where it calls what is not
+    here, that the precondition holds there is all that is known.  The same fragment gives the same
+    state.
     """
-    subject = Subject(fragment)
+    for one in cases(fragment):
+        witness = _find(Subject(one), seconds)
+        if witness is not None:
+            return witness
+    return None
+
+
+def _find(subject: Subject, seconds: float) -> Witness | None:
     states = States(subject, 0, MODE.maxphyaddr, time.monotonic() + seconds)
     found: list[tuple[tuple[int, int, int], Witness]] = []
     for number in range(TRIES):

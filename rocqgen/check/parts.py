@@ -24,6 +24,7 @@ from rocqgen.source.spec import (
     RegPt,
     Var,
     VirtPt,
+    Walk,
 )
 
 
@@ -67,6 +68,8 @@ class Parts:
     facts: tuple[Pure, ...]
     entries: tuple[Entry, ...] = ()
     spans: tuple[Span, ...] = ()
+    walks: tuple[Walk, ...] = ()
+    """Where something must hold; a precondition is taken case by case."""
 
     @property
     def placed(self) -> tuple[Cell | Mapped | Fetched | Span, ...]:
@@ -88,7 +91,7 @@ class UnsupportedError(Exception):
     """An assertion that says what concrete states are not made for."""
 
 
-KNOWN = frozenset(Feature) - {Feature.WALK}
+KNOWN = frozenset(Feature)
 """The parts of the annotation language, beyond the first ones, that fragments are run with."""
 
 
@@ -97,13 +100,21 @@ def refuse_features(fragment: Fragment) -> None:
     for feature, where in features(fragment):
         if feature not in KNOWN:
             raise UnsupportedError(f"{feature.value} yet (line {where.line})")
+    for contract in fragment.assumes:
+        for one in contract.exits:
+            for item in one.post:
+                if isinstance(item, Walk):
+                    where = item.location
+                    raise UnsupportedError(f"walks that a contract gives (line {where.line})")
 
 
 def split(items: tuple[Assertion, ...], space: Expr) -> Parts:
     """Sort the parts of an assertion that is read in `space`; UnsupportedError for others."""
     flat = list(_flat(items, root_name(space)))
     for _, one in flat:
-        if not isinstance(one, RegPt | VirtPt | Claim | Code | PhysPt | Pure | Entry | Block):
+        if not isinstance(
+            one, RegPt | VirtPt | Claim | Code | PhysPt | Pure | Entry | Block | Walk
+        ):
             raise UnsupportedError(f"`{print_item(one)}` (line {one.location.line})")
     return Parts(
         tuple(one for _, one in flat if isinstance(one, RegPt)),
@@ -114,6 +125,7 @@ def split(items: tuple[Assertion, ...], space: Expr) -> Parts:
         tuple(one for _, one in flat if isinstance(one, Pure)),
         tuple(one for _, one in flat if isinstance(one, Entry)),
         tuple(Span(root, one) for root, one in flat if isinstance(one, Block)),
+        tuple(one for _, one in flat if isinstance(one, Walk)),
     )
 
 

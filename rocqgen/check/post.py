@@ -16,6 +16,7 @@ from rocqgen.check.ending import Ending, False_
 from rocqgen.check.existentials import solve
 from rocqgen.check.ownership import Ownership
 from rocqgen.check.parts import Cell, Fetched, Mapped, Parts
+from rocqgen.check.reading import read_walks
 from rocqgen.check.regions import slot_of
 from rocqgen.check.spans import TooLongError, spread, unknown
 from rocqgen.check.table_claims import TableClaims
@@ -39,7 +40,15 @@ def false_parts(ending: Ending) -> tuple[False_, ...] | None:
     """
     parts = ending.goal.parts
     names = tuple(name.ident for name in ending.goal.exists)
-    words = solve(parts, names, ending.words, ending.state, ending.read) if names else ending.words
+    given = ending.words
+    if parts.walks:
+        read = read_walks(parts, names, given, ending.state)
+        if read is None:
+            return None
+        parts, loose = read
+        given = given | loose
+        names = tuple(name for name in names if name not in loose)
+    words = solve(parts, names, given, ending.state, ending.read) if names else given
     if words is None:
         return None
     ending.solved = words
@@ -60,6 +69,7 @@ class _Evaluation:
         self.left = ending.resident.owned.copy()
         self.unit, self.bytes, self.pages = self.left.unit, self.left.bytes, self.left.pages
         self.cells, self.phys = spread(parts, words)
+        self.walks = {one.location: one for one in parts.walks}
         self.parts_of: dict[int, int] = {}
         self.admitted: set[tuple[int, int, tuple[Access, ...]]] = set()
         slots = {one.at: one for one in (slot_of(item, words) for item in parts.entries)}
@@ -80,7 +90,8 @@ class _Evaluation:
             try:
                 check()
             except _Unsatisfied as no:
-                yield False_(print_item(item), item.location, no.expected, no.found, pas=no.pas)
+                part = print_item(self.walks.get(item.location, item))
+                yield False_(part, item.location, no.expected, no.found, pas=no.pas)
         yield from self._flushes()
         for fact in self.parts.facts:
             yield from self._fact(fact)

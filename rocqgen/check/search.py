@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from rocqgen.check.cases import cases
 from rocqgen.check.choice import Choice
 from rocqgen.check.ends import Halted, Run, Undecided, Wrong
 from rocqgen.check.limits import INSTRUCTIONS, SECONDS, STATES
@@ -49,19 +50,63 @@ class Options:
 
 
 def check(fragment: Fragment, options: Options | None = None) -> Result:
-    """Run a fragment on states that satisfy its precondition."""
-    return _Check(fragment, options or Options()).check()
+    """Run a fragment on states that satisfy its precondition.
+
+    Where that has walks, on some of each way in which their entries may lead.
+    """
+    options = options or Options()
+    several = cases(fragment)
+    if len(several) == 1:
+        return _Check(several[0], options).check()
+    each = replace(options, states=-(-options.states // len(several)))
+    results: list[Result] = []
+    for number, one in enumerate(several):
+        seconds = max(0.0, options.seconds - sum(done.seconds for done in results))
+        share = seconds / (len(several) - number)
+        done = _Check(one, replace(each, seconds=share)).check()
+        if done.oracle or (done.story is not None and (fragment.expect is None or done.good)):
+            return _total(done, results)
+        results.append(done)
+    return _worst(results)
+
+
+_ORDER: Final = (
+    *(Verdict.COUNTEREXAMPLE, Verdict.FAULT),
+    *(Verdict.OK, Verdict.UNKNOWN, Verdict.VACUOUS),
+)
+"""Which of several cases tells most: one that has no state matters where none has."""
+
+
+def _worst(results: list[Result]) -> Result:
+    """The result of all cases together."""
+    ran = [one for one in results if one.states]
+    undecided = [one for one in ran if one.verdict is Verdict.UNKNOWN]
+    failed = [one for one in ran if one.story is not None]
+    found = (failed or undecided or [min(results, key=lambda one: _ORDER.index(one.verdict))])[0]
+    return _total(found, [one for one in results if one is not found])
+
+
+def _total(result: Result, others: list[Result]) -> Result:
+    """A result with the states and the time of others, too."""
+    return replace(
+        result,
+        states=result.states + sum(one.states for one in others),
+        seconds=round(result.seconds + sum(one.seconds for one in others), 3),
+    )
 
 
 def replay(fragment: Fragment, choice: dict[str, Any], options: Options | None = None) -> Result:
     """Run a fragment on one saved choice; UserError where that is no state of it."""
-    subject = Subject(fragment)
     options = options or Options()
     began = time.monotonic()
     try:
         refuse_features(fragment)
         chosen = Choice.from_json(choice)
-        resident = reside(subject, chosen)
+        for one in cases(fragment):
+            subject = Subject(one)
+            resident = reside(subject, chosen)
+            if not isinstance(resident, Conflict):
+                break
     except (
         KeyError,
         TypeError,

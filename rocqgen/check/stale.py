@@ -8,11 +8,13 @@ with walks and with everything that is cached.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
 from rocqgen.check.choice import base_of
 from rocqgen.check.regions import ALL, covered, regions_of
+from rocqgen.check.words import value
 from rocqgen.cpu import Leaf, TlbEntry
 from rocqgen.source.machine import Instr, Mem, Op
 
@@ -137,14 +139,19 @@ class Watch:
             for root in machine.roots:
                 if base_of(root) == base:
                     yield root, page
-        for part in machine.subject.all_parts:
-            for entry in part.entries:
-                for pages in (entry.answers, entry.claims, entry.owes):
-                    try:
-                        regions = regions_of(pages, machine.choice.words)
-                    except KeyError:
-                        continue
-                    for one in regions:
+        yield from self._said()
+
+    def _said(self) -> Iterator[PageOf]:
+        """The pages that assertions speak of by entries and walks."""
+        subject, words = self.machine.subject, self.machine.choice.words
+        for walk in subject.walks:
+            with suppress(KeyError):
+                yield value(walk.root, words), value(walk.va, words) >> 12
+        entries = (entry for part in subject.all_parts for entry in part.entries)
+        for entry in entries:
+            for pages in (entry.answers, entry.claims, entry.owes):
+                with suppress(KeyError):
+                    for one in regions_of(pages, words):
                         if one is not ALL:
                             yield one.root, one.number << (one.shift - 12)
 

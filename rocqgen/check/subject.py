@@ -10,7 +10,7 @@ from functools import cached_property
 from rocqgen.check.parts import Parts, UnsupportedError, root_name, split
 from rocqgen.source.location import Location
 from rocqgen.source.machine import Instr, Reg
-from rocqgen.source.spec import Callee, Contract, Expr, Fragment, Name, Sort
+from rocqgen.source.spec import Callee, Contract, Expr, Fragment, Name, Sort, Walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,11 @@ class Subject:
         """All assertions."""
         agreed = (part for one in self.contracts for part in one.posts)
         return (self.pre, *(one.parts for one in self.goals), *agreed)
+
+    @cached_property
+    def walks(self) -> tuple[Walk, ...]:
+        """The walks that must be there somewhere."""
+        return tuple(walk for one in self.all_parts for walk in one.walks)
 
     @cached_property
     def edits(self) -> bool:

@@ -236,9 +236,3 @@ def test_what_one_space_maps_another_need_not(make) -> None:
     code = "mov %rax, %cr3\nmov (%rdi), %rsi\ndone:"
     result = check(make(pre, code, "emp", exit_="done space s"))
     assert (result.verdict, result.location.line) == (Verdict.FAULT, 9)
-
-
-def test_what_no_states_are_made_for_is_said(make) -> None:
-    result = check(make("walk p in r level 1 from pa", "nop\ndone:", "emp", "p pa : word", "done"))
-    assert result.verdict is Verdict.UNKNOWN
-    assert "no states are made for walks" in result.reason
