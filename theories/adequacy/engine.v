@@ -25,6 +25,15 @@ Proof.
   destruct f; simpl; [apply bool_decide_eq_true..|apply Z.ltb_lt|apply Z.leb_le].
 Qed.
 
+(** The slots of a walk, and what is owned of each of them. *)
+Definition walk_of (w : swalk word) : list slot :=
+  if sw_sub w && negb (leads_on (sw_from w)) then [] else walk_slots (sw_from w) (sw_reads w).
+Definition slot_resources (w : swalk word) (q : Qp) (x : slot) : list resource :=
+  RCell (walk_slot (sl_from x) (sl_level x) (sw_va w)) q (walk_cell (sw_root w) (sw_va w) x) ::
+  match sw_map w with
+  | Some (s, d) => [RClaim true s (bv_add (table_of (sl_from x)) d) (pos_to_Qp 512) (table_of (sl_from x))]
+  | None => []
+  end.
 Definition item_resources (ρ : env) (i : item) : list resource :=
   match i with
   | IVirt w r a q v => [RVirt w (eval ρ r) (eval ρ a) (feval ρ q) (eval ρ v)]
@@ -44,7 +53,11 @@ Definition item_resources (ρ : env) (i : item) : list resource :=
           end) (block_words (sb_addr b) (sb_count b))
       | None => []
       end
-    | None, None => []
+    | None, None =>
+      match open_walk k (map (eval ρ) es) with
+      | Some w => concat (map (slot_resources w (feval ρ q)) (walk_of w))
+      | None => []
+      end
     end
   end.
 (** Of words of which nothing is known, what they are in a state. *)
@@ -98,11 +111,22 @@ Section engine.
   Proof using Type.
     rewrite /dblock. iIntros "H". iApply (big_sepL_impl with "H"). iIntros "!>" (i a _) "H /=". by iExists _.
   Qed.
+  Lemma walk_resources q w :
+    dwalk q w ⊣⊢ [∗ list] x ∈ concat (map (slot_resources w q) (walk_of w)), res_prop x.
+  Proof using Type.
+    assert (dwalk q w ⊣⊢ [∗ list] x ∈ walk_of w,
+      slot_pt q (sw_root w) (sw_va w) x ∗ table_claim (sw_map w) (sl_from x)) as ->.
+    { rewrite /dwalk /walk_of /walk_below_pt /walk_pt. destruct (sw_sub w); [|done].
+      by destruct (leads_on (sw_from w)). }
+    induction (walk_of w) as [|x l IH]; [done|]. rewrite map_cons concat_cons big_sepL_app big_sepL_cons IH.
+    f_equiv. rewrite /slot_resources /table_claim. by destruct (sw_map w) as [[s d]|]; rewrite /= ?right_id.
+  Qed.
   Lemma item_resources_sound i : ditem ρ i ⊢ [∗ list] x ∈ item_resources ρ i, res_prop x.
   Proof using Type.
     destruct i as [| | |k q es]; [by rewrite /= right_id..|]. rewrite /item_resources /= /dres.
     destruct (open_cell k (map (eval ρ) es)) as [c|]; [by rewrite /= right_id|].
-    destruct (open_block k (map (eval ρ) es)) as [[sp a n [[v|x v]|]]|]; simpl; [| |by iIntros "_"|done];
+    destruct (open_block k (map (eval ρ) es)) as [[sp a n [[v|x v]|]]|]; simpl;
+      [| |by iIntros "_"|destruct (open_walk k _) as [w|]; [by rewrite walk_resources|done]];
       rewrite big_sepL_imap /dblock /=; by destruct sp as [[w r]|].
   Qed.
   Lemma item_supply_sound σ i : ([∗ list] x ∈ item_supply M σ ρ i, res_prop x) ⊢ ditem ρ i.
@@ -113,7 +137,8 @@ Section engine.
       + rewrite big_sepL_imap /dblock /=. by destruct sp as [[w r]|].
       + rewrite big_sepL_imap /dblock /=. by destruct sp as [[w r]|].
       + rewrite big_sepL_fmap -(block_supply _ (BlockData sp a n None) (word_in M σ sp)) /=. by destruct sp as [[w r]|].
-    - destruct (open_cell k (map (eval ρ) es)) as [c|]; by rewrite /= ?right_id.
+    - destruct (open_cell k (map (eval ρ) es)) as [c|]; [by rewrite /= right_id|].
+      destruct (open_walk k (map (eval ρ) es)) as [w|]; [by rewrite walk_resources|by rewrite /=].
   Qed.
   Lemma dregs_resources s :
     dregs ρ (s_regs s) ⊣⊢ [∗ list] x ∈ map (λ x, RReg x.1 (eval ρ x.2)) (s_regs s), res_prop x.

@@ -2,6 +2,7 @@
 From iris.proofmode Require Import proofmode.
 From rocqgen.machine Require Export x86_64.
 From rocqgen.logic Require Export wp.
+From rocqgen.spaces Require Export page_walk.
 From rocqgen.auto Require Export spec.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
@@ -49,7 +50,7 @@ Qed.
 Lemma open_cell_map {A B} (f : A → B) k es :
   open_cell k (map f es) = match open_cell k es with Some c => Some (scell_map f c) | None => None end.
 Proof.
-  destruct k as [l1 l2 l3|]; [|by destruct es as [|? [|? ?]]].
+  destruct k as [l1 l2 l3| |]; [|by destruct es as [|? [|? ?]]..].
   destruct es as [|pa [|e es]]; simpl; [done..|]. rewrite take_regions_map.
   destruct (take_regions l1 es) as [[g1 es1]|]; [|done]. rewrite take_regions_map.
   destruct (take_regions l2 es1) as [[g2 es2]|]; [|done]. rewrite take_regions_map.
@@ -71,11 +72,29 @@ Definition fill_word (arrays : positive → word → word) (x : option (sfill wo
 Lemma open_block_map {A B} (f : A → B) k es :
   open_block k (map f es) = match open_block k es with Some b => Some (sblock_map f b) | None => None end.
 Proof.
-  destruct k as [|[w|] []]; [done|..]; by destruct es as [|? [|? [|? [|? [|? ?]]]]].
+  destruct k as [|[w|] []|]; [done|..|done]; by destruct es as [|? [|? [|? [|? [|? ?]]]]].
 Qed.
 (** The addresses of a block's words. *)
 Definition block_words (a n : word) : list word :=
   map (λ i, a `+Z` (8 * Z.of_nat i)) (seq 0 (Z.to_nat (bv_unsigned n))).
+
+Definition reads_map {A B} (f : A → B) (l : list (Z * A)) : list (Z * B) := map (λ x, (x.1, f x.2)) l.
+Definition swalk_map {A B} (f : A → B) (w : swalk A) : swalk B :=
+  WalkData (sw_sub w) (f (sw_root w)) (f (sw_va w)) (f (sw_from w)) (reads_map f (sw_reads w))
+    (match sw_map w with Some (s, d) => Some (f s, f d) | None => None end).
+Lemma take_reads_map {A B} (f : A → B) ks es :
+  take_reads ks (map f es) =
+  match take_reads ks es with Some (l, es) => Some (reads_map f l, map f es) | None => None end.
+Proof.
+  revert es. induction ks as [|k ks IH]; intros [|e es]; simpl; [done..|]. rewrite IH.
+  by destruct (take_reads ks es) as [[? ?]|].
+Qed.
+Lemma open_walk_map {A B} (f : A → B) k es :
+  open_walk k (map f es) = match open_walk k es with Some w => Some (swalk_map f w) | None => None end.
+Proof.
+  destruct k as [| |sub ks []]; [done..| |]; destruct es as [|r [|va [|t es]]]; simpl; try done;
+    rewrite take_reads_map; destruct (take_reads ks es) as [[l [|? [|? [|? ?]]]]|]; done.
+Qed.
 
 Section denote.
   Context {Π : the_platform}.
@@ -89,11 +108,13 @@ Section denote.
   Definition dblock (q : Qp) (b : sblock word) : iProp Σ :=
     [∗ list] i ↦ a ∈ block_words (sb_addr b) (sb_count b),
       dcontent (sb_space b) q (fill_word (env_array ρ) (sb_fill b) (Z.of_nat i)) a.
+  Definition dwalk (q : Qp) (w : swalk word) : iProp Σ :=
+    (if sw_sub w then walk_below_pt else walk_pt) q (sw_root w) (sw_va w) (sw_from w) (sw_reads w) (sw_map w).
   Definition dres (k : kind) (q : Qp) (ws : list word) : iProp Σ :=
     match open_cell k ws, open_block k ws with
     | Some c, _ => cell_pt (bv_unsigned (sc_addr c)) q (word_cell c)
     | None, Some b => dblock q b
-    | None, None => emp
+    | None, None => match open_walk k ws with Some w => dwalk q w | None => emp end
     end.
   Definition ditem (i : item) : iProp Σ :=
     match i with
@@ -140,6 +161,18 @@ Section denote.
     intros Hb. rewrite /ditem /dres open_cell_map (open_cell_block _ _ _ Hb).
     by rewrite open_block_map Hb.
   Qed.
+
+  Lemma open_walk_else {A} k (es : list A) w :
+    open_walk k es = Some w → open_cell k es = None ∧ open_block k es = None.
+  Proof using Type. by destruct k. Qed.
+  Lemma ditem_open_walk k q es w : open_walk k es = Some w →
+    ditem (IRes k q es) ⊣⊢ dwalk (feval ρ q) (swalk_map (eval ρ) w).
+  Proof using Type.
+    intros Hw. destruct (open_walk_else _ _ _ Hw) as [Hc Hb].
+    by rewrite /ditem /dres open_cell_map Hc open_block_map Hb open_walk_map Hw.
+  Qed.
+  Lemma ditem_walk q w : ditem (IWalk q w) ⊣⊢ dwalk (feval ρ q) (swalk_map (eval ρ) w).
+  Proof using Type. apply ditem_open_walk, open_walk_exprs. Qed.
 
   Lemma ditems_acc l n i : nth_error l n = Some i →
     ditems l ⊢ ditem i ∗ (∀ j, ditem j -∗ ditems (item_put n j l)).

@@ -1,5 +1,5 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
-From rocqgen.auto Require Export symbolic items.
+From rocqgen.auto Require Export symbolic folds.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
 
@@ -8,39 +8,7 @@ Local Open Scope Z_scope.
     Nothing is searched: the step says which items it is about, and what of it cannot be seen is owed as
     facts about masked words. *)
 
-(** * Items that are taken out: a hole is left, so that nothing is taken twice *)
-Definition hole : item := IRes (KCell [] [] []) FOne [].
-Definition take_cell (n : nat) (l : list item) : res (fexpr * scell expr * list item) :=
-  match nth_error l n with
-  | Some (IRes k q es) =>
-    match open_cell k es with Some c => Done (q, c, item_put n hole l) | None => Fail BadHint end
-  | _ => Fail BadHint
-  end.
-Definition take_whole (n : nat) (l : list item) : res (scell expr * list item) :=
-  let* (q, c, l) := take_cell n l in
-  match q with FOne => Done (c, l) | _ => Fail (NotWhole n) end.
-Fixpoint take_path (ns : list nat) (l : list item) : res (list (fexpr * scell expr) * list item) :=
-  match ns with
-  | [] => Done ([], l)
-  | n :: ns =>
-    let* (q, c, l) := take_cell n l in
-    let* (cs, l) := take_path ns l in
-    Done ((q, c) :: cs, l)
-  end.
-Fixpoint put_path (ns : list nat) (cs : list (fexpr * scell expr)) (l : list item) : list item :=
-  match ns, cs with
-  | n :: ns, (q, c) :: cs => item_put n (ICell q c) (put_path ns cs l)
-  | _, _ => l
-  end.
-Fixpoint item_remove (n : nat) (l : list item) : list item :=
-  match l, n with
-  | [], _ => []
-  | _ :: l, O => l
-  | i :: l, S n => i :: item_remove n l
-  end.
-
 (** * Walks *)
-Definition frame_bits : Z := 0xffffffffff000.
 Definition reserved_bits (mp : Z) : Z := Z.ones (52 - mp) ≪ mp.
 Definition platform_shifts (pf : platform) : list Z :=
   if pf_la57 pf then [48; 39; 30; 21; 12] else [39; 30; 21; 12].
@@ -48,9 +16,6 @@ Definition platform_good (pf : platform) : bool := (12 <=? pf_maxphyaddr pf) && 
 
 Definition root_facts (pf : platform) (root : expr) : list fact :=
   owe (PEq (mk_and root (high_bits (pf_maxphyaddr pf))) (ECst 0)).
-(** The slot of an address in the table that an entry, or the root, leads to. *)
-Definition slot_expr (t : expr) (k : Z) (va : expr) : expr :=
-  mk_op AluAdd (mk_and t (ECst frame_bits)) (mk_and (mk_op AluShr va (ECst (k - 3))) (ECst 0xff8)).
 Definition table_facts (mp : Z) (e : expr) : list fact :=
   owe (PEq (mk_and e (ECst (Z.lor 129 (reserved_bits mp)))) (ECst 1)).
 Definition page_facts_of (mp : Z) (e : expr) : list fact :=
@@ -153,7 +118,6 @@ Fixpoint alter_nth {A} (n : nat) (f : A → A) (l : list A) : list A :=
   | a :: l, O => f a :: l
   | a :: l, S n => a :: alter_nth n f l
   end.
-Definition page_share : fexpr := FDiv 512 1.
 Definition in_page_facts (va : expr) : list fact := owe (PEq (mk_and va (ECst 4095)) (ECst 0)).
 
 Definition ghost_claim (pf : platform) (path : list nat) (i : nat) (w : bool) (root va pa : expr)
@@ -194,8 +158,6 @@ Definition take_page (root va : expr) (gs : list (sregion expr)) : option (sregi
   | Some x => Some x
   | None => region_take (page_region root) gs
   end.
-Definition is_whole_page (q : fexpr) : bool :=
-  match q with FDiv n d => Pos.eqb n (512 * d) | _ => false end.
 Definition ghost_unclaim (cell claim : nat) (l : list item) : res (list item * list fact) :=
   let* (c, l) := take_whole cell l in
   match nth_error l claim with
@@ -284,8 +246,9 @@ Definition set_share (q : fexpr) (i : item) : item :=
   | IClaim w r a _ pa => IClaim w r a q pa
   | IRes k _ es => IRes k q es
   end.
-(** Blocks of which nothing is known are not divided. *)
-Definition divisible (i : item) : bool := match i with IRes (KBlock _ _) _ _ => false | _ => true end.
+(** Blocks of which nothing is known are not divided, nor are walks with the pages of their tables. *)
+Definition divisible (i : item) : bool :=
+  match i with IRes (KBlock _ _ | KWalk _ _ true) _ _ => false | _ => true end.
 Definition ghost_split (n : nat) (q1 q2 : fexpr) (l : list item) : res (list item) :=
   match nth_error l n, share_sum q1 q2 with
   | Some i, Some q =>
@@ -299,6 +262,29 @@ Fixpoint exprs_eqb (es es' : list expr) : bool :=
   | e :: es, e' :: es' => expr_eqb e e' && exprs_eqb es es'
   | _, _ => false
   end.
+Definition join_cells (k k' : kind) (es es' : list expr) : option (list fact) :=
+  match es, es' with
+  | a :: v :: es, a' :: v' :: es' =>
+    match open_cell k (a :: v :: es) with
+    | Some _ =>
+      if kind_eqb k k' && expr_eqb a a' && exprs_eqb es es' then Some (equate v v') else None
+    | None => None
+    end
+  | _, _ => None
+  end.
+(** Of walks, the first entry; what is behind it is the same as far as it leads. *)
+Definition join_walks (w w' : swalk expr) : option (list fact) :=
+  match sw_map w with
+  | None =>
+    if expr_eqb (sw_root w) (sw_root w') && expr_eqb (sw_va w) (sw_va w') && expr_eqb (sw_from w) (sw_from w')
+    then
+      match sw_sub w, sw_reads w, sw_reads w' with
+      | false, (_, e) :: _, (_, e') :: _ => Some (equate e e')
+      | _, _, _ => Some []
+      end
+    else None
+  | Some _ => None
+  end.
 (** What two shares of the same thing agree on; [None] where they are not of the same thing. *)
 Definition join_facts (i j : item) : option (list fact) :=
   match i, j with
@@ -307,11 +293,10 @@ Definition join_facts (i j : item) : option (list fact) :=
   | IPhys a _ v, IPhys a' _ v' => if expr_eqb a a' then Some (equate v v') else None
   | IClaim w r a _ pa, IClaim w' r' a' _ pa' =>
     if eqb w w' && expr_eqb r r' && expr_eqb a a' then Some (equate pa pa') else None
-  | IRes k _ (a :: v :: es), IRes k' _ (a' :: v' :: es') =>
-    match open_cell k (a :: v :: es) with
-    | Some _ =>
-      if kind_eqb k k' && expr_eqb a a' && exprs_eqb es es' then Some (equate v v') else None
-    | None => None
+  | IRes k _ es, IRes k' _ es' =>
+    match open_walk k es, open_walk k' es' with
+    | Some w, Some w' => if kind_eqb k k' then join_walks w w' else None
+    | _, _ => join_cells k k' es es'
     end
   | _, _ => None
   end.
@@ -415,7 +400,7 @@ Section ghost.
         else Fail NoPlatform
       | None => Fail NoPlatform
       end in
-    let blocks (x : res (list item * list fact)) :=
+    let plain (x : res (list item * list fact)) :=
       let* (l, facts) := x in Done (set_items l s, facts, [], ν) in
     match g with
     | GClaim path i w root va pa => tables (λ pf, ghost_claim pf path i w root va pa (s_items s))
@@ -432,12 +417,17 @@ Section ghost.
       let* l := ghost_split n q1 q2 (s_items s) in Done (set_items l s, [], [], ν)
     | GJoin n m =>
       let* (l, learned) := ghost_join n m (s_items s) in Done (set_items l s, [], learned, ν)
-    | GSplitBlock n i => blocks (ghost_split_block n i (s_items s))
-    | GJoinBlocks n m => blocks (ghost_join_blocks n m (s_items s))
-    | GWord n => blocks (ghost_word n (s_items s))
-    | GBlock n => blocks (let* l := ghost_block n (s_items s) in Done (l, []))
-    | GForget n => blocks (let* l := ghost_forget n (s_items s) in Done (l, []))
-    | GArray n x i => blocks (ghost_array n x i (s_items s))
-    | GEmpty k es => blocks (ghost_empty k es (s_items s))
+    | GSplitBlock n i => plain (ghost_split_block n i (s_items s))
+    | GJoinBlocks n m => plain (ghost_join_blocks n m (s_items s))
+    | GWord n => plain (ghost_word n (s_items s))
+    | GBlock n => plain (let* l := ghost_block n (s_items s) in Done (l, []))
+    | GForget n => plain (let* l := ghost_forget n (s_items s) in Done (l, []))
+    | GArray n x i => plain (ghost_array n x i (s_items s))
+    | GEmpty k es => plain (ghost_empty k es (s_items s))
+    | GUnfold n => plain (let* l := ghost_unfold n (s_items s) in Done (l, []))
+    | GDescend n => plain (ghost_descend n (s_items s))
+    | GAscend n e => plain (ghost_ascend n e (s_items s))
+    | GNothing ks mapped es => plain (ghost_nothing ks mapped es (s_items s))
+    | GFold cell below claim t => tables (λ _, ghost_fold cell below claim t (s_items s))
     end.
 End ghost.

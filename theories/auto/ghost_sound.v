@@ -1,7 +1,7 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
 From iris.proofmode Require Import proofmode.
 From rocqgen.spaces Require Export update.
-From rocqgen.auto Require Export items_sound walks.
+From rocqgen.auto Require Export walks shares_sound blocks_sound folds_sound.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
 
@@ -145,47 +145,6 @@ Section regions.
   Qed.
 End regions.
 
-(** * Shares *)
-Lemma ggcd_Qp n d n' d' :
-  (Pos.ggcd n d).2 = (n', d') → (pos_to_Qp n / pos_to_Qp d = pos_to_Qp n' / pos_to_Qp d')%Qp.
-Proof.
-  intros H. pose proof (Pos.ggcd_correct_divisors n d) as Hd.
-  destruct (Pos.ggcd n d) as [g [a b]]. simpl in H. injection H as -> ->. destruct Hd as [-> ->].
-  rewrite -!pos_to_Qp_mul. apply Qp.div_mul_cancel_l.
-Qed.
-Lemma share_pair_sound ρ q n d : share_pair q = Some (n, d) → feval ρ q = (pos_to_Qp n / pos_to_Qp d)%Qp.
-Proof.
-  destruct q as [|x|a b]; simpl; [|done|].
-  - intros [= <- <-]. by rewrite Qp.div_diag.
-  - intros [= H]. by apply ggcd_Qp.
-Qed.
-Lemma share_of_sound ρ n d : feval ρ (share_of n d) = (pos_to_Qp n / pos_to_Qp d)%Qp.
-Proof.
-  rewrite /share_of. destruct (Pos.ggcd n d).2 as [n' d'] eqn:H. rewrite (ggcd_Qp _ _ _ _ H).
-  destruct n', d'; try done. by rewrite Qp.div_diag.
-Qed.
-Lemma share_sum_sound ρ q1 q2 q : share_sum q1 q2 = Some q → feval ρ q = (feval ρ q1 + feval ρ q2)%Qp.
-Proof.
-  rewrite /share_sum. destruct (share_pair q1) as [[n1 d1]|] eqn:H1; [|done].
-  destruct (share_pair q2) as [[n2 d2]|] eqn:H2; [|done]. intros [= <-].
-  rewrite (share_pair_sound _ _ _ _ H1) (share_pair_sound _ _ _ _ H2) share_of_sound.
-  rewrite -pos_to_Qp_add -!pos_to_Qp_mul Qp.div_add_distr. f_equal.
-  - rewrite (Qp.mul_comm (pos_to_Qp n1)) (Qp.mul_comm (pos_to_Qp d1)). apply Qp.div_mul_cancel_l.
-  - rewrite (Qp.mul_comm (pos_to_Qp n2)). apply Qp.div_mul_cancel_l.
-Qed.
-Lemma share_same_sound ρ q q' : share_same q q' = true → feval ρ q = feval ρ q'.
-Proof.
-  rewrite /share_same. destruct (share_pair q) as [[n d]|] eqn:H; [|done].
-  destruct (share_pair q') as [[n' d']|] eqn:H'; [|done].
-  intros [->%Pos.eqb_eq ->%Pos.eqb_eq]%andb_true_iff.
-  by rewrite (share_pair_sound _ _ _ _ H) (share_pair_sound _ _ _ _ H').
-Qed.
-Lemma whole_page_sound ρ q : is_whole_page q = true → feval ρ q = pos_to_Qp 512.
-Proof.
-  destruct q as [|x|n d]; try done. intros ->%Pos.eqb_eq.
-  rewrite /feval -pos_to_Qp_mul -{2}(Qp.mul_1_l (pos_to_Qp d)) Qp.div_mul_cancel_r. apply Qp.div_1.
-Qed.
-
 Lemma platform_mode_regular pf : regular (platform_mode pf).
 Proof. destruct pf as [[] mp]; [apply x86_5level_regular|apply x86_4level_regular]. Qed.
 
@@ -198,46 +157,7 @@ Section ghost_sound.
   Local Notation hold := (Forall (holds ρ)).
   Local Notation dcell c := (word_cell (scell_map (eval ρ) c)).
 
-  (** * Items *)
-  Lemma ditems_put n j l : ditem ρ j ∗ ditems ρ l ⊢ ditems ρ (item_put n j l).
-  Proof using Type.
-    revert n. induction l as [|i l IH]; intros [|n]; simpl; [by iIntros "_"..| |].
-    - iIntros "($ & _ & $)".
-    - rewrite -IH. iIntros "($ & $ & $)".
-  Qed.
-  Lemma ditems_remove n l : ditems ρ l ⊢ ditems ρ (item_remove n l).
-  Proof using Type.
-    revert n. induction l as [|i l IH]; intros [|n]; simpl; [done..| |].
-    - iIntros "[_ $]".
-    - by rewrite {1}IH.
-  Qed.
-  Lemma ditems_app l l' : ditems ρ (l ++ l') ⊣⊢ ditems ρ l ∗ ditems ρ l'.
-  Proof using Type. induction l as [|i l IH]; simpl; [by rewrite left_id|]. by rewrite IH assoc. Qed.
-  Lemma ditem_hole : ditem ρ hole ⊣⊢ emp.
-  Proof using Type. done. Qed.
-  Lemma ditems_take n l i : nth_error l n = Some i → ditems ρ l ⊢ ditem ρ i ∗ ditems ρ (item_put n hole l).
-  Proof using Type.
-    intros Hi. rewrite {1}(ditems_acc _ _ _ _ Hi). iIntros "[$ H]". iApply "H". by rewrite ditem_hole.
-  Qed.
-  Lemma take_cell_sound n l q c l' :
-    take_cell n l = Done (q, c, l') → ditems ρ l ⊢ ditem ρ (ICell q c) ∗ ditems ρ l'.
-  Proof using Type.
-    rewrite /take_cell. destruct (nth_error l n) as [[| | |k q0 es]|] eqn:Hn; try done.
-    destruct (open_cell k es) as [c0|] eqn:Hc; [|done]. intros [= <- <- <-].
-    rewrite {1}(ditems_take _ _ _ Hn) (ditem_open _ _ _ _ _ Hc) -ditem_cell. done.
-  Qed.
-  Lemma take_whole_sound n l c l' :
-    take_whole n l = Done (c, l') →
-    ditems ρ l ⊢ cell_pt (bv_unsigned (eval ρ (sc_addr c))) 1 (dcell c) ∗ ditems ρ l'.
-  Proof using Type.
-    intros ([[q c0] l0] & Ht & H)%res_bind_Done. destruct q; [|done..]. injection H as <- <-.
-    by rewrite {1}(take_cell_sound _ _ _ _ _ Ht) ditem_cell.
-  Qed.
-  Lemma put_whole c n l :
-    cell_pt (bv_unsigned (eval ρ (sc_addr c))) 1 (dcell c) ∗ ditems ρ l ⊢
-    ditems ρ (item_put n (ICell FOne c) l).
-  Proof using Type. rewrite -ditems_put ditem_cell. done. Qed.
-
+  (** * Paths *)
   Definition dpath (cs : list (fexpr * scell expr)) : path_cells :=
     map (λ x, (bv_unsigned (eval ρ (sc_addr x.2)), feval ρ x.1, dcell x.2)) cs.
   Lemma take_path_sound ns l cs l' :
@@ -257,7 +177,6 @@ Section ghost_sound.
   Qed.
   Lemma path_entries_dpath cs : path_entries (dpath cs) = path_words ρ (map snd cs).
   Proof using Type. rewrite /path_entries /path_words /dpath -list_fmap_compose map_map. done. Qed.
-
   (** * The tables *)
   Section tables.
     Context (pf : platform) (HM : m_config M = platform_config pf) (Hgood : platform_good pf = true).
@@ -444,240 +363,6 @@ Section ghost_sound.
     Qed.
   End tables.
 
-  (** * Shares *)
-  Lemma ditem_shares q q1 q2 i :
-    divisible i = true → feval ρ q = (feval ρ q1 + feval ρ q2)%Qp →
-    ditem ρ (set_share q i) ⊣⊢ ditem ρ (set_share q1 i) ∗ ditem ρ (set_share q2 i).
-  Proof using Type.
-    intros Hdiv Hq. destruct i as [w r a ? v|a ? v|w r a ? pa|k ? es]; rewrite /= Hq.
-    - apply virt_word_fractional.
-    - apply phys_word_fractional.
-    - apply claim_word_fractional.
-    - destruct k; [|done]. rewrite /dres. case_match; [apply cell_pt_fractional|by rewrite left_id].
-  Qed.
-  Lemma ditem_share_same q i : feval ρ q = feval ρ (item_share i) → ditem ρ i ⊣⊢ ditem ρ (set_share q i).
-  Proof using Type. intros Hq. by destruct i; rewrite /= -Hq. Qed.
-  Lemma ghost_split_sound n q1 q2 l l' :
-    ghost_split n q1 q2 l = Done l' → ditems ρ l ⊢ ditems ρ l'.
-  Proof using Type.
-    rewrite /ghost_split. destruct (nth_error l n) as [i|] eqn:Hn; [|done].
-    destruct (share_sum q1 q2) as [q|] eqn:Hq; [|done].
-    destruct (divisible i && share_same q (item_share i)) eqn:Hs; [|done]. intros [= <-].
-    apply andb_true_iff in Hs as [Hdiv Hs].
-    rewrite {1}(ditems_acc _ _ _ _ Hn) (ditem_share_same q i); [|by apply share_same_sound].
-    rewrite (ditem_shares q q1 q2); [|done|by apply share_sum_sound].
-    rewrite ditems_app /=. iIntros "[[H1 $] H]". by iApply "H".
-  Qed.
-
-  Lemma exprs_eqb_true es es' : exprs_eqb es es' = true → es = es'.
-  Proof using Type.
-    revert es'. induction es as [|e es IH]; intros [|e' es']; simpl; try done.
-    by intros [->%expr_eqb_true ->%IH]%andb_true_iff.
-  Qed.
-  Lemma equate_learned a b : eval ρ a = eval ρ b → hold (equate a b).
-  Proof using Type. intros Hab. rewrite /equate. case_match; [done|]. by constructor. Qed.
-  Lemma word_bytes_eq v v' : word_bytes v = word_bytes v' → v = v'.
-  Proof using Type. apply word_bytes_inj. Qed.
-  (** Two shares of the same thing are of the same. *)
-  Lemma join_facts_sound i j learned :
-    join_facts i j = Some learned →
-    ditem ρ i -∗ ditem ρ j -∗ ⌜hold learned⌝ ∗ ditem ρ i ∗ ditem ρ (set_share (item_share j) i).
-  Proof using Type.
-    destruct i as [w r a q v|a q v|w r a q pa|k q es], j as [w' r' a' q' v'|a' q' v'|w' r' a' q' pa'|k' q' es'];
-      cbn [join_facts]; try done; try (by destruct k, es as [|? [|]]).
-    - destruct (eqb w w' && _ && _) eqn:H; [|done]. intros [= <-].
-      apply andb_true_iff in H as [[Hw Hr]%andb_true_iff Ha].
-      apply eqb_prop in Hw as ->. apply expr_eqb_true in Hr as ->. apply expr_eqb_true in Ha as ->.
-      iIntros "H1 H2". simpl. iDestruct (virt_word_agree with "H1 H2") as %Hv.
-      iSplit; [iPureIntro; by apply equate_learned|]. rewrite Hv. iFrame.
-    - destruct (expr_eqb a a') eqn:Ha; [|done]. intros [= <-]. apply expr_eqb_true in Ha as ->.
-      iIntros "H1 H2". simpl. iDestruct (phys_bytes_agree with "H1 H2") as %Hv%word_bytes_eq.
-      iSplit; [iPureIntro; by apply equate_learned|]. rewrite Hv. iFrame.
-    - destruct (eqb w w' && _ && _) eqn:H; [|done]. intros [= <-].
-      apply andb_true_iff in H as [[Hw Hr]%andb_true_iff Ha].
-      apply eqb_prop in Hw as ->. apply expr_eqb_true in Hr as ->. apply expr_eqb_true in Ha as ->.
-      iIntros "H1 H2". simpl. iDestruct (claims_at_agree with "H1 H2") as %Hv; [by rewrite !length_seqZ|].
-      assert (eval ρ pa = eval ρ pa') as Hpa.
-      { apply bv_eq. by injection Hv. }
-      iSplit; [iPureIntro; by apply equate_learned|]. rewrite Hpa. iFrame.
-    - destruct es as [|a [|v es]]; try done. destruct es' as [|a' [|v' es']]; try done.
-      destruct (open_cell k (a :: v :: es)) as [c|] eqn:Hc; [|done].
-      destruct (kind_eqb _ k' && _ && _) eqn:H; [|done]. intros [= <-].
-      apply andb_true_iff in H as [[Hk Ha]%andb_true_iff Hes].
-      apply kind_eqb_true in Hk as <-. apply expr_eqb_true in Ha as <-. apply exprs_eqb_true in Hes as <-.
-      assert (∃ g1 g2 g3, open_cell k (a :: v :: es) = Some (CellData a v g1 g2 g3) ∧
-        open_cell k (a :: v' :: es) = Some (CellData a v' g1 g2 g3)) as (g1 & g2 & g3 & H1 & H2).
-      { destruct k as [k1 k2 k3|]; [|done]. simpl in Hc |- *. destruct (take_regions k1 es) as [[g1 es1]|]; [|done].
-        destruct (take_regions k2 es1) as [[g2 es2]|]; [|done].
-        destruct (take_regions k3 es2) as [[g3 [|? ?]]|]; try done. by exists g1, g2, g3. }
-      iIntros "H1 H2". cbn [set_share item_share].
-      rewrite !(ditem_open _ _ _ _ _ H1) (ditem_open _ _ _ _ _ H2). cbn [sc_addr].
-      iDestruct (cell_pt_agree with "H1 H2") as %Hx. rewrite -Hx. iFrame. iPureIntro.
-      apply equate_learned. by injection Hx.
-  Qed.
-  Lemma join_facts_divisible i j learned : join_facts i j = Some learned → divisible i = true.
-  Proof using Type. by destruct i as [| | |[] ? [|? [|]]], j as [| | |? ? [|? [|]]]. Qed.
-  Lemma ghost_join_sound n m l l' learned :
-    ghost_join n m l = Done (l', learned) → ditems ρ l ⊢ ditems ρ l' ∗ ⌜hold learned⌝.
-  Proof using Type.
-    rewrite /ghost_join. destruct (nth_error l n) as [i|] eqn:Hn; [|done].
-    destruct (nth_error l m) as [j|] eqn:Hm; [|done].
-    destruct (Nat.eqb_spec n m) as [|Hne]; [done|].
-    destruct (join_facts i j) as [learned0|] eqn:Hj; [|done].
-    destruct (share_sum _ _) as [q|] eqn:Hq; [|done]. intros [= <- <-].
-    rewrite {1}(ditems_take _ _ _ Hm).
-    assert (nth_error (item_put m hole l) n = Some i) as Hn'.
-    { rewrite -Hn. clear -Hne. revert n m Hne. induction l as [|h l IH]; intros [|n] [|m] Hne; simpl; try done.
-      apply IH. lia. }
-    rewrite {1}(ditems_acc _ _ _ _ Hn'). iIntros "(Hj & Hi & Hl)".
-    iDestruct (join_facts_sound _ _ _ Hj with "Hi Hj") as "($ & Hi & Hj)".
-    rewrite {1}(ditem_share_same (item_share i) i) //.
-    iCombine "Hi Hj" as "H". rewrite -(ditem_shares q); [|by eapply join_facts_divisible|by apply share_sum_sound].
-    iApply ditems_remove. by iApply "Hl".
-  Qed.
-
-  (** * Blocks *)
-  Lemma take_block_sound n l q b l' :
-    take_block n l = Done (q, b, l') →
-    ditems ρ l ⊢ dblock ρ (feval ρ q) (sblock_map (eval ρ) b) ∗ ditems ρ l'.
-  Proof using Type.
-    rewrite /take_block. destruct (nth_error l n) as [[| | |k q0 es]|] eqn:Hn; try done.
-    destruct (open_block k es) as [b0|] eqn:Hb; [|done]. intros [= <- <- <-].
-    by rewrite {1}(ditems_take _ _ _ Hn) (ditem_open_block _ _ _ _ _ Hb).
-  Qed.
-  Lemma block_words_app (a n m : word) :
-    bv_unsigned n + bv_unsigned m < 2 ^ 64 →
-    block_words a (bv_add n m) = block_words a n ++ block_words (a `+Z` (8 * bv_unsigned n)) m.
-  Proof using Type.
-    intros Hnm. pose proof (bv_unsigned_in_range _ n) as [Hn _]. pose proof (bv_unsigned_in_range _ m) as [Hm _].
-    rewrite /block_words bv_add_unsigned bv_wrap_small; [|unfold bv_modulus; lia].
-    rewrite Z2Nat.inj_add // seq_app map_app. f_equal. rewrite (Nat.add_comm 0) -fmap_add_seq map_map.
-    apply map_ext. intros i. rewrite bv_add_Z_assoc. f_equal. lia.
-  Qed.
-  Lemma block_words_one (a n : word) : bv_unsigned n = 1 → block_words a n = [a].
-  Proof using Type. intros Hn. by rewrite /block_words Hn /= bv_add_Z_0. Qed.
-  Lemma block_words_none (a n : word) : bv_unsigned n = 0 → block_words a n = [].
-  Proof using Type. intros Hn. by rewrite /block_words Hn. Qed.
-  Definition fill_behind (x : option (sfill word)) (n : word) : option (sfill word) :=
-    match x with Some (FArr x start) => Some (FArr x (bv_add start n)) | _ => x end.
-  Lemma fill_from_map x n :
-    sfill_map (eval ρ) (fill_from x n) = fill_behind (sfill_map (eval ρ) x) (eval ρ n).
-  Proof using Type. destruct x as [[v|y start]|]; simpl; [done| |done]. by rewrite eval_mk_op. Qed.
-  Lemma fill_behind_word x (n : word) i :
-    fill_word (env_array ρ) (fill_behind x n) i = fill_word (env_array ρ) x (bv_unsigned n + i).
-  Proof using Type.
-    destruct x as [[v|y start]|]; cbn [fill_behind fill_word]; [done| |done].
-    assert (bv_add start n = start `+Z` bv_unsigned n) as -> by by rewrite -bv_add_cst Z_to_bv_bv_unsigned.
-    by rewrite bv_add_Z_assoc.
-  Qed.
-  (** A block and the one behind it. *)
-  Lemma dblock_app q sp a n m fill :
-    bv_unsigned n + bv_unsigned m < 2 ^ 64 →
-    dblock ρ q (BlockData sp a (bv_add n m) fill) ⊣⊢
-    dblock ρ q (BlockData sp a n fill) ∗
-    dblock ρ q (BlockData sp (a `+Z` (8 * bv_unsigned n)) m (fill_behind fill n)).
-  Proof using Type.
-    intros Hnm. rewrite /dblock /= block_words_app // big_sepL_app. f_equiv.
-    apply big_sepL_proper=> i x _. rewrite fill_behind_word {1}/block_words length_map length_seq.
-    pose proof (bv_unsigned_in_range _ n) as [Hn _]. by rewrite Nat2Z.inj_add Z2Nat.id.
-  Qed.
-
-  Lemma ghost_split_block_sound n i l l' facts :
-    ghost_split_block n i l = Done (l', facts) → hold facts → ditems ρ l ⊢ ditems ρ l'.
-  Proof using Type.
-    intros ([[q b] l0] & Hb & [= <- <-])%res_bind_Done Hi%owe_hold. simpl in Hi.
-    rewrite (take_block_sound _ _ _ _ _ Hb) ditems_app -ditems_put. cbn [ditems]. rewrite !ditem_block.
-    destruct b as [sp a cnt fill]. rewrite /sblock_map /= eval_word_at eval_mk_op fill_from_map /=.
-    pose proof (bv_unsigned_in_range _ (eval ρ cnt)) as [_ Hr]. pose proof (bv_unsigned_in_range _ (eval ρ i)) as [Hr0 _].
-    cbn [sb_count] in Hi. assert (bv_unsigned (bv_sub (eval ρ cnt) (eval ρ i)) = bv_unsigned (eval ρ cnt) - bv_unsigned (eval ρ i)) as Hsub.
-    { rewrite bv_sub_unsigned bv_wrap_small //. lia. }
-    assert (eval ρ cnt = bv_add (eval ρ i) (bv_sub (eval ρ cnt) (eval ρ i))) as Hcnt.
-    { apply bv_eq. rewrite bv_add_unsigned Hsub bv_wrap_small; lia. }
-    rewrite {1}Hcnt dblock_app; [|rewrite Hsub; unfold bv_modulus in Hr; lia].
-    iIntros "[[$ $] $]".
-  Qed.
-  Lemma same_space_sound sp sp' :
-    same_space sp sp' = true →
-    match sp with Some (w, r) => Some (w, eval ρ r) | None => None end =
-    match sp' with Some (w, r) => Some (w, eval ρ r) | None => None end.
-  Proof using Type.
-    destruct sp as [[w r]|], sp' as [[w' r']|]; simpl; try done.
-    by intros [->%eqb_prop ->%expr_eqb_true]%andb_true_iff.
-  Qed.
-  Lemma same_fill_sound x y facts :
-    same_fill x y = Some facts → hold facts → sfill_map (eval ρ) x = sfill_map (eval ρ) y.
-  Proof using Type.
-    destruct x as [[v|z i]|], y as [[v'|z' j]|]; simpl; try done.
-    - intros [= <-] Hv%owe_hold. simpl in Hv. by rewrite Hv.
-    - destruct (Pos.eqb_spec z z') as [->|]; [|done]. intros [= <-] Hv%owe_hold. simpl in Hv. by rewrite Hv.
-  Qed.
-  Lemma ghost_join_blocks_sound n m l l' facts :
-    ghost_join_blocks n m l = Done (l', facts) → hold facts → ditems ρ l ⊢ ditems ρ l'.
-  Proof using Type.
-    intros ([[q b] l0] & Hb & ([[q' c] l1] & Hc & H)%res_bind_Done)%res_bind_Done. revert H.
-    destruct (fexpr_eqb q q' && _) eqn:Hq; [|done]. apply andb_true_iff in Hq as [->%fexpr_eqb_true Hsp%same_space_sound].
-    destruct (same_fill _ _) as [facts0|] eqn:Hfill; [|done]. intros [= <- <-] [Ha [Hn Hf]%holds_owe]%holds_owe.
-    apply (same_fill_sound _ _ _ Hfill) in Hf. rewrite fill_from_map in Hf. simpl in Ha, Hn.
-    rewrite (take_block_sound _ _ _ _ _ Hb) (take_block_sound _ _ _ _ _ Hc) -ditems_remove -ditems_put ditem_block.
-    destruct b as [sp a cnt fill], c as [sp' a' cnt' fill']. simpl in *. rewrite /sblock_map /=.
-    rewrite eval_mk_op /= in Hn |- *. rewrite -Hsp -Hf Ha eval_word_at dblock_app.
-    - iIntros "($ & $ & $)".
-    - rewrite bv_add_unsigned in Hn. unfold bv_wrap, bv_modulus in Hn. change (2 ^ Z.of_N 64) with (2 ^ 64) in Hn.
-      pose proof (bv_unsigned_in_range _ (eval ρ cnt)) as Hr. pose proof (bv_unsigned_in_range _ (eval ρ cnt')) as Hr'.
-      unfold bv_modulus in Hr, Hr'. change (2 ^ Z.of_N 64) with (2 ^ 64) in Hr, Hr'.
-      destruct (Z.ltb_spec (bv_unsigned (eval ρ cnt) + bv_unsigned (eval ρ cnt')) (2 ^ 64)); [done|].
-      rewrite -(Z.mod_unique_pos _ _ 1 (bv_unsigned (eval ρ cnt) + bv_unsigned (eval ρ cnt') - 2 ^ 64)) in Hn; lia.
-  Qed.
-  Lemma dblock_one q b n v :
-    bv_unsigned n = 1 → n = eval ρ (sb_count b) → fill_at (sb_fill b) (ECst 0) = Some v →
-    dblock ρ q (sblock_map (eval ρ) b) ⊣⊢
-    dword (sb_space (sblock_map (eval ρ) b)) q (eval ρ (sb_addr b)) (eval ρ v).
-  Proof using Type.
-    intros Hn -> Hv. rewrite /dblock /= block_words_one // big_sepL_singleton.
-    pose proof (fill_at_word ρ (sb_fill b) (ECst 0)) as Hw. rewrite Hv eval_cst // in Hw.
-    change (Z.of_nat 0) with 0. by rewrite Hw.
-  Qed.
-  Lemma ghost_word_sound n l l' facts :
-    ghost_word n l = Done (l', facts) → hold facts → ditems ρ l ⊢ ditems ρ l'.
-  Proof using Type.
-    intros ([[q b] l0] & Hb & H)%res_bind_Done. revert H.
-    destruct (fill_at (sb_fill b) (ECst 0)) as [v|] eqn:Hv; [|done].
-    intros [= <- <-] Hn%owe_hold. apply (f_equal bv_unsigned) in Hn. rewrite eval_cst // in Hn.
-    rewrite (take_block_sound _ _ _ _ _ Hb) -ditems_put (dblock_one _ _ _ _ Hn eq_refl Hv).
-    by destruct b as [[[w r]|] a cnt fill].
-  Qed.
-  Lemma ghost_block_sound n l l' : ghost_block n l = Done l' → ditems ρ l ⊢ ditems ρ l'.
-  Proof using Type.
-    rewrite /ghost_block. destruct (nth_error l n) as [[w r a q v|a q v| |]|] eqn:Hn; try done;
-      intros [= <-]; rewrite {1}(ditems_acc _ _ _ _ Hn); iIntros "[Hi Hl]"; iApply "Hl";
-      rewrite ditem_block /dblock /= block_words_one //; by rewrite big_sepL_singleton.
-  Qed.
-  Lemma ghost_forget_sound n l l' : ghost_forget n l = Done l' → ditems ρ l ⊢ ditems ρ l'.
-  Proof using Type.
-    intros ([[q b] l0] & Hb & [= <-])%res_bind_Done.
-    rewrite (take_block_sound _ _ _ _ _ Hb) -ditems_put ditem_block.
-    iIntros "[Hb $]". rewrite /dblock /=. iApply (big_sepL_impl with "Hb"). iIntros "!>" (i a _) "H".
-    destruct (sb_fill b) as [[v|x start]|]; simpl; [by iExists _..|done].
-  Qed.
-  Lemma ghost_array_sound n x i l l' facts :
-    ghost_array n x i l = Done (l', facts) → hold facts → ditems ρ l ⊢ ditems ρ l'.
-  Proof using Type.
-    intros ([[q b] l0] & Hb & H)%res_bind_Done. revert H.
-    destruct (fill_at (sb_fill b) (ECst 0)) as [v|] eqn:Hv; [|done].
-    intros [= <- <-] [Hn Hi%owe_hold]%holds_owe. apply (f_equal bv_unsigned) in Hn. rewrite eval_cst // in Hn.
-    simpl in Hi. rewrite (take_block_sound _ _ _ _ _ Hb) -ditems_put ditem_block.
-    rewrite (dblock_one _ _ _ _ Hn eq_refl Hv). destruct b as [sp a cnt fill]. simpl in Hn |- *.
-    rewrite (dblock_one _ (BlockData sp a cnt (Some (FArr x i))) _ (ESel x (mk_op AluAdd i (ECst 0))) Hn) //.
-    cbn [eval]. rewrite eval_mk_op /= bv_add_cst bv_add_Z_0 Hi. done.
-  Qed.
-  Lemma ghost_empty_sound k es l l' facts :
-    ghost_empty k es l = Done (l', facts) → hold facts → ditems ρ l ⊢ ditems ρ l'.
-  Proof using Type.
-    rewrite /ghost_empty. destruct (open_block k es) as [b|]; [|done]. intros [= <- <-] Hn%owe_hold.
-    apply (f_equal bv_unsigned) in Hn. rewrite eval_cst // in Hn.
-    rewrite ditems_app. cbn [ditems]. rewrite ditem_block /dblock /= block_words_none //=. iIntros "$". done.
-  Qed.
-
   (** * All of them *)
   Lemma sghost_names g s ν s' owed learned ν' : sghost g s ν = Done (s', owed, learned, ν') → ν' = ν.
   Proof using Type.
@@ -710,11 +395,11 @@ Section ghost_sound.
       iDestruct (Hl with "Hi") as "[Hi $]". iFrame. }
     assert (∀ x, (∀ l facts, x = Done (l, facts) → hold facts → ditems ρ (s_items s) ⊢ ditems ρ l) →
       (let* (l, facts) := x in Done (set_items l s, facts, [], ν)) = Done (s', owed, learned, ν') → hold owed →
-      SI σ -∗ den s ==∗ SI σ ∗ den s' ∗ ⌜hold learned⌝) as Hblocks.
+      SI σ -∗ den s ==∗ SI σ ∗ den s' ∗ ⌜hold learned⌝) as Hplain.
     { intros x Hx ([l facts] & Hl & [= <- <- <- <-])%res_bind_Done Howed. apply Hpure.
       iIntros "H". iSplit; [by iApply (Hx _ _ Hl Howed)|done]. }
     destruct g as [cell claim|path i w root va pa|cell gs|path cell k va|cell k root va|cell|path i twin root|n|n|n q1 q2|n m|
-      n i|n m|n|n|n|n x i|k es];
+      n i|n m|n|n|n|n x i|k es|n|n|n e|ks mapped es|cell below claim t];
       cbn [sghost]; intros H Howed.
     - refine (Htables _ _ H Howed). intros pf l facts HM Hgood Hroot. apply ghost_unclaim_sound.
     - refine (Htables _ _ H Howed). intros pf l facts HM Hgood Hroot. by apply ghost_claim_sound.
@@ -730,14 +415,20 @@ Section ghost_sound.
       iIntros "H". iSplit; [by iApply (ghost_split_sound _ _ _ _ _ Hl)|done].
     - apply res_bind_Done in H as ([l learned0] & Hl & [= <- <- <- <-]). apply Hpure.
       by apply (ghost_join_sound _ _ _ _ _ Hl).
-    - refine (Hblocks _ _ H Howed). intros l facts. apply ghost_split_block_sound.
-    - refine (Hblocks _ _ H Howed). intros l facts. apply ghost_join_blocks_sound.
-    - refine (Hblocks _ _ H Howed). intros l facts. apply ghost_word_sound.
-    - refine (Hblocks _ _ H Howed). intros l facts (l' & Hl & [= <- <-])%res_bind_Done _.
+    - refine (Hplain _ _ H Howed). intros l facts. apply ghost_split_block_sound.
+    - refine (Hplain _ _ H Howed). intros l facts. apply ghost_join_blocks_sound.
+    - refine (Hplain _ _ H Howed). intros l facts. apply ghost_word_sound.
+    - refine (Hplain _ _ H Howed). intros l facts (l' & Hl & [= <- <-])%res_bind_Done _.
       by apply (ghost_block_sound _ _ _ Hl).
-    - refine (Hblocks _ _ H Howed). intros l facts (l' & Hl & [= <- <-])%res_bind_Done _.
+    - refine (Hplain _ _ H Howed). intros l facts (l' & Hl & [= <- <-])%res_bind_Done _.
       by apply (ghost_forget_sound _ _ _ Hl).
-    - refine (Hblocks _ _ H Howed). intros l facts. apply ghost_array_sound.
-    - refine (Hblocks _ _ H Howed). intros l facts. apply ghost_empty_sound.
+    - refine (Hplain _ _ H Howed). intros l facts. apply ghost_array_sound.
+    - refine (Hplain _ _ H Howed). intros l facts. apply ghost_empty_sound.
+    - refine (Hplain _ _ H Howed). intros l facts (l' & Hl & [= <- <-])%res_bind_Done _.
+      by apply (ghost_unfold_sound _ _ _ Hl).
+    - refine (Hplain _ _ H Howed). intros l facts. apply ghost_descend_sound.
+    - refine (Hplain _ _ H Howed). intros l facts. apply ghost_ascend_sound.
+    - refine (Hplain _ _ H Howed). intros l facts. apply ghost_nothing_sound.
+    - refine (Htables _ _ H Howed). intros pf l facts HM Hgood Hroot. apply ghost_fold_sound.
   Qed.
 End ghost_sound.

@@ -32,15 +32,22 @@ Fixpoint levels_eqb (l l' : list (option Z)) : bool :=
   | a :: l, b :: l' => level_eqb a b && levels_eqb l l'
   | _, _ => false
   end.
+Fixpoint shifts_eqb (l l' : list Z) : bool :=
+  match l, l' with
+  | [], [] => true
+  | a :: l, b :: l' => Z.eqb a b && shifts_eqb l l'
+  | _, _ => false
+  end.
 Definition kind_eqb (k k' : kind) : bool :=
   match k, k' with
   | KCell r c o, KCell r' c' o' => levels_eqb r r' && levels_eqb c c' && levels_eqb o o'
   | KBlock sp c, KBlock sp' c' =>
     match sp, sp' with None, None => true | Some w, Some w' => eqb w w' | _, _ => false end &&
     match c, c' with CAny, CAny | CFill, CFill => true | CArr x, CArr y => Pos.eqb x y | _, _ => false end
+  | KWalk b ks m, KWalk b' ks' m' => eqb b b' && shifts_eqb ks ks' && eqb m m'
   | _, _ => false
   end.
-Definition kind_keys (k : kind) : nat := match k with KBlock (Some _) _ => 2 | _ => 1 end.
+Definition kind_keys (k : kind) : nat := match k with KBlock (Some _) _ | KWalk _ _ _ => 2 | _ => 1 end.
 Fixpoint exprs_match (n : nat) (es es' : list expr) : option (list fact) :=
   match es, es' with
   | [], [] => Some []

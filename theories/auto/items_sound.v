@@ -42,12 +42,18 @@ Section items.
     intros [Hab ->%IH]%andb_true_iff. f_equal. destruct a, b; try done. simpl in Hab.
     by apply Z.eqb_eq in Hab as ->.
   Qed.
+  Lemma shifts_eqb_true l l' : shifts_eqb l l' = true → l = l'.
+  Proof using Type.
+    revert l'. induction l as [|a l IH]; intros [|b l']; simpl; try done.
+    by intros [->%Z.eqb_eq ->%IH]%andb_true_iff.
+  Qed.
   Lemma kind_eqb_true k k' : kind_eqb k k' = true → k = k'.
   Proof using Type.
-    destruct k as [r c o|sp c], k' as [r' c' o'|sp' c']; simpl; try done.
+    destruct k as [r c o|sp c|b ks m], k' as [r' c' o'|sp' c'|b' ks' m']; simpl; try done.
     - by intros [[->%levels_eqb_true ->%levels_eqb_true]%andb_true_iff ->%levels_eqb_true]%andb_true_iff.
     - intros [Hsp Hc]%andb_true_iff. f_equal; [|destruct c, c'; try done; by apply Pos.eqb_eq in Hc as ->].
       destruct sp, sp'; try done. by apply eqb_prop in Hsp as ->.
+    - by intros [[->%eqb_prop ->%shifts_eqb_true]%andb_true_iff ->%eqb_prop]%andb_true_iff.
   Qed.
   Lemma exprs_match_sound ρ n es es' facts :
     exprs_match n es es' = Some facts → hold ρ facts → map (eval ρ) es = map (eval ρ) es'.

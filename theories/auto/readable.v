@@ -43,7 +43,13 @@ Section readable.
       | Some (w, r) => vat ρ cur r (block (λ a v, vpt w a q v))
       | None => block (λ a v, vphys a q v)
       end
-    | None, None => emp
+    | None, None =>
+      match open_walk k (map (eval ρ) es) with
+      | Some w =>
+        (if sw_sub w then page_walk_below else page_walk) q (sw_root w) (sw_va w) (sw_from w) (sw_reads w)
+          (sw_map w)
+      | None => emp
+      end
     end%I.
   Definition vitem (ρ : env) (cur : expr) (i : item) : vProp Σ :=
     match i with
@@ -105,11 +111,13 @@ Section readable.
   Proof using Type.
     rewrite /vres /dres open_block_map.
     destruct (open_cell k (map (eval ρ) es)) as [c|]; [by rewrite /vcell monPred_at_embed|].
-    destruct (open_block k es) as [[[[w r]|] a n fill]|]; simpl; [| |by rewrite monPred_at_emp].
+    destruct (open_block k es) as [[[[w r]|] a n fill]|]; simpl; [| |].
     - rewrite vat_at (vblock_at _ (λ a v, virt_word w (eval ρ r) a q v)); [|done].
       rewrite /dblock /=. apply big_sepL_proper=> i x _. by destruct fill as [[]|].
     - rewrite (vblock_at _ (λ a v, phys_word a q v)); [|intros x v; by rewrite /vphys monPred_at_embed].
       rewrite /dblock /=. apply big_sepL_proper=> i x _. by destruct fill as [[]|].
+    - destruct (open_walk k (map (eval ρ) es)) as [w|]; [|by rewrite monPred_at_emp].
+      rewrite /dwalk. destruct (sw_sub w); by rewrite /page_walk /page_walk_below monPred_at_embed.
   Qed.
   Lemma vitems_at ρ cur l : vsep (map (vitem ρ cur) l) (eval ρ cur) ⊣⊢ ditems ρ l.
   Proof using Type.
@@ -164,7 +172,7 @@ Section readable.
     rewrite /vres. assert (map (eval ρ) es = map (eval ρ') es) as -> by by apply map_ext_in.
     destruct (open_cell _ _); [done|]. destruct (open_block k es) as [b|] eqn:Hb; [|done].
     assert (∀ e, In e (block_exprs b) → eval ρ e = eval ρ' e ∧ expr_scoped ok e = true) as Hbe.
-    { intros e Hin. destruct k as [|[w|] []]; [done|..];
+    { intros e Hin. destruct k as [|[w|] []|]; [done|..|done];
         destruct es as [|? [|? [|? [|? [|? ?]]]]]; try done; simpl in Hb; simplify_eq; auto. }
     assert (env_array ρ = env_array ρ') as -> by (rewrite /env_array; by destruct Hag as [_ ->]).
     destruct b as [[[w r]|] a n [[v|x v]|]]; simpl in Hbe |- *;

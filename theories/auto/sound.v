@@ -10,10 +10,6 @@ Local Open Scope Z_scope.
     of every run of the machine, for values under which the residual facts and the names hold. *)
 
 (** Inverting a computation of the executor. *)
-Lemma res_bind_Done {A B} (x : res A) (f : A → res B) b :
-  res_bind x f = Done b → ∃ a, x = Done a ∧ f a = Done b.
-Proof. destruct x as [a|w]; [|done]. intros H. by exists a. Qed.
-
 Lemma translator_ok_set_reg M σ r v τ :
   r ≠ CR3 → translator_ok M σ τ → translator_ok M (set_reg r v σ) τ.
 Proof. intros Hr Hτ a va. rewrite (root_of_set_reg _ _ _ Hr). exact (Hτ a va). Qed.

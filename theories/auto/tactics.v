@@ -29,7 +29,8 @@ Notation "'missing' : P" := (missing_at _ P)
 Declare Reduction readable := cbv beta iota zeta delta [
   vdenote vlist vsep vat vitem vres vpost vposts vexists open_cell take_regions word_cell word_region
   sc_addr sc_entry sc_reach sc_claimed sc_owed
-  open_block sb_space sb_addr sb_count sb_fill vblock sfill_map conj holds
+  open_block sb_space sb_addr sb_count sb_fill vblock sfill_map
+  open_walk take_reads sw_sub sw_root sw_va sw_from sw_reads sw_map conj holds
   env_set env_word env_frac env_words env_fracs env_array c_fracs c_arrays fracs_only tree_get tree_set tree_single eval feval
   map app fst snd expr_eqb alu_eqb Pos.eqb Z.eqb
   s_root s_regs s_items s_code s_facts p_exit p_witness p_state

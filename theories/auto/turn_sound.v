@@ -32,7 +32,7 @@ Section turn_sound.
     rewrite /take_any. destruct (take_block n l) as [[[q0 b0] l0]|] eqn:Hb; [|done].
     destruct (sb_fill b0) eqn:Hf; [done|]. intros [= <- <- <-] Hn.
     apply (f_equal bv_unsigned) in Hn. rewrite eval_cst // in Hn.
-    rewrite (take_block_sound _ _ _ _ _ _ Hb) /dblock /= block_words_one // big_sepL_singleton Hf /=.
+    rewrite (take_block_sound _ _ _ _ _ Hb) /dblock /= block_words_one // big_sepL_singleton Hf /=.
     iIntros "[(%v & H) $]". by iExists v.
   Qed.
   Lemma item_put_scoped ok n i l :
@@ -50,7 +50,7 @@ Section turn_sound.
     destruct (open_block k es) as [b0|] eqn:Hb; [|done]. destruct (sb_fill b0) eqn:Hf; [done|].
     intros [= <- <- <-] Hl. split; [by apply item_put_scoped|].
     rewrite forallb_forall in Hl. specialize (Hl _ (nth_error_In _ _ Hn)). rewrite /item_scoped /= in Hl.
-    destruct k as [|[w|] []]; repeat (destruct es as [|? es]; try done);
+    destruct k as [|[w|] []|]; repeat (destruct es as [|? es]; try done);
       simpl in Hb; simplify_eq; simpl in Hl |- *;
       repeat match goal with H : _ && _ = true |- _ => apply andb_true_iff in H as [? H] end; done.
   Qed.
