@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 LOGICAL_ROOT: Final = "rocqgen"
 _LEDGER: Final = "finished.txt"
 """One line ``<file key> <file>.v`` for each compiled file; a .vo without its line may be half."""
-_KEPT: Final = 4
-"""Builds that stay in the cache; the oldest go first."""
+_KEPT: Final = 12
+"""Builds that stay in the cache, of some 15 MB each; the oldest go first."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,9 @@
 (** Walks that are unfolded and folded: computation on concrete walks and symbolic ones, a fragment that reads
     through one, and what must fail. *)
 From iris.proofmode Require Import proofmode.
-From rocqgen.auto Require Import tactics.
+From rocqgen.machine Require Import x86_64.
+From rocqgen.auto Require Import tactics walk_owned.
+From rocqgen.adequacy Require Import engine.
 Import conditions.
 Local Open Scope Z_scope.
 
@@ -23,7 +25,7 @@ Definition why_not (x : res (sstate * list fact)) : option why :=
 
 Definition root : expr := ECst 0x1000.
 Definition va : expr := ECst 0x402000.
-Definition disp : expr := ECst 0x800000000000.
+Definition disp : expr := ECst 0x600000000000.
 Definition state (l : list item) : sstate := SState root [] l [] [].
 Definition walk (sub : bool) (t : expr) (ks : list Z) (es : list expr) : item :=
   IWalk FOne (WalkData sub root va t (zip ks es) (Some (root, disp))).
@@ -31,7 +33,7 @@ Definition plain (q : fexpr) (sub : bool) (t : expr) (ks : list Z) (es : list ex
   IWalk q (WalkData sub root va t (zip ks es) None).
 Definition cell (t : expr) (k : Z) (e : expr) (claimed owed : list (sregion expr)) : item :=
   ICell FOne (CellData (slot_expr t k va) e [Some (k, root, va)] claimed owed).
-Definition page_of (t : expr) (z : Z) : item := IClaim true root (ECst (z + 0x800000000000)) (FDiv 512 1) (ECst z).
+Definition page_of (t : expr) (z : Z) : item := IClaim true root (ECst (z + 0x600000000000)) (FDiv 512 1) (ECst z).
 
 (** * To the end and back *)
 Definition entries : list expr := [ECst 0x2003; ECst 0x3003; ECst 0x4003; ECst 0x21003].
@@ -102,7 +104,7 @@ Example wrong_entry :
 Proof. vm_compute. reflexivity. Qed.
 Example wrong_table :
   owed_of (play [GFold 0 (Some 1%nat) (Some (2%nat, disp)) (ECst 0x6000)] (parts (ECst 0x4003))) =
-  Some [PEq (ECst 0x1010) (ECst 0x6010); PEq (ECst 0x800000001000) (ECst 0x800000006000);
+  Some [PEq (ECst 0x1010) (ECst 0x6010); PEq (ECst 0x600000001000) (ECst 0x600000006000);
         PEq (ECst 0x1000) (ECst 0x6000)].
 Proof. vm_compute. reflexivity. Qed.
 Example wrong_displacement :
@@ -222,19 +224,19 @@ Section lookup.
   Lemma lookup_correct (entry r va t e1 e2 ra a0 c0 : word) (q : Qp) :
     m_config M = platform_config (Platform false 40) →
     let index k := bv_and (alu_value AluShr va (Z_to_bv 64 (k - 3))) (Z_to_bv 64 0xff8) in
-    let displacement := Z_to_bv 64 0x800000000000 in
+    let displacement := Z_to_bv 64 0x600000000000 in
     let type := bv_and e1 (Z_to_bv 64 129) in
     let frame x := bv_and x (Z_to_bv 64 0xffffffffff000) in
     let tables := page_walk 1 r va t [(21, e1); (12, e2)] (Some (r, displacement)) in
-    let before := bv_add (frame t) (index 21) `+Z` 0x800000000000 in
+    let before := bv_add (frame t) (index 21) `+Z` 0x600000000000 in
     in_space r ∗ flags_any ∗ RAX ⇒ᵣ a0 ∗ RBX ⇒ᵣ before ∗ RCX ⇒ᵣ c0 ∗ R8 ⇒ᵣ (Z_to_bv 64 0xffffffffff000) ∗
-      R9 ⇒ᵣ (index 12 `+Z` 0x800000000000) ∗ RSI ⇒ᵣ ra ∗ tables ∗ code entry lookup_code q
+      R9 ⇒ᵣ (index 12 `+Z` 0x600000000000) ∗ RSI ⇒ᵣ ra ∗ tables ∗ code entry lookup_code q
     ⊢@{vPropI Σ} WP entry {{ e,
       (⌜e = ra⌝ ∗ in_space r ∗ flags_any ∗ RAX ⇒ᵣ e1 ∗ RBX ⇒ᵣ before ∗ RCX ⇒ᵣ type ∗
-         R8 ⇒ᵣ (Z_to_bv 64 0xffffffffff000) ∗ R9 ⇒ᵣ (index 12 `+Z` 0x800000000000) ∗ RSI ⇒ᵣ ra ∗
+         R8 ⇒ᵣ (Z_to_bv 64 0xffffffffff000) ∗ R9 ⇒ᵣ (index 12 `+Z` 0x600000000000) ∗ RSI ⇒ᵣ ra ∗
          tables ∗ code entry lookup_code q ∗ ⌜type ≠ Z_to_bv 64 1⌝) ∨
       (⌜e = ra⌝ ∗ in_space r ∗ flags_any ∗ RAX ⇒ᵣ e2 ∗ RBX ⇒ᵣ before ∗ RCX ⇒ᵣ type ∗
-         R8 ⇒ᵣ (Z_to_bv 64 0xffffffffff000) ∗ R9 ⇒ᵣ (index 12 `+Z` 0x800000000000) ∗ RSI ⇒ᵣ ra ∗
+         R8 ⇒ᵣ (Z_to_bv 64 0xffffffffff000) ∗ R9 ⇒ᵣ (index 12 `+Z` 0x600000000000) ∗ RSI ⇒ᵣ ra ∗
          tables ∗ code entry lookup_code q ∗ ⌜type = Z_to_bv 64 1⌝) }}.
   Proof. intros H. exact (lookup_holds H (values [entry; r; va; t; e1; e2; ra; a0; c0] q)). Qed.
   (** What a statement shows of a walk, folded or behind an entry. *)
@@ -281,3 +283,61 @@ Lemma not_unfolded : ∃ s,
   check 20 [] [SegmentPlan [(0, HAt 0 None None)] [LeafPlan 0 []; LeafPlan 1 []]] (lookup_spec (EVar 6)) =
   RunStuck 0 0 BadHint s.
 Proof. eexists. vm_compute. reflexivity. Qed.
+
+(** * On a concrete image *)
+(** The tables at 0x3000 and 0x4000 are mapped at 0x600000003000 and behind it. *)
+Notation w z := (Z_to_bv 64 z) (only parsing).
+Definition lookup_machine : machine :=
+  Machine (x86_kernel 40) (list_to_map ((λ x, (0x10000 + x.1, x.2)) <$> lookup_code)).
+Definition lookup_image (e1 : Z) : image := {|
+  im_rip := w 0x400000;
+  im_regs := [(CR3, w 0x1000); (RAX, w 8); (RBX, w 0x600000003010); (RCX, w 9); (R8, w 0xffffffffff000);
+              (R9, w 0x600000000010); (RSI, w 0x400100)];
+  im_flags := Flags None None None None None;
+  im_tables := [
+    (0x1000, [w 0x2003]); (0x1600, [w 0xa003]); (0x2000, [w 0x3003]); (0x3010, [w e1]);
+    (0x4000, [w 0x10001; w 0; w 0x21003]);
+    (0xa000, [w 0xb003]); (0xb000, [w 0xc003]); (0xc018, [w 0x3003; w 0x4003])];
+  im_data := [];
+|}.
+Definition lookup_values (e1 e2 : Z) : env :=
+  values (map (λ z : Z, w z) [0x400000; 0x1000; 0x402000; 0x3000; e1; e2; 0x400100; 8; 9]) 1.
+Lemma lookup_supplied :
+  spec_supplied lookup_machine (lookup_image 0x4003) (lookup_spec (EVar 6)) (lookup_values 0x4003 0x21003) = true.
+Proof. vm_compute. reflexivity. Qed.
+(** What a walk is supplied with: its slots, and the pages that they are in. *)
+Lemma lookup_resources :
+  bool_decide (item_resources (lookup_values 0x4003 0x21003) lookup_walk = [
+    RCell (w 0x3010) 1 (Cell (w 0x4003) [VPage (w 0x1000) 21 2] [Everywhere] []);
+    RClaim true (w 0x1000) (w 0x600000003000) (pos_to_Qp 512) (w 0x3000);
+    RCell (w 0x4010) 1 (Cell (w 0x21003) [VPage (w 0x1000) 12 0x402] [Everywhere] []);
+    RClaim true (w 0x1000) (w 0x600000004000) (pos_to_Qp 512) (w 0x4000)]) = true.
+Proof. vm_compute. reflexivity. Qed.
+(** The second slot is not had where the first does not lead to it: the entry named for it is any. *)
+Lemma lookup_resources_less :
+  bool_decide (item_resources (lookup_values 0x200083 0x999) lookup_walk = [
+    RCell (w 0x3010) 1 (Cell (w 0x200083) [VPage (w 0x1000) 21 2] [Everywhere] []);
+    RClaim true (w 0x1000) (w 0x600000003000) (pos_to_Qp 512) (w 0x3000)]) = true.
+Proof. vm_compute. reflexivity. Qed.
+Theorem lookup_adequate :
+  adequate lookup_machine (image_state (lookup_image 0x4003))
+    (exit_reached lookup_machine (spec_exits (lookup_spec (EVar 6)) (lookup_values 0x4003 0x21003))).
+Proof.
+  apply spec_exits_adequate; [vm_compute; reflexivity|]. apply spec_adequacy.
+  - apply x86_4level_canonical_pages.
+  - apply lookup_supplied.
+  - intros G. exact (lookup_holds eq_refl (lookup_values 0x4003 0x21003)).
+Qed.
+Print Assumptions lookup_adequate.
+Lemma lookup_runs :
+  runs_to lookup_machine (spec_exits (lookup_spec (EVar 6)) (lookup_values 0x4003 0x21003)) 9
+    (image_state (lookup_image 0x4003)) = true.
+Proof. vm_compute. reflexivity. Qed.
+(** Another entry than that of memory; a walk from a table that is not mapped there. *)
+Lemma lookup_other_entry :
+  spec_supplied lookup_machine (lookup_image 0x4003) (lookup_spec (EVar 6)) (lookup_values 0x4003 0x22003) = false.
+Proof. vm_compute. reflexivity. Qed.
+Lemma lookup_unmapped :
+  spec_supplied lookup_machine (lookup_image 0x4003) (lookup_spec (EVar 6)) (lookup_values 0x5003 0x21003) = false.
+Proof. vm_compute. reflexivity. Qed.
+Print Assumptions page_walk_owned.

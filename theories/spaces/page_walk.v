@@ -105,6 +105,24 @@ Section page_walk.
     iDestruct (slot_pt_agree with "H1 H2") as %->. rewrite /walk_below_pt. destruct (leads_on e2); [|done].
     by iDestruct (IH _ _ Hks with "Hr1 Hr2") as %->.
   Qed.
+
+  (** The same as assertions. *)
+  Lemma page_walk_cons q root va t k e reads mapped :
+    page_walk q root va t ((k, e) :: reads) mapped ⊣⊢
+    vcell (walk_slot t k va) q (Cell e [VPage root k (bv_unsigned va ≫ k)] [Everywhere] []) ∗
+    match mapped with
+    | Some (s, d) => @[s] vclaim true (bv_add (table_of t) d) (pos_to_Qp 512) (table_of t)
+    | None => emp
+    end ∗ page_walk_below q root va e reads mapped.
+  Proof using Type.
+    rewrite /page_walk walk_pt_cons !embed_sep. by destruct mapped as [[s d]|]; rewrite /= ?embed_emp.
+  Qed.
+  Lemma page_walk_behind q root va e reads mapped :
+    leads_on e = true → page_walk_below q root va e reads mapped = page_walk q root va e reads mapped.
+  Proof using Type. intros Hl. by rewrite /page_walk_below /walk_below_pt Hl. Qed.
+  Lemma page_walk_nothing q root va e reads mapped :
+    leads_on e = false → page_walk_below q root va e reads mapped ⊣⊢ emp.
+  Proof using Type. rewrite /page_walk_below /walk_below_pt. intros ->. apply embed_emp. Qed.
 End page_walk.
 
 Global Typeclasses Opaque page_walk page_walk_below.
