@@ -193,20 +193,26 @@ def store(
     return facts
 
 
-def _store_element(path: Path, element: Element, value: Term, writer: Instr | None) -> list[Fact]:
-    """A store fills a block of one word, and leaves what is said of a larger one."""
+def _store_element(
+    path: Path, element: Element, value: Term | None, writer: Instr | None
+) -> list[Fact]:
+    """A store fills a block of one word, and leaves what is said of a larger one (`sstore_block`).
+
+    It leaves the block, too, where it is not known what the word becomes.
+    """
     if not element.writable:
         raise StuckError("a store through a mapping that is read-only")
     item, block = path.items[element.item], element.block
     if not isinstance(item.share, FOne):
         raise StuckError("a store into what is owned in part")
-    if block.count == ECst(1):
+    if block.count == ECst(1) and value is not None:
         filled = replace(block, fill=value).item(item.share)
         path.put(element.item, filled, writer)
         return list(element.facts)
     path.put(element.item, item, writer)
     word = element.word
-    return [*element.facts, *([] if word is None else owe(Rel.EQ, value, word))]
+    same = [] if value is None or word is None else owe(Rel.EQ, value, word)
+    return [*element.facts, *same]
 
 
 def offsets(size: Width) -> range:
@@ -256,7 +262,7 @@ def store_part(
     element = find_element(path, back(addr, k), hint)
     if element is not None:
         word = element.word
-        whole = value if word is None else mk_insert(size, k, word, value)
+        whole = None if word is None else mk_insert(size, k, word, value)
         return _store_element(path, element, whole, writer)
     place = find_place(path, back(addr, k), hint)
     item = path.items[place.item]

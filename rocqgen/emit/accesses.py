@@ -3,19 +3,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from rocqgen.emit.access import back, is_page_share
 from rocqgen.emit.actions import Steps
 from rocqgen.emit.aliases import Aliases
+from rocqgen.emit.blocks import the_block
 from rocqgen.emit.cells import PAGE_SHIFT, Paging, cell_of
 from rocqgen.emit.editing import Editing
 from rocqgen.emit.elements import physical_element, virtual_element
 from rocqgen.emit.ghost import apply
 from rocqgen.emit.normal import ECst
 from rocqgen.emit.paths import FirstError, StuckError
+from rocqgen.emit.pieces import Pieces
 from rocqgen.emit.support import KNOWN
-from rocqgen.emit.symbolic import HAt, IClaim, IVirt
+from rocqgen.emit.symbolic import GBlock, GSplitBlock, HAt, IClaim, IVirt
 from rocqgen.emit.walking import unfold_page, unfold_slot
 from rocqgen.emit.walks import walk_of
 from rocqgen.emit.written import Marks
@@ -99,7 +101,7 @@ class Accesses:
                 return HAt(n)
         return HAt(n, data, ECst(0) if absent else None)
 
-    def _element(self, instr: Instr, path: Path, addr: Term) -> HAt | None:
+    def _element(self, instr: Instr, path: Path, addr: Term) -> HAt:
         """The word of a block that an access goes to; else what it goes to has to be claimed."""
         where, page = self._marked(instr) or (addr, None)
         if page is None:
@@ -108,7 +110,6 @@ class Accesses:
                 return HAt(element[0], None, element[1])
             _first(unfold_page(self.aliases, path, addr))
             self._claim(path, addr)
-            return None
         linear = self.aliases.rewriting(path).linear
         _first(unfold_slot(self.aliases, path, linear(where)))
         claim = self._page(path, page)
@@ -117,6 +118,38 @@ class Accesses:
             say = self.wording.term
             raise StuckError(f"there is no `{say(where)} |->p ..` and no `{say(where)} |->e ..`")
         return HAt(claim, *element)
+
+    def string(self, instr: Instr, path: Path, addr: Term, count: Term) -> HAt:
+        """The block of `count` words that `rep stosq` fills, once it is one."""
+        found = path.index().virtual.get((path.root, addr))
+        n, data = self._translated(instr, path, addr, found)
+        if n is None:
+            hint = self._element(instr, path, addr)
+            item, block, index = hint.item, hint.data, hint.index
+        else:
+            translation = path.items[n]
+            if not isinstance(translation, IClaim):
+                raise FirstError(GBlock(n))
+            word = self.aliases.frame(path, translation, addr) if data is None else data
+            if word is not None:
+                raise FirstError(GBlock(word))
+            item, (block, index) = n, self._frame(path, translation, addr)
+        self._cut(path, item if block is None else block, index, count)
+        return HAt(item, block)
+
+    def _cut(self, path: Path, n: int, index: Term | None, count: Term) -> None:
+        """Splits and joins blocks until one has `count` words from a word of that at `n` on."""
+        block, rewriting = the_block(path, n), self.aliases.rewriting(path)
+        if index is not None and rewriting.number(index) != 0:
+            raise FirstError(GSplitBlock(n, index))
+        if rewriting.equal(block.count, count):
+            return
+        have, want = rewriting.number(block.count), rewriting.number(count)
+        if have is None or want is None or have > want:
+            raise FirstError(GSplitBlock(n, count))
+        more = Pieces(self.steps, path, range(len(path.items))).longer(n, block)
+        if more is not None:
+            raise FirstError(more)
 
     def _marked(self, instr: Instr) -> tuple[Term, Term | None] | None:
         """What the user wrote at an instruction."""
@@ -142,7 +175,7 @@ class Accesses:
             )
         return element
 
-    def _claim(self, path: Path, addr: Term) -> None:
+    def _claim(self, path: Path, addr: Term) -> NoReturn:
         """Asks for the claim of the page at an address that an entry answers for; or fails."""
         why = ""
         for item in path.items if self.usable else ():

@@ -28,6 +28,9 @@ class Guide(Protocol):
     def access(self, instr: Instr, path: Path, addr: Term, *, write: bool) -> HAt | None:
         """What an access goes to, or `None` where the engine sees it; may raise `FirstError`."""
 
+    def string(self, instr: Instr, path: Path, addr: Term, count: Term, /) -> HAt:
+        """The block of `count` words that `rep stosq` fills; may raise `FirstError`."""
+
     def storing(self, path: Path, addr: Term, hint: HAt | None, value: Term, /) -> None:
         """A word is about to be stored; may raise `FirstError`."""
 

@@ -6,7 +6,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rocqgen.emit.access import back, block_offset, check_store, load, offsets, store, store_part
+from rocqgen.emit.access import (
+    back,
+    block_offset,
+    check_store,
+    find_element,
+    load,
+    offsets,
+    store,
+    store_part,
+)
 from rocqgen.emit.normal import (
     Alu,
     ECst,
@@ -15,6 +24,7 @@ from rocqgen.emit.normal import (
     mk_add,
     mk_cst,
     mk_extract,
+    mk_insert,
     mk_op,
     mk_scaled,
     mk_trunc,
@@ -107,7 +117,7 @@ class Operands:
     ) -> Term:
         """What is read at an address."""
         hint = self._hint(addr, size, hinted=hinted, write=write)
-        k = self.offset if size is not Width.W64 else 0
+        k = self._inside(size)
         value, facts = load(self.path, back(addr, k), hint, write=write)
         self.new_facts += facts
         return mk_extract(size, k, value)
@@ -117,9 +127,20 @@ class Operands:
     ) -> None:
         """Write at an address."""
         hint = self._hint(addr, size, hinted=hinted, write=True)
-        if size is Width.W64:
-            self.guide.storing(self.path, addr, hint, value)
+        word = value if size is Width.W64 else self._whole(addr, value, size, hint)
+        if word is not None:
+            self.guide.storing(self.path, back(addr, self._inside(size)), hint, word)
         self._put(addr, value, size, hint)
+
+    def _inside(self, size: Width) -> int:
+        return 0 if size is Width.W64 else self.offset
+
+    def _whole(self, addr: Term, value: Term, size: Width, hint: HAt | None) -> Term | None:
+        """What becomes of a word of a block of which a part is written, where it is known."""
+        element = find_element(self.path, back(addr, self.offset), hint)
+        if element is None or element.word is None:
+            return None
+        return mk_insert(size, self.offset, element.word, value)
 
     def _put(self, addr: Term, value: Term, size: Width, hint: HAt | None) -> None:
         if size is Width.W64:

@@ -141,6 +141,21 @@ class Pieces:
                 return m
         return None
 
+    def longer(self, n: int, have: Block) -> Ghost | None:
+        """A step towards a block with more words, whatever they are."""
+        rewriting = self.aliases.rewriting(self.path)
+        end = have.at(have.count)
+        for m in self.left:
+            other = self._alike(m, have)
+            if m == n or other is None or not rewriting.equal(other.addr, end):
+                continue
+            if rewriting.number(other.count) == 0:
+                continue
+            for filled in [k for k, block in ((n, have), (m, other)) if block.fill is not None]:
+                return GForget(filled)
+            return GJoinBlocks(n, m)
+        return self._of_word(replace(have, addr=end))
+
     def _of_word(self, want: Block) -> Ghost | None:
         """A word becomes the beginning of a block."""
         rewriting = self.aliases.rewriting(self.path)

@@ -6,14 +6,24 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rocqgen.emit.blocks import block_of, put_block
+from rocqgen.emit.blocks import block_of, put_block, the_block
 from rocqgen.emit.compute import FORKING, Computing
 from rocqgen.emit.debts import pay, pay_all
 from rocqgen.emit.ghost import apply as apply_ghost
-from rocqgen.emit.normal import ESel, EVar, Term, mk_add, mk_sext
+from rocqgen.emit.normal import ECst, ESel, EVar, Term, mk_add, mk_sext
 from rocqgen.emit.operands import as_memory, as_register
 from rocqgen.emit.paths import FirstError, Fork, Path, StuckError
-from rocqgen.emit.symbolic import GArray, GClaim, GDescend, GWord, HFirst, HThen
+from rocqgen.emit.stosq import past, string_place
+from rocqgen.emit.symbolic import (
+    FOne,
+    GArray,
+    GClaim,
+    GDescend,
+    GSplitBlock,
+    GWord,
+    HFirst,
+    HThen,
+)
 from rocqgen.emit.walks import walk_of
 from rocqgen.source.machine import Imm, Instr, Mem, Op, Operand, Reg
 
@@ -129,6 +139,8 @@ class Machine(Computing):
             word = ESel(ghost.array, ghost.index)
             written = self.path.item_writer.get(ghost.block)
             return written or self.instr, f"the word {self.guide.wording.term(word)}"
+        if isinstance(ghost, GSplitBlock):
+            return self._too_short(ghost)
         if isinstance(ghost, GDescend) and ghost.walk < len(self.path.items):
             walk = walk_of(self.path.items[ghost.walk])
             entry = "?" if walk is None else self.guide.wording.term(walk.start)
@@ -140,6 +152,17 @@ class Machine(Computing):
         say = self.guide.wording.term
         arrow = "~>" if ghost.writable else "~>r"
         return writer, f"page {say(ghost.va)} {arrow} {say(ghost.pa)} in {say(ghost.root)}"
+
+    def _too_short(self, ghost: GSplitBlock) -> tuple[Instr, str]:
+        """Who wrote a block of which more words are wanted than it has."""
+        block = block_of(self.path.items[ghost.block])
+        if block is None or not (isinstance(block.count, ECst) and isinstance(ghost.index, ECst)):
+            return self.instr, ""
+        if ghost.index.z <= block.count.z:
+            return self.instr, ""
+        written = self.path.item_writer.get(ghost.block)
+        say = self.guide.wording.term
+        return written or self.instr, f"{say(ghost.index)} words from {say(block.addr)} on"
 
     def _step(self, instr: Instr) -> Term | Fork:
         self.next = mk_add(self.base, instr.offset + instr.length)
@@ -180,6 +203,8 @@ class Machine(Computing):
                 self._stack(instr)
             case Op.MOV_TO_CR3 | Op.MOV_FROM_CR3 | Op.INVLPG:
                 self._system(instr)
+            case Op.REP_STOSQ:
+                self._fill()
             case Op.NOP:
                 pass
             case _:
@@ -211,6 +236,17 @@ class Machine(Computing):
             case _:
                 self.put(Reg.RSP, self.get(Reg.RBP))
                 self.put(Reg.RBP, self._pop(hinted=True))
+
+    def _fill(self) -> None:
+        """`rep stosq`."""
+        count, addr, value = self.get(Reg.RCX), self.get(Reg.RDI), self.get(Reg.RAX)
+        self.hint = self.guide.string(self.instr, self.path, addr, count)
+        n, facts = string_place(self.path, addr, count, self.hint)
+        self.new_facts += facts
+        filled = replace(the_block(self.path, n), fill=value)
+        self.path.put(n, filled.item(FOne()), self.instr)
+        self.put(Reg.RCX, ECst(0))
+        self.put(Reg.RDI, self.name(past(addr, count)))
 
     def _flush(self, mem: Mem) -> None:
         """`invlpg`."""

@@ -16,13 +16,12 @@ if TYPE_CHECKING:
 
 _REFUSED = frozenset(
     {
-        Op.REP_STOSQ,
         *(Op.MOV_TO_CR0, Op.MOV_FROM_CR0, Op.MOV_TO_CR4, Op.MOV_FROM_CR4),
     }
 )
 """Operations that have no rule yet."""
 
-EXPECTED = "instructions other than rep stosq, and mov to and from %cr0 and %cr4"
+EXPECTED = "instructions other than mov to and from %cr0 and %cr4"
 """What to tell someone whose instruction is refused."""
 
 

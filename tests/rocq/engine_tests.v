@@ -161,3 +161,23 @@ Lemma fork_unknown : ∃ s,
   check 20 [] [] (Spec (EVar 1) [(0, (Setcc CondE (OReg RAX), 3))] (fork_pre []) [] [] 5 None)
     = RunStuck 0 0 UnknownFlags s.
 Proof. eexists. vm_compute. reflexivity. Qed.
+
+(** * [rep stosq] *)
+(** Of three bytes, filling [n] words; the block must be that which the hint names. *)
+Definition fill_code (len : Z) : code_list := [(0, (RepStosq, len)); (3, (Jmp (TInd (OReg RBX)), 2))].
+Definition fill_spec (len : Z) (w : bool) (q : fexpr) : spec :=
+  Spec (EVar 1) (fill_code len)
+    (SState (EVar 2) [(RDI, EVar 3); (RCX, EVar 4); (RAX, EVar 5); (RBX, EVar 6)]
+       [IBlock q (BlockData (Some (w, EVar 2)) (EVar 7) (EVar 8) None)] [(EVar 2, FOne)] [])
+    [Post (EVar 6) [] (SState (EVar 2) [(RDI, word_at (EVar 3) (EVar 4)); (RCX, ECst 0)]
+       [IBlock q (BlockData (Some (w, EVar 2)) (EVar 7) (EVar 8) (Some (FAll (EVar 5))))] [] [])]
+    [] 9 None.
+Definition fill_hint : list segment_plan := [SegmentPlan [(0, HAt 0 None None)] []].
+Lemma fill_run :
+  check 20 [] fill_hint (fill_spec 3 true FOne)
+    = Residual [Segment [] [Owe [] (TInstr 0) (PEq (EVar 3) (EVar 7)); Owe [] (TInstr 0) (PEq (EVar 4) (EVar 8))]].
+Proof. vm_compute. reflexivity. Qed.
+Lemma fill_wrong (len : Z) (w : bool) (q : fexpr) :
+  (len, w, q) ∈ [(2, true, FOne); (3, false, FOne); (3, true, FDiv 1 2)] →
+  match check 20 [] fill_hint (fill_spec len w q) with RunStuck _ 0 _ _ => True | _ => False end.
+Proof. intros H. repeat (apply elem_of_cons in H as [[= -> -> ->]|H]; [done|]). by apply elem_of_nil in H. Qed.

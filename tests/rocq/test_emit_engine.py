@@ -308,10 +308,63 @@ helper:
 """
 
 
+def filling(name: str, memory: str, code: str, after: str = "emp", facts: str = "emp") -> str:
+    """A fragment with blocks: what `rep stosq`, or a store into a part of a word, makes of them."""
+    lines = "\n".join(f"    {line}" for line in code.split("; "))
+    return f"""
+#@ spec forall r : root, p f n m v x out : word, A : array, q : fraction space r
+#@   requires rdi |->r p * rcx |->r n * rax |->r v * rbx |->r out * {memory} * {facts} * code{{q}}
+#@   exit out exists d c : word ensures rdi |->r d * rcx |->r c * rax |->r v * {after} * code{{q}}
+{name}:
+{lines}
+    jmp *%rbx
+    .size {name}, . - {name}
+"""
+
+
+BLOCKS = [
+    filling("b_whole", "p[n] |->v _", "rep stosq", "p[n] |->v v"),
+    filling("b_array", "p[n] |->v A", "rep stosq", "p[n] |->v v"),
+    filling("b_less", "p[n] |->v 0", "decq %rcx; rep stosq", "p[n] |->v _", "0 < n"),
+    filling("b_most", "p[m] |->v _", "rep stosq", "p[n] |->v v", "n <= m"),
+    filling("b_wrong", "p[n] |->v _", "rep stosq", "p[n] |->v 0"),
+    filling(
+        "b_part", "p[8] |->v x", "addq $16, %rdi; movl $3, %ecx; rep stosq", "(p + 16)[3] |->v v"
+    ),
+    filling("b_short", "p[8] |->v x", "movl $7, %ecx; rep stosq", "p[8] |->v v"),
+    filling(
+        "b_join",
+        "p[2] |->v 0 * (p + 16)[2] |->v _ * p + 32 |->v 1",
+        "movl $5, %ecx; rep stosq",
+        "p[5] |->v v",
+    ),
+    filling("b_word", "p |->v x", "movl $1, %ecx; rep stosq", "p[1] |->v v"),
+    filling("b_page", "page p ~> f * f[512] |->p 7", "movl $512, %ecx; rep stosq", "f[512] |->p v"),
+    filling(
+        "b_inside",
+        "page p ~> f * f[512] |->p 7",
+        "addq $64, %rdi; movl $8, %ecx; rep stosq",
+        "(f + 64)[8] |->p v",
+    ),
+    filling("b_long", "page p ~> f * f[n] |->p 7", "rep stosq", "f[n] |->p v", "n <= 512"),
+    filling("b_frame", "p ~> f * f |->p 7", "movl $1, %ecx; rep stosq", "f[1] |->p v"),
+    filling("b_read", "p[n] |->vr _", "rep stosq"),
+    filling("b_shared", "p[n] |->v{q} _", "rep stosq"),
+    filling("b_none", "p[n] |->v _", "addq $3, %rdi; rep stosq"),
+    filling("b_byte", "p[1] |->v x", "movb %al, 3(%rdi)", "p[1] |->v _"),
+    filling("b_known", "p[1] |->v 5", "movw $1, 2(%rdi)", "p[1] |->v 0x10005"),
+    filling("b_unknown", "p[1] |->v _", "movb %al, 3(%rdi)", "p[1] |->v v"),
+    filling("b_larger", "p[4] |->v 0", "movl $1, 20(%rdi)", "p + 16 |->v 1 << 32"),
+    filling("b_same", "p[m] |->v 5", "movb $5, (%rdi,%rcx,8)", "p[m] |->v 5", "n < m"),
+    filling("b_lost", "p[n] |->v _", "movb $5, (%rdi)", "p[n] |->v _", "0 < n"),
+    filling("b_via", "page p ~> f * f[1] |->p 5", "movb $1, 3(%rdi)", "f[1] |->p 0x1000005"),
+]
+
+
 def fragments(folder: Path) -> tuple[Fragment, ...]:
     file = folder / "random.s"
     parts = [Writer(f"f{n}", n).text() for n in range(COUNT)]
-    file.write_text("    .text\n" + "\n".join([HELPER, *parts]), encoding="utf-8")
+    file.write_text("    .text\n" + "\n".join([HELPER, *parts, *BLOCKS]), encoding="utf-8")
     return load_fragments(file)
 
 

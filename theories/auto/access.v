@@ -202,14 +202,18 @@ Definition block_one (hint : option at_hint) (s : sstate) : option (nat * sblock
   end.
 Definition filled (v : expr) (b : sblock expr) : sblock expr :=
   BlockData (sb_space b) (sb_addr b) (sb_count b) (Some (FAll v)).
-(** A store to a larger block leaves it as it is. *)
+(** What becomes of a block of which a word that is [old] becomes [new], where that is known: one of a single
+    word is filled with it, and a larger one stays as it is. *)
+Definition sstore_block (hint : option at_hint) (old new : option expr) (s : sstate) : sstate * list fact :=
+  match new, block_one hint s with
+  | Some v, Some (d, b) => (set_items (item_put d (IBlock FOne (filled v b)) (s_items s)) s, [])
+  | Some v, None => (s, match old with Some v' => owe (PEq v v') | None => [] end)
+  | None, _ => (s, [])
+  end.
 Definition sstore (hint : option at_hint) (addr v : expr) (s : sstate) : res (sstate * list fact) :=
   match block_place hint addr s with
-  | Some (true, FOne, fill, facts) =>
-    match block_one hint s with
-    | Some (d, b) => Done (set_items (item_put d (IBlock FOne (filled v b)) (s_items s)) s, facts)
-    | None => Done (s, facts ++ match fill with Some v' => owe (PEq v v') | None => [] end)
-    end
+  | Some (true, FOne, old, facts) =>
+    let '(s, more) := sstore_block hint old (Some v) s in Done (s, facts ++ more)
   | Some _ => Fail (ReadOnly (s_root s) addr)
   | None =>
   let* (k, facts) := find_place hint addr s in
@@ -279,8 +283,9 @@ Definition put_word (v : expr) (i : item) : option item :=
 Definition sstore_at (k : Z) (hint : option at_hint) (w : width) (va v : expr) (s : sstate)
     : res (sstate * list fact) :=
   match block_place hint (back va k) s with
-  | Some (true, FOne, fill, facts) =>
-    Done (s, facts ++ match fill with Some v' => owe (PEq (mk_insert w k v' v) v') | None => [] end)
+  | Some (true, FOne, old, facts) =>
+    let put := match old with Some v' => Some (mk_insert w k v' v) | None => None end in
+    let '(s, more) := sstore_block hint old put s in Done (s, facts ++ more)
   | Some _ => Fail (ReadOnly (s_root s) va)
   | None =>
     let* (p, facts) := find_place hint (back va k) s in

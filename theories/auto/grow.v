@@ -101,7 +101,7 @@ Section runs_grow.
     destruct (sghosts _ _ _ _ _ _ _ _ _ _ _) as [[s1 path1 acc1 hs1 ν1]|] eqn:Hg; [|done].
     apply sghosts_grows in Hg. simpl in Hg. eapply grows_from_trans; [exact Hg|]. clear Hg.
     destruct (code_mapped _ _); [|done]. destruct (pop_at z hs1) as [hint hs2].
-    destruct (root_mapped i s1); [|done].
+    destruct (root_mapped i s1 && length_fits i n); [|done].
     destruct (sstep _ _ i s1 φ ν1) as [[o|yes no o o']|] eqn:Hstep; [| |done].
     - apply (sstep_grows _ _ _ _ _ _ _ acc1) in Hstep.
       eapply grows_from_trans; [exact Hstep|]. eapply grows_from_trans; [apply grown_dues|]. apply Hgo.

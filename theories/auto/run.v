@@ -215,7 +215,7 @@ Section run.
         | Done (Turn s path acc hs ν) =>
           if code_mapped (s_root s) (s_code s) then
             let '(hint, hs) := pop_at z hs in
-            if root_mapped i s then
+            if root_mapped i s && length_fits i n then
               match sstep hint (mk_add base (z + n)) i s φ ν with
               | Done (Straight o) =>
                 go z (o_pc o) (o_state o) (o_flags o) path (dues path z (o_facts o) acc) hs (o_names o)

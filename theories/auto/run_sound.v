@@ -161,6 +161,16 @@ Section run_sound.
     iDestruct (code_root_ok with "HS Hi") as %Hok. iPureIntro. by intros v' [= <-].
   Qed.
 
+  Lemma sstep_stosq hint next s φ ν r :
+    sstep hint next RepStosq s φ ν = Done r →
+    ∃ stop s2 facts a ν2, sstosq hint s = Done (stop, s2, facts) ∧ name stop ν = (a, ν2) ∧
+      r = Straight (Outcome (set_regs (reg_put RDI a (s_regs s2)) s2) φ next facts ν2).
+  Proof using Type.
+    simpl. intros ([[stop s2] facts] & Hs & H)%res_bind_Done. destruct (name stop ν) as [a ν2] eqn:Hname.
+    apply res_bind_Done in H as (s3 & (e & _ & [= <-])%res_bind_Done & [= <-]).
+    by exists stop, s2, facts, a, ν2.
+  Qed.
+
   Lemma sexec_sound go last pc s φ path acc hs ν ρ :
     grows go → goes go → within (sexec base code trie given go last pc s φ path acc hs ν) →
     good ρ → hold ρ path →
@@ -171,8 +181,9 @@ Section run_sound.
     destruct (sghosts _ _ _ _ _ _ _ _ _ _ _) as [[s1 path1 acc1 hs1 ν1]|] eqn:Hg; [|done].
     destruct (code_mapped _ _) eqn:Hmapped; [|done].
     destruct (pop_at z hs1) as [hint hs2].
-    destruct (root_mapped i s1) eqn:Hroot; [|done].
-    intros Hw Hgood Hpath. iIntros "#Hok Hden Hfl". iApply swp_lift. iIntros (σ Hσ) "HS".
+    destruct (root_mapped i s1 && length_fits i len) eqn:Hstart; [|done].
+    apply andb_true_iff in Hstart as [Hroot Hlen].
+    intros Hw Hgood Hpath. iIntros "#Hok Hden Hfl". iApply swp_interp. iIntros (σ0 _) "HS".
     assert (Hnext1 : ∀ ρ', eval ρ' pc = eval ρ' base `+Z` z) by (intros; by apply offset_from_Some).
     assert (Hall1 : in_all acc1 ν1).
     { eapply within_grows; [exact Hw|].
@@ -180,9 +191,26 @@ Section run_sound.
       - apply (sstep_grows _ _ _ _ _ _ _ acc1) in Hstep.
         eapply grows_from_trans; [exact Hstep|]. eapply grows_from_trans; [apply grown_dues|]. apply Hgrows.
       - apply then_run_grows; intros; by apply arm_grows. }
-    iMod (sghosts_sound _ _ _ _ _ _ _ _ _ _ _ σ Hg Hall1 Hgood Hpath with "HS Hden Hfl")
-      as "[HS (%ρ1 & %Hgood1 & %Hpath1 & %Hpc1 & Hden & Hfl)]". simpl in Hpath1 |- *.
-    rewrite -Hpc1 in Hσ |- *. clear Hpc1 Hgood Hpath Hall1 ρ. specialize (Hnext1 ρ1).
+    iMod (sghosts_sound _ _ _ _ _ _ _ _ _ _ _ σ0 Hg Hall1 Hgood Hpath with "HS Hden Hfl")
+      as "[$ (%ρ1 & %Hgood1 & %Hpath1 & <- & Hden & Hfl)]". iModIntro. simpl in Hpath1 |- *.
+    clear Hgood Hpath Hall1 ρ σ0. specialize (Hnext1 ρ1).
+    assert (i = RepStosq ∨ i ≠ RepStosq) as [->|Hone] by (destruct i; by [left|right]).
+    { apply Z.eqb_eq in Hlen as ->. destruct (sstep _ _ _ _ _ _) as [o|] eqn:Hstep; [|done].
+      destruct (sstep_stosq _ _ _ _ _ _ Hstep) as (stop & s2 & facts & a & ν2 & Hs & Hname & ->).
+      pose proof (within_grows _ _ _ Hw (Hgrows _ _ _ _ _ _ _ _)) as Hall.
+      pose proof (dues_hold _ _ _ _ _ (in_all_due _ _ _ Hall Hgood1) Hpath1) as Hf.
+      destruct (name_sound ρ1 _ _ _ _ Hname (in_all_named _ _ _ Hall Hgood1)) as [Ha _].
+      iDestruct "Hden" as "([Hc %HM] & Hregs & Hitems & Hcode)".
+      iDestruct (dcode_acc _ _ _ Hmapped with "Hcode") as (q) "[Hcode Hback]".
+      iDestruct (code_at_acc _ _ _ _ _ _ _ Hi with "Hcode") as "[Hi Hcode]". rewrite -Hnext1.
+      iApply (sstosq_sound with "Hc Hregs Hitems Hi"); [exact Hs|exact Hf|]. iNext.
+      iIntros "Hc Hregs Hitems Hi". destruct (sstosq_keeps _ _ _ _ _ Hs) as [Hroot2 Hcode2].
+      assert (eval ρ1 pc `+Z` 3 = eval ρ1 (mk_add base (z + 3))) as ->.
+      { by rewrite eval_mk_add Hnext1 bv_add_Z_assoc. }
+      iApply (Hgo _ _ _ _ _ _ _ _ _ Hw Hgood1 Hpath1 with "Hok [-Hfl] Hfl"). cbn [o_state].
+      rewrite /denote /droot /dparts /= Hroot2 Hcode2. iSplitL "Hc"; [by iFrame|].
+      iDestruct ("Hregs" $! a with "[//]") as "$". iFrame "Hitems". iApply "Hback". by iApply "Hcode". }
+    iApply swp_lift. iIntros (σ Hσ) "HS".
     iDestruct (loadable_sound with "HS Hden") as %Hload; [done..|].
     iDestruct (root_sound with "HS Hden") as %Hcr3.
     iAssert ⌜∀ τ, translator_ok M σ τ → fetch (m_image M) τ (st_rip σ) = Ok (i, len)⌝%I as %Hfetch.
@@ -206,7 +234,7 @@ Section run_sound.
     - pose proof (within_grows _ _ _ Hw (Hgrows _ _ _ _ _ _ _ _)) as Hall.
       pose proof (dues_hold _ _ _ _ _ (in_all_due _ _ _ Hall Hgood1) Hpath1) as Hf.
       pose proof (in_all_named _ _ _ Hall Hgood1) as Hν.
-      iMod (sstep_sound base code ρ1 Hkernel _ _ Hnext _ _ _ _ _ _ Hstep Hf Hν Hload
+      iMod (sstep_sound base code ρ1 Hkernel _ _ Hnext _ _ _ _ _ _ Hone Hstep Hf Hν Hload
         with "HS Hden Hfl") as "H".
       iApply ("Hdone" with "H"). iIntros "!> Hden Hfl".
       iApply (Hgo _ _ _ _ _ _ _ _ _ Hw Hgood1 Hpath1 with "Hok Hden Hfl").

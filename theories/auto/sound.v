@@ -275,16 +275,15 @@ Section sound.
     rewrite /dblock /=. change (block_words a (Z_to_bv 64 1)) with [a `+Z` 0].
     by rewrite big_sepL_singleton bv_add_Z_0.
   Qed.
-  Lemma single_index (i a : word) : bv_unsigned i < bv_unsigned (Z_to_bv 64 1) → a `+Z` (8 * bv_unsigned i) = a.
+  Lemma single_index (i : word) : bv_unsigned i < bv_unsigned (Z_to_bv 64 1) → bv_unsigned i = 0.
   Proof using Type.
-    change (bv_unsigned (Z_to_bv 64 1)) with 1. pose proof (bv_unsigned_in_range _ i) as [Hi _]. intros Hlt.
-    assert (bv_unsigned i = 0) as -> by lia. apply bv_add_Z_0.
+    change (bv_unsigned (Z_to_bv 64 1)) with 1. pose proof (bv_unsigned_in_range _ i) as [Hi _]. lia.
   Qed.
-  Lemma block_one_acc σ hint addr s fill facts d b :
-    block_place hint addr s = Some (true, FOne, fill, facts) → block_one hint s = Some (d, b) → hold facts →
+  Lemma block_one_acc σ hint addr s old facts d b :
+    block_place hint addr s = Some (true, FOne, old, facts) → block_one hint s = Some (d, b) → hold facts →
     SI σ -∗ den s -∗ ∃ pas v,
       ⌜∀ τ a, translator_ok M σ τ → data_access true a → translated τ a (eval ρ addr) pas⌝ ∗
-      SI σ ∗ phys_bytes pas 1 (word_bytes v) ∗
+      ⌜fill_is old v⌝ ∗ SI σ ∗ phys_bytes pas 1 (word_bytes v) ∗
       (∀ e, phys_bytes pas 1 (word_bytes (eval ρ e)) -∗
         den (set_items (item_put d (IBlock FOne (filled e b)) (s_items s)) s)).
   Proof using Type.
@@ -297,35 +296,52 @@ Section sound.
       destruct (open_block k es) as [[[[? ?]|] b0 cnt v]|] eqn:Hb; try done.
       injection H as -> -> <- <-. apply Forall_app in Hfacts as [Hcl Hi%owe_hold].
       destruct cnt as [|z| | |]; try done. destruct z as [|[]|]; try done. injection Hone as <- <-.
-      destruct (claim_facts_sound true _ _ _ _ _ _ _ Hcl) as [Hr Hclaim].
+      destruct (claim_facts_sound true _ _ _ _ _ _ _ Hcl) as [Hr Hclaim]. apply single_index in Hi.
       iAssert ⌜∀ τ a, translator_ok M σ τ → data_access true a →
         translated τ a (eval ρ addr) (word_pas (eval ρ (word_at b0 i)))⌝%I as %Hτ.
       { iDestruct (ditems_in _ _ _ Hn with "Hitems") as "Hn". simpl. iDestruct (Hclaim with "Hn") as "Hn".
         iApply (claims_translated with "HS Hn"). by rewrite Hroot. }
-      rewrite eval_word_at (single_index _ _ Hi) in Hτ.
+      rewrite eval_word_at Hi bv_add_Z_0 in Hτ.
       iDestruct (ditems_acc _ _ _ _ Hm with "Hitems") as "[Hm Hitems]".
       rewrite (ditem_open_block _ _ _ _ _ Hb) /sblock_map. cbn [sb_space sb_addr sb_count sb_fill eval].
-      rewrite dblock_single.
-      iAssert (∃ x, dword None (feval ρ FOne) (eval ρ b0) x)%I with "[Hm]" as (x) "Hw".
-      { rewrite /dcontent. case_match; [by iExists _|done]. }
-      iExists (word_pas (eval ρ b0)), x. iFrame "HS". iSplit; [done|]. iSplitL "Hw"; [iExact "Hw"|].
+      rewrite dblock_single -Hi fill_at_word dcontent_word. iDestruct "Hm" as (x Hx) "Hw".
+      iExists (word_pas (eval ρ b0)), x. iFrame "HS". do 2 (iSplit; [done|]). iSplitL "Hw"; [iExact "Hw"|].
       iIntros (e) "Hw". iFrame "Hc Hregs Hcode". iApply "Hitems". rewrite ditem_block /sblock_map /filled.
       cbn [sb_space sb_addr sb_count sb_fill eval sfill_map]. rewrite dblock_single. iExact "Hw".
     - destruct (nth_error _ n) as [[| | |k q' es]|] eqn:Hn; try done.
       destruct (open_block k es) as [[[[w0 r]|] a cnt v]|] eqn:Hb; try done.
       injection H as -> -> <- <-. apply holds_owe in Hfacts as [Ha [Hi Hr%owe_hold]%holds_owe].
       destruct cnt as [|z| | |]; try done. destruct z as [|[]|]; try done. injection Hone as <- <-.
-      iDestruct (ditems_acc _ _ _ _ Hn with "Hitems") as "[Hm Hitems]".
+      apply single_index in Hi. iDestruct (ditems_acc _ _ _ _ Hn with "Hitems") as "[Hm Hitems]".
       rewrite (ditem_open_block _ _ _ _ _ Hb) /sblock_map. cbn [sb_space sb_addr sb_count sb_fill eval].
-      rewrite dblock_single. simpl in Ha, Hr. rewrite Ha eval_word_at (single_index _ _ Hi).
-      iAssert (∃ x, dword (Some (true, eval ρ r)) (feval ρ FOne) (eval ρ a) x)%I with "[Hm]" as (x) "Hw".
-      { rewrite /dcontent. case_match; [by iExists _|done]. }
+      rewrite dblock_single -{1}Hi fill_at_word dcontent_word. iDestruct "Hm" as (x Hx) "Hw".
+      simpl in Ha, Hr. rewrite Ha eval_word_at Hi bv_add_Z_0.
       rewrite /dword /virt_word /virt_bytes. iDestruct "Hw" as (pas) "[Hclaims Hw]".
       iDestruct (claims_translated with "HS Hclaims") as %Hτ; [by rewrite Hroot|].
-      iExists pas, x. iFrame "HS Hw". iSplit; [done|].
+      iExists pas, x. iFrame "HS Hw". do 2 (iSplit; [done|]).
       iIntros (e) "Hw". iFrame "Hc Hregs Hcode". iApply "Hitems". rewrite ditem_block /sblock_map /filled.
       cbn [sb_space sb_addr sb_count sb_fill eval sfill_map]. rewrite dblock_single /=.
       rewrite /virt_word /virt_bytes. iExists pas. iFrame.
+  Qed.
+  (** A word of a block is written. *)
+  Lemma sstore_block_acc σ hint addr s old new facts s' more :
+    block_place hint addr s = Some (true, FOne, old, facts) → hold facts →
+    sstore_block hint old new s = (s', more) → hold more → (new = None → old = None) →
+    SI σ -∗ den s -∗ ∃ pas v,
+      ⌜∀ τ a, translator_ok M σ τ → data_access true a → translated τ a (eval ρ addr) pas⌝ ∗
+      ⌜fill_is old v⌝ ∗ SI σ ∗ phys_bytes pas 1 (word_bytes v) ∗
+      (∀ v', ⌜fill_is new v'⌝ -∗ phys_bytes pas 1 (word_bytes v') -∗ den s').
+  Proof using Type.
+    rewrite /sstore_block. intros Hblock Hf Hput Hmore Hnew. iIntros "HS Hden".
+    destruct new as [e|]; [destruct (block_one hint s) as [[d b]|] eqn:Hone|]; injection Hput as <- <-.
+    - iDestruct (block_one_acc with "HS Hden") as (pas x) "(%Hτ & %Hx & HS & Hb & Hden)"; [done..|].
+      iExists pas, x. iFrame "HS Hb". do 2 (iSplit; [done|]). iIntros (v' ->). iApply "Hden".
+    - iDestruct (block_place_acc with "HS Hden") as (pas x) "(%Hτ & %Hx & HS & Hb & Hden)"; [done..|].
+      iExists pas, x. iFrame "HS Hb". do 2 (iSplit; [done|]). iIntros (v' ->). iApply "Hden". iPureIntro.
+      destruct old as [e'|]; [|done]. by apply owe_hold in Hmore.
+    - iDestruct (block_place_acc with "HS Hden") as (pas x) "(%Hτ & %Hx & HS & Hb & Hden)"; [done..|].
+      iExists pas, x. iFrame "HS Hb". do 2 (iSplit; [done|]). iIntros (v' _). iApply "Hden".
+      by rewrite Hnew.
   Qed.
 
   Lemma sload_sound σ hint write addr s v facts :
@@ -405,18 +421,12 @@ Section sound.
       SI (set_mem m σ) ∗ den s'.
   Proof using Type.
     rewrite /sstore. destruct (block_place hint addr s) as [[[[w q] fill] facts']|] eqn:Hblock.
-    { destruct w, q as [| |]; try done. destruct (block_one hint s) as [[d b]|] eqn:Hone.
-      { intros [= <- <-] Hf. iIntros "HS Hden".
-        iDestruct (block_one_acc with "HS Hden") as (pas x) "(%Hτ & HS & Hb & Hden)"; [done..|].
-        iMod (store_translated _ (eval ρ addr) _ _ (eval ρ v) with "HS Hb") as (m Hm) "[HS Hb]".
-        iModIntro. iExists m. iFrame "HS". iSplit; [|by iApply "Hden"].
-        iPureIntro. intros τ Hok. apply Hm, Hτ; [done|]. by right. }
-      intros [= <- <-] [Hf Hfill]%Forall_app. iIntros "HS Hden".
-      iDestruct (block_place_acc with "HS Hden") as (pas x) "(%Hτ & %Hx & HS & Hb & Hden)"; [done..|].
+    { destruct w, q as [| |]; try done. destruct (sstore_block _ _ _ _) as [s1 more] eqn:Hput.
+      intros [= <- <-] [Hf Hmore]%Forall_app. iIntros "HS Hden".
+      iDestruct (sstore_block_acc with "HS Hden") as (pas x) "(%Hτ & _ & HS & Hb & Hden)"; [done..|].
       iMod (store_translated _ (eval ρ addr) _ _ (eval ρ v) with "HS Hb") as (m Hm) "[HS Hb]".
-      iModIntro. iExists m. iFrame "HS". iSplit.
-      - iPureIntro. intros τ Hok. apply Hm, Hτ; [done|]. by right.
-      - iApply ("Hden" with "[%] Hb"). destruct fill as [e|]; [|done]. by apply owe_hold in Hfill. }
+      iModIntro. iExists m. iFrame "HS". iSplit; [|by iApply ("Hden" with "[//] Hb")].
+      iPureIntro. intros τ Hok. apply Hm, Hτ; [done|]. by right. }
     intros ([k f] & Hk & Hv)%res_bind_Done Hfacts.
     destruct (k_write k && k_full k) eqn:Hw; [|done]. apply andb_true_iff in Hw as [Hw Hfull].
     destruct (nth_error (s_items s) (k_item k)) as [i|] eqn:Hi; [|done].
@@ -500,15 +510,16 @@ Section sound.
   Proof using Type.
     rewrite /sstore_at. intros Hfit Hv Hfacts.
     destruct (block_place hint _ s) as [[[[b q] fill] facts']|] eqn:Hblock.
-    { destruct b, q as [| |]; try done. injection Hv as <- <-. apply Forall_app in Hfacts as [Hf Hfill].
-      iIntros "HS Hden".
-      iDestruct (block_place_acc with "HS Hden") as (pas x) "(%Hτ & %Hx & HS & Hb & Hden)"; [done..|].
+    { destruct b, q as [| |]; try done. destruct (sstore_block _ _ _ _) as [s1 more] eqn:Hput.
+      injection Hv as <- <-. apply Forall_app in Hfacts as [Hf Hmore]. iIntros "HS Hden".
+      iDestruct (sstore_block_acc with "HS Hden") as (pas x) "(%Hτ & %Hx & HS & Hb & Hden)"; [done..| |].
+      { by destruct fill. }
       iMod (store_part_translated _ w _ (eval ρ (back addr k)) _ _ (eval ρ v) Hfit with "HS Hb")
         as (m Hm) "[HS Hb]".
       iModIntro. iExists m. iFrame "HS". iSplit.
       - iPureIntro. intros τ Hok. rewrite -(back_forth addr k). apply Hm, Hτ; [done|]. by right.
-      - iApply ("Hden" with "[%] Hb"). destruct fill as [e|]; [|done]. apply owe_hold in Hfill.
-        simpl in Hfill, Hx |- *. rewrite eval_mk_insert // in Hfill. by rewrite Hx. }
+      - iApply ("Hden" with "[%] Hb"). destruct fill as [e|]; [|done].
+        rewrite /fill_is in Hx |- *. by rewrite eval_mk_insert // Hx. }
     apply res_bind_Done in Hv as ([p f] & Hp & Hv).
     destruct (k_write p && k_full p) eqn:Hw; [|done]. apply andb_true_iff in Hw as [Hw Hfull].
     destruct (nth_error (s_items s) (k_item p)) as [i|] eqn:Hi; [|done].

@@ -1,6 +1,6 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
 From iris.proofmode Require Import proofmode.
-From rocqgen.auto Require Export control_sound arith_sound flush_sound.
+From rocqgen.auto Require Export control_sound string_sound arith_sound flush_sound.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
 
@@ -438,13 +438,13 @@ Section step_sound.
         + intros τ Hok. by rewrite (Hσ1 _ Hok).
     Qed.
 
-    (** * Every instruction *)
-    Lemma sstep_sound hint i s φ ν o :
+    (** * Every instruction, but the one that takes several steps *)
+    Lemma sstep_sound hint i s φ ν o : i ≠ RepStosq →
       sstep hint next i s φ ν = Done (Straight o) → hold (o_facts o) →
       Forall (named ρ) (n_defs (o_names o)) → loadable i s →
       SI σ -∗ den s -∗ dflags ρ φ ==∗ reaches σ i o.
     Proof using Hnext Hkernel.
-      intros Hstep Hfacts Hnames Hroot.
+      intros Hone Hstep Hfacts Hnames Hroot.
       lazymatch type of Hstep with sstep _ _ ?i _ _ _ = _ => destruct i end;
         lazymatch type of Hstep with
         | sstep _ _ (Mov _ _ _) _ _ _ = _ => exact (mov_sound _ _ _ _ _ _ _ _ Hstep Hfacts)
@@ -494,8 +494,8 @@ Section step_sound.
             destruct (cond_arms _ _) as [[??]|]; intros; discriminate
         | sstep _ _ (Cmovcc _ _ _ _) _ _ _ = _ => exfalso; simpl in Hstep; invert_res;
             destruct (cond_arms _ _) as [[??]|]; invert_res; discriminate
+        | sstep _ _ RepStosq _ _ _ = _ => destruct (Hone eq_refl)
         | sstep _ _ Nop _ _ _ = _ => idtac
-        | _ => exfalso; simpl in Hstep; discriminate Hstep
         end.
       injection Hstep as <-. iIntros "HS Hden Hf !>".
       by iApply (reaches_same with "HS Hden Hf").

@@ -1,5 +1,5 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
-From rocqgen.auto Require Export flush control.
+From rocqgen.auto Require Export flush control string.
 From iris.prelude Require Import options.
 Local Open Scope Z_scope.
 
@@ -317,7 +317,11 @@ Definition sstep (hint : option at_hint) (next : expr) (i : instr) (s : sstate) 
   | MovToCr4 r => let* v := sget r s in let* (s, facts) := swrite_control CR4 v s in go s facts
   | MovFromCr0 d => let* (v, facts) := sread_control CR0 s in let* s := sput d v s in go s facts
   | MovFromCr4 d => let* (v, facts) := sread_control CR4 s in let* s := sput d v s in go s facts
+  | RepStosq =>
+    let* (stop, s, facts) := sstosq hint s in
+    let '(stop, ν) := name stop ν in
+    let* s := sput RDI stop s in
+    Done (Straight (Outcome s φ next facts ν))
   | Nop => go s []
-  | _ => Fail UnsupportedForm
   end.
 End symbolic.
