@@ -177,10 +177,12 @@ class Steps:
         writable: bool | None = None,
         pa: Term | None = None,
         opening: bool = False,
+        unfolding: bool = True,
     ) -> GClaim | GOpen | GUnfold | GDescend:
-        """The claim of a page, through the entries on its way; those in walks are unfolded first.
+        """The claim of a page, through the entries on its way.
 
-        Where `opening`, an entry is opened first if it leads to a table and is not opened.
+        Those in walks are taken out first, if that is `unfolding`.  Where `opening`, an entry is
+        opened first if it leads to a table and is not opened.
         """
         shifts = () if self.paging is None else self.paging.shifts
         page = f"`page {self.wording.term(va)} ~> ..` in {self.wording.term(root)}"
@@ -192,7 +194,7 @@ class Steps:
                 where = self.wording.term(lacking)
                 linear = self.aliases.rewriting(path).linear(lacking)
                 unfold = walking.unfold_slot(self.aliases, path, linear)
-                if unfold is not None:
+                if unfold is not None and unfolding:
                     return unfold
                 raise StuckError(f"{page} cannot be claimed: there is no `{where} |->e ..`")
         cells = [cell for n in items if (cell := cell_of(path.items[n])) is not None]

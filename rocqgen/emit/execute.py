@@ -189,6 +189,7 @@ class _Explorer:
             for _ in range(MAX_STEPS):
                 ghost = self.machine.guide.provide(path, want, ())
                 if ghost is None:
+                    path.folding = False
                     return
                 self.machine.ghost(ghost, HThen(ghost))
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rocqgen.emit.access import find_element, find_place
 from rocqgen.emit.accesses import Accesses
+from rocqgen.emit.arrive import opinion
 from rocqgen.emit.cells import Paging, cell_of
 from rocqgen.emit.entail import find_witnesses, subst_state
 from rocqgen.emit.ghost import apply
@@ -106,10 +107,17 @@ class Inference(Accesses):
 
     def leave(self, path: Path) -> Ghost | None:
         """A step of the proof to be done where a path ends."""
-        ends = [self.ends[n] for n in path.ends]
-        if len(ends) > 1:
-            ends.sort(key=lambda end: self._distance(path, *end))
-        return self.provide(path, *ends[0])
+        if path.chosen is None:
+            path.chosen = path.ends[0]
+            if len(path.ends) > 1:
+                path.chosen = min(path.ends, key=lambda n: self._unlike(path, *self.ends[n]))
+        return self.provide(path, *self.ends[path.chosen])
+
+    def _unlike(self, path: Path, state: SState, bound: Sequence[int]) -> tuple[int, int]:
+        """How many facts of an end are false, and how much of it is not there."""
+        known, rewriting = (*path.assumed, *self.aliases.given), self.aliases.rewriting(path)
+        opinions = [opinion(fact, known, rewriting) for fact in state.facts]
+        return opinions.count(False), self._distance(path, state, bound)
 
     def _distance(self, path: Path, state: SState, bound: Sequence[int]) -> int:
         """How much of an end is not there, or cannot be, after all steps that help."""
@@ -132,7 +140,8 @@ class Inference(Accesses):
 
     def provide(self, path: Path, state: SState, bound: Sequence[int]) -> Ghost | None:
         """A step towards what is wanted, whose open names are `bound`."""
-        path.lacking.clear()
+        if not path.folding:
+            path.lacking.clear()
         if not self.usable:
             return None
         items = self._closed(path, state, bound)

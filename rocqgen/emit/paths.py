@@ -65,6 +65,10 @@ class Path:
     last: Instr | None = None
     ends: tuple[int, ...] = ()
     """Where it came to an end: all exits, and then invariants, that have this address."""
+    chosen: int | None = None
+    """That of them for which it is prepared."""
+    folding: bool = False
+    """Whether walks are being put together for what is wanted now."""
     reg_writer: dict[Reg, Instr] = field(default_factory=dict)
     item_writer: dict[int, Instr] = field(default_factory=dict)
     root_writer: Instr | None = None

@@ -186,7 +186,8 @@ def _fold(ghost: GFold, path: Path) -> list[Fact]:
     if ghost.claim is not None:
         n, distance = ghost.claim
         claim = path.items[n]
-        if not isinstance(claim, IClaim) or rational(claim.share) != PAGE_WORDS:
+        whole = isinstance(claim, IClaim) and rational(claim.share) == PAGE_WORDS
+        if not isinstance(claim, IClaim) or not whole or not claim.writable:
             raise StuckError("a table of a walk is mapped as a page")
         window = Window(claim.root, distance)
     walk = Walk(

@@ -122,6 +122,7 @@ class Wanted:
             writable=want.writable,
             pa=want.value,
             opening=True,
+            unfolding=not self.path.folding,
         )
 
     # -- walks -------------------------------------------------------------------------------------
@@ -129,7 +130,11 @@ class Wanted:
     def _walk(self, item: Item) -> Ghost | None:
         """A step towards a walk that is wanted."""
         walk = walk_of(item)
-        return None if walk is None else Folding(self.steps, self.path, self.left).step(walk)
+        if walk is None:
+            return None
+        ghost = Folding(self.steps, self.path, self.left).step(walk)
+        self.path.folding = True
+        return ghost
 
     # -- entries -----------------------------------------------------------------------------------
 
