@@ -397,7 +397,7 @@ def test_the_documented_examples_load() -> None:
     blocks = DOCS.read_text(encoding="utf-8").split("```asm\n")[1:]
     whole = [text.split("```")[0] for text in blocks if "#@ spec" in text.split("```")[0]]
     fragments = {one.name: one for text in whole for one in load(text)}
-    assert list(fragments) == ["save", "total", "get", "clear"]
+    assert list(fragments) == ["save", "total", "get", "clear", "second"]
     assert [one.label for one in fragments["total"].spec.invariants] == [".Lagain"]
     assert [(one.name, len(one.exits)) for one in fragments["get"].assumes] == [("alloc", 2)]
     assert fragments["clear"].spec.platform is not None
