@@ -256,5 +256,5 @@ class _Runner:
 
 def _distance(parts: tuple[False_, ...]) -> tuple[int, int]:
     """How far a postcondition is from what is there: facts tell which of several was meant."""
-    facts = sum(one.reg is None and not one.pas and not one.root for one in parts)
-    return facts, len(parts)
+    facts = {one.location for one in parts if one.reg is None and not one.pas and not one.root}
+    return len(facts), len({one.location for one in parts})

@@ -11,11 +11,7 @@ from rocqgen.emit.access import physical_address
 from rocqgen.emit.blocks import block_of
 from rocqgen.emit.cells import FRAME, PAGE_SHIFT, PRESENT, WRITABLE, Cell, cell_of
 from rocqgen.emit.elements import physical_element
-from rocqgen.emit.items import place
-from rocqgen.emit.normal import ECst, EVar, mk_and, variables
-from rocqgen.emit.paths import StuckError
-from rocqgen.emit.symbolic import (
-    FOne,
+from rocqgen.emit.ghosts import (
     GBlock,
     GClaim,
     GDrop,
@@ -32,9 +28,11 @@ from rocqgen.emit.symbolic import (
     GUnclaim,
     GUnfold,
     GWord,
-    IPhys,
-    Region,
 )
+from rocqgen.emit.items import place
+from rocqgen.emit.normal import ECst, EVar, mk_and, variables
+from rocqgen.emit.paths import StuckError
+from rocqgen.emit.symbolic import FOne, IPhys, Region
 from rocqgen.emit.walks import walk_of
 from rocqgen.source.spec import (
     AnswerPage,
@@ -59,9 +57,10 @@ if TYPE_CHECKING:
     from rocqgen.emit.aliases import Aliases
     from rocqgen.emit.cells import Paging
     from rocqgen.emit.encode import Numbering
+    from rocqgen.emit.ghosts import GDescend, Ghost
     from rocqgen.emit.normal import Term
     from rocqgen.emit.paths import Path
-    from rocqgen.emit.symbolic import GDescend, Ghost, Regions
+    from rocqgen.emit.symbolic import Regions
     from rocqgen.emit.walks import Walk
     from rocqgen.emit.wording import Wording
     from rocqgen.source.spec import Action

@@ -24,18 +24,11 @@ from rocqgen.emit.cells import (
     the_cell,
     whole_cell,
 )
+from rocqgen.emit.ghosts import GClaim, GReach, GUnclaim
 from rocqgen.emit.normal import WORD, ECst, Term, mk_and
 from rocqgen.emit.paths import StuckError
 from rocqgen.emit.shares import rational
-from rocqgen.emit.symbolic import (
-    Fact,
-    FDiv,
-    GClaim,
-    GReach,
-    GUnclaim,
-    IClaim,
-    Region,
-)
+from rocqgen.emit.symbolic import Fact, FDiv, IClaim, Region
 from rocqgen.source.spec import Rel
 
 if TYPE_CHECKING:

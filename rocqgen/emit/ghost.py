@@ -15,13 +15,7 @@ from rocqgen.emit.cells import (
 )
 from rocqgen.emit.claims import claim_page, reach, unclaim
 from rocqgen.emit.debts import pay_elsewhere
-from rocqgen.emit.items import content, place, same_kind
-from rocqgen.emit.normal import ECst, mk_and
-from rocqgen.emit.paths import StuckError
-from rocqgen.emit.shares import rational, share_of
-from rocqgen.emit.symbolic import (
-    Fact,
-    FOne,
+from rocqgen.emit.ghosts import (
     GArray,
     GAscend,
     GBlock,
@@ -44,17 +38,18 @@ from rocqgen.emit.symbolic import (
     GUnclaim,
     GUnfold,
     GWord,
-    IPhys,
-    IRes,
-    KCell,
-    Region,
 )
+from rocqgen.emit.items import content, place, same_kind
+from rocqgen.emit.normal import ECst, mk_and
+from rocqgen.emit.paths import StuckError
+from rocqgen.emit.shares import rational, share_of
+from rocqgen.emit.symbolic import Fact, FOne, IPhys, IRes, KCell, Region
 from rocqgen.emit.walks import apply_walk, walk_of
 from rocqgen.source.spec import Rel
 
 if TYPE_CHECKING:
+    from rocqgen.emit.ghosts import Ghost
     from rocqgen.emit.paths import Path
-    from rocqgen.emit.symbolic import Ghost
     from rocqgen.source.machine import Instr
 
 _ZERO = ECst(0)

@@ -9,9 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rocqgen.emit.cells import Paging
+    from rocqgen.emit.ghosts import Ghost
     from rocqgen.emit.normal import Term
     from rocqgen.emit.paths import Path
-    from rocqgen.emit.symbolic import Ghost, HAt, SState
+    from rocqgen.emit.symbolic import HAt, SState
     from rocqgen.emit.wording import Wording
     from rocqgen.source.machine import Instr
 

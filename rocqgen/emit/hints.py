@@ -6,8 +6,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from rocqgen.emit.kinds import kind_data
-from rocqgen.emit.symbolic import (
+from rocqgen.emit.ghosts import (
     GArray,
     GAscend,
     GClaim,
@@ -20,15 +19,16 @@ from rocqgen.emit.symbolic import (
     GSplit,
     GSplitBlock,
     GUnclaim,
-    HAt,
-    HFirst,
 )
+from rocqgen.emit.kinds import kind_data
+from rocqgen.emit.symbolic import HAt, HFirst
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rocqgen.emit.gallina import Printer
-    from rocqgen.emit.symbolic import Ghost, Hint, Region
+    from rocqgen.emit.ghosts import Ghost
+    from rocqgen.emit.symbolic import Hint, Region
 
 
 def hint_data(hint: Hint, printer: Printer) -> str:

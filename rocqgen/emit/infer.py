@@ -15,9 +15,10 @@ from rocqgen.emit.arrive import opinion
 from rocqgen.emit.cells import Paging, cell_of
 from rocqgen.emit.entail import find_witnesses, subst_state
 from rocqgen.emit.ghost import apply
+from rocqgen.emit.ghosts import GSplitBlock
 from rocqgen.emit.normal import ECst, EVar
 from rocqgen.emit.paths import FirstError, StuckError
-from rocqgen.emit.symbolic import FOne, GSplitBlock, HAt
+from rocqgen.emit.symbolic import FOne, HAt
 from rocqgen.emit.walks import walk_of
 from rocqgen.emit.wanted import Wanted
 from rocqgen.emit.written import Marks
@@ -26,9 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from rocqgen.emit.encode import Numbering
+    from rocqgen.emit.ghosts import Ghost
     from rocqgen.emit.normal import Term
     from rocqgen.emit.paths import Path
-    from rocqgen.emit.symbolic import Fact, Ghost, Item, SState
+    from rocqgen.emit.symbolic import Fact, Item, SState
     from rocqgen.source import spec as source
     from rocqgen.source.machine import Instr
 

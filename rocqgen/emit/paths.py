@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rocqgen.emit.flags import Arms, Flags
+    from rocqgen.emit.ghosts import Ghost
     from rocqgen.emit.normal import Term
-    from rocqgen.emit.symbolic import Fact, Ghost, Item, Share
+    from rocqgen.emit.symbolic import Fact, Item, Share
     from rocqgen.source.machine import Instr, Reg
 
 

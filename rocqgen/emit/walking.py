@@ -9,19 +9,10 @@ from typing import TYPE_CHECKING
 from rocqgen.emit.access import is_page_share
 from rocqgen.emit.aliases import WORD_OFFSETS
 from rocqgen.emit.cells import FRAME, Cell, cell_of, slot
+from rocqgen.emit.ghosts import GAscend, GDescend, GFold, GNothing, GOpen, GUnfold
 from rocqgen.emit.normal import ECst, mk_and
 from rocqgen.emit.paths import StuckError
-from rocqgen.emit.symbolic import (
-    FOne,
-    GAscend,
-    GDescend,
-    GFold,
-    GNothing,
-    GOpen,
-    GUnfold,
-    IClaim,
-    KWalk,
-)
+from rocqgen.emit.symbolic import FOne, IClaim, KWalk
 from rocqgen.emit.walks import Walk, walk_of
 
 if TYPE_CHECKING:
@@ -30,9 +21,9 @@ if TYPE_CHECKING:
     from rocqgen.emit.actions import Steps
     from rocqgen.emit.aliases import Aliases
     from rocqgen.emit.fields import Linear
+    from rocqgen.emit.ghosts import Ghost
     from rocqgen.emit.normal import Term
     from rocqgen.emit.paths import Path
-    from rocqgen.emit.symbolic import Ghost
 
 
 def _walks(path: Path) -> Iterator[tuple[int, Walk]]:

@@ -13,30 +13,18 @@ import pytest
 from rocqgen.emit.cells import FRAME, Cell, Paging, slot
 from rocqgen.emit.gallina import Printer
 from rocqgen.emit.ghost import apply
+from rocqgen.emit.ghosts import GAscend, GDescend, GDrop, GFold, GNothing, GUnfold
 from rocqgen.emit.hints import ghost_data
 from rocqgen.emit.normal import Alu, ECst, EOp, EVar, Term, mk_and, mk_op
 from rocqgen.emit.paths import Path, StuckError
-from rocqgen.emit.symbolic import (
-    FDiv,
-    FOne,
-    GAscend,
-    GDescend,
-    GDrop,
-    GFold,
-    GNothing,
-    GUnfold,
-    IClaim,
-    IPhys,
-    KWalk,
-    Region,
-    SState,
-)
+from rocqgen.emit.symbolic import FDiv, FOne, IClaim, IPhys, KWalk, Region, SState
 from rocqgen.emit.walks import Walk, Window
 
 if TYPE_CHECKING:
     from pathlib import Path as File
 
-    from rocqgen.emit.symbolic import Fact, Ghost, Item
+    from rocqgen.emit.ghosts import Ghost
+    from rocqgen.emit.symbolic import Fact, Item
     from rocqgen.rocq.library import Library
     from rocqgen.rocq.toolchain import Toolchain
 
