@@ -18,7 +18,13 @@ from rocqgen.emit.blocks import Block
 from rocqgen.emit.cells import FRAME, Cell, Paging, slot
 from rocqgen.emit.gallina import Printer
 from rocqgen.emit.ghost import apply
-from rocqgen.emit.ghosts import (
+from rocqgen.emit.hints import ghost_data
+from rocqgen.emit.normal import Alu, EAdd, ECst, EOp, EVar, Term, mk_and, mk_op
+from rocqgen.emit.paths import Path, StuckError
+from rocqgen.emit.symbolic import (
+    FDiv,
+    FOne,
+    FVar,
     GBlock,
     GClaim,
     GDrop,
@@ -35,17 +41,18 @@ from rocqgen.emit.ghosts import (
     GSplitBlock,
     GUnclaim,
     GWord,
+    HAt,
+    IClaim,
+    IPhys,
+    IVirt,
+    Region,
+    SState,
 )
-from rocqgen.emit.hints import ghost_data
-from rocqgen.emit.normal import Alu, EAdd, ECst, EOp, EVar, Term, mk_and, mk_op
-from rocqgen.emit.paths import Path, StuckError
-from rocqgen.emit.symbolic import FDiv, FOne, FVar, HAt, IClaim, IPhys, IVirt, Region, SState
 
 if TYPE_CHECKING:
     from pathlib import Path as File
 
-    from rocqgen.emit.ghosts import Ghost
-    from rocqgen.emit.symbolic import Fact, Item, Share
+    from rocqgen.emit.symbolic import Fact, Ghost, Item, Share
     from rocqgen.rocq.library import Library
     from rocqgen.rocq.toolchain import Toolchain
 
