@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from rocqgen.check.calls import Calls
-from rocqgen.check.ending import Ending, lookup
+from rocqgen.check.ending import Ending, False_, lookup
 from rocqgen.check.ends import Arrived, Endless, Halted, Run, Step, Undecided, Wrong
 from rocqgen.check.machine import Machine
 from rocqgen.check.play import Player
@@ -169,8 +169,8 @@ class _Runner:
                 undecided = True
             elif not parts:
                 return Arrived(exit_, ending.solved)
-            else:
-                wrong = wrong or Wrong(exit_, parts)
+            elif wrong is None or _distance(parts) < _distance(wrong.parts):
+                wrong = Wrong(exit_, parts)
         if undecided or wrong is None:
             return Undecided("no values for what the postcondition leaves open were found")
         return wrong
@@ -252,3 +252,9 @@ class _Runner:
             if reg not in self.resident.regs:
                 return f"writes {reg.value}, which the precondition does not describe"
         return ""
+
+
+def _distance(parts: tuple[False_, ...]) -> tuple[int, int]:
+    """How far a postcondition is from what is there: facts tell which of several was meant."""
+    facts = {one.location for one in parts if one.reg is None and not one.pas and not one.root}
+    return len(facts), len({one.location for one in parts})

@@ -58,12 +58,14 @@ def check(fragment: Fragment, options: Options | None = None) -> Result:
     several = cases(fragment)
     if len(several) == 1:
         return _Check(several[0], options).check()
-    each = replace(options, states=-(-options.states // len(several)))
     results: list[Result] = []
     for number, one in enumerate(several):
+        own = options.states * (number + 1) // len(several) - options.states * number // len(
+            several
+        )
         seconds = max(0.0, options.seconds - sum(done.seconds for done in results))
         share = seconds / (len(several) - number)
-        done = _Check(one, replace(each, seconds=share)).check()
+        done = _Check(one, replace(options, states=own, seconds=share)).check()
         if done.oracle or (done.story is not None and (fragment.expect is None or done.good)):
             return _total(done, results)
         results.append(done)

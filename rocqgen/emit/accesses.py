@@ -13,11 +13,12 @@ from rocqgen.emit.cells import PAGE_SHIFT, Paging, cell_of
 from rocqgen.emit.editing import Editing
 from rocqgen.emit.elements import physical_element, virtual_element
 from rocqgen.emit.ghost import apply
+from rocqgen.emit.ghosts import GBlock, GSplitBlock
 from rocqgen.emit.normal import ECst
 from rocqgen.emit.paths import FirstError, StuckError
 from rocqgen.emit.pieces import Pieces
 from rocqgen.emit.support import KNOWN
-from rocqgen.emit.symbolic import GBlock, GSplitBlock, HAt, IClaim, IVirt
+from rocqgen.emit.symbolic import HAt, IClaim, IVirt
 from rocqgen.emit.walking import unfold_page, unfold_slot
 from rocqgen.emit.walks import walk_of
 from rocqgen.emit.written import Marks
@@ -27,9 +28,10 @@ from rocqgen.source.machine import Mem, Op
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from rocqgen.emit.ghosts import Ghost
     from rocqgen.emit.normal import Term
     from rocqgen.emit.paths import Path
-    from rocqgen.emit.symbolic import Fact, Ghost, SState
+    from rocqgen.emit.symbolic import Fact, SState
     from rocqgen.source.machine import Instr
 
 _APART = 1 << 32

@@ -58,7 +58,7 @@ def arrive(path: Path, spec: Specified, given: Sequence[Fact]) -> Arrived:
         return candidates[0]
     known = (*path.assumed, *given)
     rewriting = Rewriting(known)
-    return min(candidates, key=lambda one: _left(one.matched, known, rewriting))
+    return min(candidates, key=lambda one: _left(one, known, rewriting))
 
 
 def _at(path: Path, number: int, end: End) -> Arrived:
@@ -70,15 +70,16 @@ def _at(path: Path, number: int, end: End) -> Arrived:
     return Arrived(path, number, end, values, matched, taken)
 
 
-def _left(matched: Matched, known: Sequence[Fact], rewriting: Rewriting) -> tuple[int, int]:
+def _left(one: Arrived, known: Sequence[Fact], rewriting: Rewriting) -> tuple[int, int]:
     """What is missing, or known to be false, counts more than what is unknown."""
-    if isinstance(matched, Missing):
-        return _MISSING, 0
-    opinions = [_opinion(fact, known, rewriting) for _, fact in matched]
+    if isinstance(one.matched, Missing):
+        # Of those of which something is missing, that for which the path was prepared.
+        return _MISSING, int(one.number != one.path.chosen)
+    opinions = [opinion(fact, known, rewriting) for _, fact in one.matched]
     return opinions.count(False), opinions.count(None)
 
 
-def _opinion(fact: Fact, known: Sequence[Fact], rewriting: Rewriting) -> bool | None:
+def opinion(fact: Fact, known: Sequence[Fact], rewriting: Rewriting) -> bool | None:
     """Whether a fact is true, as far as it is easy to see."""
     if fact in known:
         return True

@@ -10,23 +10,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rocqgen.emit.cells import owe
+from rocqgen.emit.ghosts import GArray, GBlock, GEmpty, GForget, GJoinBlocks, GSplitBlock, GWord
 from rocqgen.emit.normal import Alu, ECst, ESel, Term, mk_op
 from rocqgen.emit.paths import StuckError
-from rocqgen.emit.symbolic import (
-    Fact,
-    FOne,
-    GArray,
-    GBlock,
-    GEmpty,
-    GForget,
-    GJoinBlocks,
-    GSplitBlock,
-    GWord,
-    IPhys,
-    IRes,
-    IVirt,
-    KBlock,
-)
+from rocqgen.emit.symbolic import Fact, FOne, IPhys, IRes, IVirt, KBlock
 from rocqgen.source.spec import Rel
 
 if TYPE_CHECKING:

@@ -24,18 +24,11 @@ from rocqgen.emit.cells import (
     the_cell,
     whole_cell,
 )
+from rocqgen.emit.ghosts import GClaim, GReach, GUnclaim
 from rocqgen.emit.normal import WORD, ECst, Term, mk_and
 from rocqgen.emit.paths import StuckError
 from rocqgen.emit.shares import rational
-from rocqgen.emit.symbolic import (
-    Fact,
-    FDiv,
-    GClaim,
-    GReach,
-    GUnclaim,
-    IClaim,
-    Region,
-)
+from rocqgen.emit.symbolic import Fact, FDiv, IClaim, Region
 from rocqgen.source.spec import Rel
 
 if TYPE_CHECKING:
@@ -82,7 +75,7 @@ def claimed_at(cell: Cell, claim: IClaim) -> int | None:
     return next(iter([*exact, *(n for n, _ in own)]), None)
 
 
-def walk_facts(cells: Sequence[Cell], root: Term, va: Term, paging: Paging) -> list[Fact]:
+def _walk(cells: Sequence[Cell], root: Term, va: Term, paging: Paging) -> list[Fact]:
     """That the cells are those that a walk reads, and that all but the last are links."""
     facts, table = [], root
     for n, (cell, shift) in enumerate(zip(cells, paging.shifts, strict=False)):
@@ -91,30 +84,6 @@ def walk_facts(cells: Sequence[Cell], root: Term, va: Term, paging: Paging) -> l
             bits = mk_and(cell.entry, ECst(PRESENT + LARGE + paging.reserved))
             facts += owe(Rel.EQ, bits, ECst(PRESENT))
         table = cell.entry
-    return facts
-
-
-def root_facts(root: Term, paging: Paging) -> list[Fact]:
-    """That a root has no bits above the physical addresses."""
-    return owe(Rel.EQ, mk_and(root, ECst(WORD - (1 << paging.maxphyaddr))), _ZERO)
-
-
-def page_facts(entry: Term, paging: Paging) -> list[Fact]:
-    """That the entry of a page table is present."""
-    return owe(Rel.EQ, mk_and(entry, ECst(PRESENT + paging.reserved)), ECst(PRESENT))
-
-
-def answered(cells: Sequence[Cell], place: int, root: Term, va: Term, paging: Paging) -> list[Fact]:
-    """That the cells answer for a page and owe nothing; it is to be noted with one of them."""
-    facts = []
-    for n, (cell, shift) in enumerate(zip(cells, paging.shifts, strict=True)):
-        facts += _found(cell.reach, root, va, shift, "answers for")
-        if cell.owed:
-            raise StuckError("a page is claimed, but an entry on its way owes a flush")
-        if n == place:
-            facts += _free(cell.claimed, root, va)
-        else:
-            facts += _found(cell.claimed, root, va, None, "has claimed")
     return facts
 
 
@@ -127,11 +96,18 @@ def claim_page(ghost: GClaim, path: Path, paging: Paging, writer: Instr | None) 
     facts = [
         *owe(Rel.EQ, mk_and(va, _INSIDE), _ZERO),
         *paging.canonical(va),
-        *root_facts(root, paging),
+        *owe(Rel.EQ, mk_and(root, ECst(WORD - (1 << paging.maxphyaddr))), _ZERO),
     ]
-    facts += walk_facts(cells, root, va, paging)
-    facts += page_facts(last, paging)
-    facts += answered(cells, ghost.place, root, va, paging)
+    facts += _walk(cells, root, va, paging)
+    facts += owe(Rel.EQ, mk_and(last, ECst(PRESENT + paging.reserved)), ECst(PRESENT))
+    for n, (cell, shift) in enumerate(zip(cells, paging.shifts, strict=True)):
+        facts += _found(cell.reach, root, va, shift, "answers for")
+        if cell.owed:
+            raise StuckError("a page is claimed, but an entry on its way owes a flush")
+        if n == ghost.place:
+            facts += _free(cell.claimed, root, va)
+        else:
+            facts += _found(cell.claimed, root, va, None, "has claimed")
     facts += owe(Rel.EQ, ghost.pa, mk_and(last, ECst(FRAME)))
     facts += owe(Rel.EQ, _rights(cells, USER), _ZERO)
     if ghost.writable:
@@ -188,7 +164,7 @@ def reach(ghost: GReach, path: Path, paging: Paging) -> list[Fact]:
         raise StuckError("a walk has one entry of each level, and none that is below its end")
     if not PAGE_SHIFT <= ghost.shift <= paging.shifts[len(cells) - 1]:
         raise StuckError("an entry below another answers for a page that is larger")
-    facts = walk_facts(cells, path.root, ghost.va, paging)
+    facts = _walk(cells, path.root, ghost.va, paging)
     facts += owe(Rel.EQ, mk_and(cells[-1].entry, ECst(PRESENT)), _ZERO)
     cell = whole_cell(path, ghost.cell)
     region = Region(ghost.shift, path.root, ghost.va)

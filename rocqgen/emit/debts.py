@@ -15,10 +15,7 @@ from rocqgen.emit.cells import (
     whole_cell,
 )
 from rocqgen.emit.normal import Term, mk_and
-from rocqgen.emit.symbolic import (
-    Fact,
-    FOne,
-)
+from rocqgen.emit.symbolic import Fact, FOne
 from rocqgen.source.spec import Rel
 
 if TYPE_CHECKING:

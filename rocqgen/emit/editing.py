@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 from rocqgen.emit.access import is_page_share
 from rocqgen.emit.cells import PAGE_SHIFT, PAGE_WORDS, PRESENT, Cell, cell_of, slot
 from rocqgen.emit.elements import physical_element
+from rocqgen.emit.ghosts import GJoin, GUnclaim
 from rocqgen.emit.items import place, same_kind
 from rocqgen.emit.normal import ECst
 from rocqgen.emit.paths import FirstError, StuckError
 from rocqgen.emit.shares import rational
-from rocqgen.emit.symbolic import FOne, GJoin, GUnclaim, IClaim, Region
+from rocqgen.emit.symbolic import FOne, IClaim, Region
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

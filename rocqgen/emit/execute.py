@@ -67,7 +67,7 @@ def run(
 ) -> Run:
     """Run until `ends`, until the engine is stuck, or for `limit` steps on a path."""
     state = start.state
-    path = Path(state.root, dict(state.regs), list(state.items), state.code, tuple(code))
+    path = Path(state.root, dict(state.regs), list(state.items), state.code)
     if start.inside:
         path.assumed = state.facts[::-1]
     done = Run(start.first_name)
@@ -189,6 +189,7 @@ class _Explorer:
             for _ in range(MAX_STEPS):
                 ghost = self.machine.guide.provide(path, want, ())
                 if ghost is None:
+                    path.folding = False
                     return
                 self.machine.ghost(ghost, HThen(ghost))
 

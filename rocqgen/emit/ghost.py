@@ -15,19 +15,11 @@ from rocqgen.emit.cells import (
 )
 from rocqgen.emit.claims import claim_page, reach, unclaim
 from rocqgen.emit.debts import pay_elsewhere
-from rocqgen.emit.entering import map_code
-from rocqgen.emit.items import content, place, same_kind
-from rocqgen.emit.normal import ECst, mk_and
-from rocqgen.emit.paths import StuckError
-from rocqgen.emit.shares import rational, share_of
-from rocqgen.emit.symbolic import (
-    Fact,
-    FOne,
+from rocqgen.emit.ghosts import (
     GArray,
     GAscend,
     GBlock,
     GClaim,
-    GCode,
     GDescend,
     GDrop,
     GEmpty,
@@ -46,17 +38,18 @@ from rocqgen.emit.symbolic import (
     GUnclaim,
     GUnfold,
     GWord,
-    IPhys,
-    IRes,
-    KCell,
-    Region,
 )
+from rocqgen.emit.items import content, place, same_kind
+from rocqgen.emit.normal import ECst, mk_and
+from rocqgen.emit.paths import StuckError
+from rocqgen.emit.shares import rational, share_of
+from rocqgen.emit.symbolic import Fact, FOne, IPhys, IRes, KCell, Region
 from rocqgen.emit.walks import apply_walk, walk_of
 from rocqgen.source.spec import Rel
 
 if TYPE_CHECKING:
+    from rocqgen.emit.ghosts import Ghost
     from rocqgen.emit.paths import Path
-    from rocqgen.emit.symbolic import Ghost
     from rocqgen.source.machine import Instr
 
 _ZERO = ECst(0)
@@ -64,7 +57,7 @@ _ZERO = ECst(0)
 
 Outcome = tuple[list[Fact], tuple[Fact, ...]]
 """What is owed, and what is learned."""
-_Tables = GUnclaim | GClaim | GCode | GOpen | GReach | GReachElsewhere | GPayElsewhere | GNew
+_Tables = GUnclaim | GClaim | GOpen | GReach | GReachElsewhere | GPayElsewhere | GNew
 
 
 def apply(ghost: Ghost, path: Path, paging: Paging | None, writer: Instr | None) -> Outcome:
@@ -99,8 +92,6 @@ def _tables(ghost: _Tables, path: Path, paging: Paging, writer: Instr | None) ->
             return unclaim(ghost, path)
         case GClaim():
             return claim_page(ghost, path, paging, writer)
-        case GCode():
-            return map_code(ghost, path, paging)
         case GOpen(n, regions):
             cell = whole_cell(path, n)
             put_cell(path, n, replace(cell, claimed=regions + cell.claimed))

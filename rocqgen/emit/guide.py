@@ -9,9 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rocqgen.emit.cells import Paging
+    from rocqgen.emit.ghosts import Ghost
     from rocqgen.emit.normal import Term
     from rocqgen.emit.paths import Path
-    from rocqgen.emit.symbolic import Ghost, HAt, SState
+    from rocqgen.emit.symbolic import HAt, SState
     from rocqgen.emit.wording import Wording
     from rocqgen.source.machine import Instr
 
@@ -39,9 +40,6 @@ class Guide(Protocol):
 
     def then(self, instr: Instr, path: Path, done: int, /) -> Ghost | None:
         """The same behind `instr`, where so many have been done."""
-
-    def enter(self, path: Path, root: Term, /) -> str:
-        """Raises `FirstError` where a step helps to map the code in a space; else says why not."""
 
     def flush(self, instr: Instr, path: Path, va: Term, /) -> HAt | None:
         """The cell whose debts `invlpg` pays, where the engine does not see it."""

@@ -6,12 +6,10 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from rocqgen.emit.kinds import kind_data
-from rocqgen.emit.symbolic import (
+from rocqgen.emit.ghosts import (
     GArray,
     GAscend,
     GClaim,
-    GCode,
     GEmpty,
     GFold,
     GNothing,
@@ -21,15 +19,16 @@ from rocqgen.emit.symbolic import (
     GSplit,
     GSplitBlock,
     GUnclaim,
-    HAt,
-    HFirst,
 )
+from rocqgen.emit.kinds import kind_data
+from rocqgen.emit.symbolic import HAt, HFirst
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rocqgen.emit.gallina import Printer
-    from rocqgen.emit.symbolic import Ghost, Hint, Region
+    from rocqgen.emit.ghosts import Ghost
+    from rocqgen.emit.symbolic import Hint, Region
 
 
 def hint_data(hint: Hint, printer: Printer) -> str:
@@ -54,8 +53,6 @@ def ghost_data(ghost: Ghost, printer: Printer) -> str:
         case GClaim(path, place, writable, root, va, pa):
             words = " ".join(map(data, (root, va, pa)))
             return f"GClaim {_nats(path)} {_nat(place)} {str(writable).lower()} {words}"
-        case GCode(path, place, twin, root):
-            return f"GCode {_nats(path)} {_nat(place)} {_nats(twin)} {data(root)}"
         case GOpen(cell, regions):
             pages = "; ".join(_region(one, printer) for one in regions)
             return f"GOpen {_nat(cell)} [{pages}]"

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rocqgen.emit import entering
 from rocqgen.emit.access import find_element, find_place
 from rocqgen.emit.accesses import Accesses
+from rocqgen.emit.arrive import opinion
 from rocqgen.emit.cells import Paging, cell_of
 from rocqgen.emit.entail import find_witnesses, subst_state
 from rocqgen.emit.ghost import apply
+from rocqgen.emit.ghosts import GSplitBlock
 from rocqgen.emit.normal import ECst, EVar
 from rocqgen.emit.paths import FirstError, StuckError
-from rocqgen.emit.symbolic import FOne, GSplitBlock, HAt
+from rocqgen.emit.symbolic import FOne, HAt
 from rocqgen.emit.walks import walk_of
 from rocqgen.emit.wanted import Wanted
 from rocqgen.emit.written import Marks
@@ -26,9 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from rocqgen.emit.encode import Numbering
+    from rocqgen.emit.ghosts import Ghost
     from rocqgen.emit.normal import Term
     from rocqgen.emit.paths import Path
-    from rocqgen.emit.symbolic import Fact, Ghost, SState
+    from rocqgen.emit.symbolic import Fact, Item, SState
     from rocqgen.source import spec as source
     from rocqgen.source.machine import Instr
 
@@ -107,10 +109,17 @@ class Inference(Accesses):
 
     def leave(self, path: Path) -> Ghost | None:
         """A step of the proof to be done where a path ends."""
-        ends = [self.ends[n] for n in path.ends]
-        if len(ends) > 1:
-            ends.sort(key=lambda end: self._distance(path, *end))
-        return self.provide(path, *ends[0])
+        if path.chosen is None:
+            path.chosen = path.ends[0]
+            if len(path.ends) > 1:
+                path.chosen = min(path.ends, key=lambda n: self._unlike(path, *self.ends[n]))
+        return self.provide(path, *self.ends[path.chosen])
+
+    def _unlike(self, path: Path, state: SState, bound: Sequence[int]) -> tuple[int, int]:
+        """How many facts of an end are false, and how much of it is not there."""
+        known, rewriting = (*path.assumed, *self.aliases.given), self.aliases.rewriting(path)
+        opinions = [opinion(fact, known, rewriting) for fact in state.facts]
+        return opinions.count(False), self._distance(path, state, bound)
 
     def _distance(self, path: Path, state: SState, bound: Sequence[int]) -> int:
         """How much of an end is not there, or cannot be, after all steps that help."""
@@ -128,52 +137,32 @@ class Inference(Accesses):
             for one, term in [*pairs, (path.root, state.root)]
         ]
         return sum(apart) + len(
-            Wanted.of(self.steps, trial, self._closed(trial, state, bound).items).missing
+            Wanted.of(self.steps, trial, self._closed(trial, state, bound)).missing
         )
 
     def provide(self, path: Path, state: SState, bound: Sequence[int]) -> Ghost | None:
         """A step towards what is wanted, whose open names are `bound`."""
-        path.lacking.clear()
+        if not path.folding:
+            path.lacking.clear()
         if not self.usable:
             return None
-        want = self._closed(path, state, bound)
-        for ghost in Wanted.of(self.steps, path, want.items).ghosts():
+        items = self._closed(path, state, bound)
+        for ghost in Wanted.of(self.steps, path, items).ghosts():
             try:
                 apply(ghost, path.copy(), self.paging, None)
             except StuckError as error:
                 path.lacks(error)
             else:
                 return ghost
-        return self._code(path, want)
-
-    def _code(self, path: Path, want: SState) -> Ghost | None:
-        """A step towards code in a space where it is wanted and not known to be."""
-        for root, share in want.code:
-            if isinstance(share, FOne) and not path.mapped(root):
-                try:
-                    self.enter(path, root)
-                except FirstError as first:
-                    return first.ghost
         return None
 
-    def _closed(self, path: Path, state: SState, bound: Sequence[int]) -> SState:
-        """What is wanted, with values of the open names."""
+    def _closed(self, path: Path, state: SState, bound: Sequence[int]) -> tuple[Item, ...]:
+        """The items that are wanted, with values of the open names."""
         apart: dict[int, Term] = {x: EVar(x + _APART) for x in bound}
         want = subst_state(state, apart)
         names = [x + _APART for x in bound]
         values = find_witnesses(path, want, names)
-        return subst_state(want, {x: values[x] for x in names})
-
-    def enter(self, path: Path, root: Term) -> str:
-        """Raises `FirstError` where a step helps to map the code in a space; else says why not."""
-        if not self.usable or not any(cell_of(item) is not None for item in path.items):
-            return ""
-        try:
-            ghost = entering.enter(self.steps, path, root)
-            apply(ghost, path.copy(), self.paging, None)
-        except StuckError as error:
-            return f": {error}"
-        raise FirstError(ghost)
+        return subst_state(want, {x: values[x] for x in names}).items
 
     def flush(self, _instr: Instr, path: Path, va: Term) -> HAt | None:
         """The cell whose debts `invlpg` pays, where the engine does not see it."""

@@ -43,6 +43,7 @@ class Rewriting:
     def __init__(self, facts: Iterable[Fact] = ()) -> None:
         self.rules: dict[Key, Linear] = {}
         self.known: dict[Key, Known] = {}
+        self._forms: dict[Term, Linear] | None = None
         facts = tuple(map(_positive, facts))
         equations = [fact for fact in facts if fact.rel is Rel.EQ]
         others = [fact for fact in facts if fact.rel in {Rel.LT, Rel.LE}]
@@ -59,6 +60,8 @@ class Rewriting:
             if before == (self.rules, self.known):
                 break
             self.rules = {key: self._rewritten(form) for key, form in self.rules.items()}
+        # From now on forms do not change.
+        self._forms = {}
 
     def equal(self, a: Term, b: Term) -> bool:
         """Whether the two are seen to be equal."""
@@ -206,7 +209,15 @@ class Rewriting:
         self.known[key] = Known(old.mask | mask, old.value | value)
 
     def linear(self, term: Term) -> Linear:
-        """The linear form of `term`."""
+        """The linear form of `term`, which is not to be changed."""
+        if self._forms is None:
+            return self._linear(term)
+        form = self._forms.get(term)
+        if form is None:
+            form = self._forms[term] = self._linear(term)
+        return form
+
+    def _linear(self, term: Term) -> Linear:
         form = self.canonical(self._sum(term))
         for _ in range(_PASSES):
             before, form = form, self.canonical(self._rewritten(form))

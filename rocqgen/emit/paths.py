@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rocqgen.emit.flags import Arms, Flags
+    from rocqgen.emit.ghosts import Ghost
     from rocqgen.emit.normal import Term
-    from rocqgen.emit.symbolic import Fact, Ghost, Item, Share
+    from rocqgen.emit.symbolic import Fact, Item, Share
     from rocqgen.source.machine import Instr, Reg
 
 
@@ -58,9 +59,6 @@ class Path:
     regs: dict[Reg, Term]
     items: list[Item]
     code: tuple[tuple[Term, Share], ...]
-    """The spaces in which the fragment's code is mapped."""
-    text: tuple[Instr, ...] = ()
-    """The fragment's code."""
     flags: Flags = FlagsAny()  # noqa: RUF009 -- immutable
     assumed: tuple[Fact, ...] = ()
     """What is known since the entry, latest first: the conditions of branches, for example."""
@@ -68,6 +66,10 @@ class Path:
     last: Instr | None = None
     ends: tuple[int, ...] = ()
     """Where it came to an end: all exits, and then invariants, that have this address."""
+    chosen: int | None = None
+    """That of them for which it is prepared."""
+    folding: bool = False
+    """Whether walks are being put together for what is wanted now."""
     reg_writer: dict[Reg, Instr] = field(default_factory=dict)
     item_writer: dict[int, Instr] = field(default_factory=dict)
     root_writer: Instr | None = None

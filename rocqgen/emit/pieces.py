@@ -8,20 +8,9 @@ from typing import TYPE_CHECKING
 
 from rocqgen.emit.blocks import Block, Part, block_of
 from rocqgen.emit.elements import physical_element, virtual_element
+from rocqgen.emit.ghosts import GArray, GBlock, GEmpty, GForget, GJoinBlocks, GSplitBlock, GWord
 from rocqgen.emit.normal import ECst
-from rocqgen.emit.symbolic import (
-    FOne,
-    GArray,
-    GBlock,
-    GEmpty,
-    GForget,
-    GJoinBlocks,
-    GSplitBlock,
-    GWord,
-    IPhys,
-    IRes,
-    IVirt,
-)
+from rocqgen.emit.symbolic import FOne, IPhys, IRes, IVirt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,8 +18,9 @@ if TYPE_CHECKING:
     from rocqgen.emit.actions import Steps
     from rocqgen.emit.aliases import Aliases
     from rocqgen.emit.blocks import Content
+    from rocqgen.emit.ghosts import Ghost
     from rocqgen.emit.paths import Path
-    from rocqgen.emit.symbolic import Ghost, Item
+    from rocqgen.emit.symbolic import Item
 
 _ZERO, _ONE = ECst(0), ECst(1)
 

@@ -10,27 +10,20 @@ from rocqgen.emit.blocks import block_of, put_block, the_block
 from rocqgen.emit.compute import FORKING, Computing
 from rocqgen.emit.debts import pay, pay_all
 from rocqgen.emit.ghost import apply as apply_ghost
+from rocqgen.emit.ghosts import GArray, GClaim, GDescend, GSplitBlock, GWord
 from rocqgen.emit.normal import ECst, ESel, EVar, Term, mk_add, mk_sext
 from rocqgen.emit.operands import as_memory, as_register
 from rocqgen.emit.paths import FirstError, Fork, Path, StuckError
 from rocqgen.emit.stosq import past, string_place
-from rocqgen.emit.symbolic import (
-    FOne,
-    GArray,
-    GClaim,
-    GDescend,
-    GSplitBlock,
-    GWord,
-    HFirst,
-    HThen,
-)
+from rocqgen.emit.symbolic import FOne, HFirst, HThen
 from rocqgen.emit.walks import walk_of
 from rocqgen.source.machine import Imm, Instr, Mem, Op, Operand, Reg
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from rocqgen.emit.symbolic import Fact, Ghost, Hint
+    from rocqgen.emit.ghosts import Ghost
+    from rocqgen.emit.symbolic import Fact, Hint
 
 
 MAX_STEPS = 256
@@ -216,8 +209,7 @@ class Machine(Computing):
             case Op.MOV_TO_CR3:
                 root = self.get(as_register(operands[0]))
                 if not self.path.mapped(root):
-                    why = self.guide.enter(self.path, root)
-                    raise StuckError(f"the fragment's code is not mapped in the new space{why}")
+                    raise StuckError("the fragment's code is not mapped in the new space")
                 self.path.root, self.path.root_writer = root, instr
                 pay_all(self.path)
             case Op.INVLPG:

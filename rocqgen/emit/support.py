@@ -38,6 +38,7 @@ KNOWN = frozenset(
         Feature.BLOCK,
         Feature.INDEX,
         Feature.ARRAY,
+        Feature.WALK,
     }
 )
 """The parts of the annotation language, beyond the first ones, that theories are made for."""

@@ -9,19 +9,10 @@ from typing import TYPE_CHECKING
 from rocqgen.emit.access import is_page_share
 from rocqgen.emit.aliases import WORD_OFFSETS
 from rocqgen.emit.cells import FRAME, Cell, cell_of, slot
+from rocqgen.emit.ghosts import GAscend, GDescend, GFold, GNothing, GOpen, GUnfold
 from rocqgen.emit.normal import ECst, mk_and
 from rocqgen.emit.paths import StuckError
-from rocqgen.emit.symbolic import (
-    FOne,
-    GAscend,
-    GDescend,
-    GFold,
-    GNothing,
-    GOpen,
-    GUnfold,
-    IClaim,
-    KWalk,
-)
+from rocqgen.emit.symbolic import FOne, IClaim, KWalk
 from rocqgen.emit.walks import Walk, walk_of
 
 if TYPE_CHECKING:
@@ -30,9 +21,9 @@ if TYPE_CHECKING:
     from rocqgen.emit.actions import Steps
     from rocqgen.emit.aliases import Aliases
     from rocqgen.emit.fields import Linear
+    from rocqgen.emit.ghosts import Ghost
     from rocqgen.emit.normal import Term
     from rocqgen.emit.paths import Path
-    from rocqgen.emit.symbolic import Ghost
 
 
 def _walks(path: Path) -> Iterator[tuple[int, Walk]]:
@@ -42,30 +33,39 @@ def _walks(path: Path) -> Iterator[tuple[int, Walk]]:
             yield n, walk
 
 
+def _parts(path: Path) -> Iterator[tuple[Walk, GUnfold | GDescend]]:
+    """The walks and what is below their entries, with the next step towards the first entry."""
+    for n, walk in _walks(path):
+        part: Walk | None = walk
+        while part is not None:
+            yield part, _down(n, walk)
+            part = part.rest
+
+
 def _down(n: int, walk: Walk) -> GUnfold | GDescend:
-    """The next step towards the first entry of a walk."""
+    """What takes a walk apart."""
     return GDescend(n) if walk.below else GUnfold(n)
 
 
 def unfold_page(aliases: Aliases, path: Path, addr: Term) -> GUnfold | GDescend | None:
     """A step towards the entry at a virtual address, in a table of a walk that is mapped there."""
     rewriting = aliases.rewriting(path)
-    for n, walk in _walks(path):
+    for walk, step in _parts(path):
         if walk.window is None or walk.page is None:
             continue
         distance = rewriting.offset(addr, walk.page)
         here = rewriting.equal(walk.window.space, path.root)
         if here and distance is not None and not distance & ~WORD_OFFSETS:
-            return _down(n, walk)
+            return step
     return None
 
 
 def unfold_slot(aliases: Aliases, path: Path, where: Linear) -> GUnfold | GDescend | None:
-    """A step towards the entry at a physical address, which is the first one of a walk."""
+    """A step towards the entry at a physical address, which a walk reads."""
     rewriting = aliases.rewriting(path)
-    for n, walk in _walks(path):
+    for walk, step in _parts(path):
         if rewriting.canonical(rewriting.linear(walk.slot)) == rewriting.canonical(where):
-            return _down(n, walk)
+            return step
     return None
 
 

@@ -10,23 +10,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rocqgen.emit.cells import FRAME, LARGE, PAGE_WORDS, PRESENT, Cell, owe, slot, the_cell
+from rocqgen.emit.ghosts import GAscend, GDescend, GFold, GNothing, GUnfold
 from rocqgen.emit.normal import Alu, ECst, Term, mk_and, mk_op
 from rocqgen.emit.paths import StuckError
 from rocqgen.emit.shares import rational
-from rocqgen.emit.symbolic import (
-    Fact,
-    FDiv,
-    FOne,
-    GAscend,
-    GDescend,
-    GFold,
-    GNothing,
-    GUnfold,
-    IClaim,
-    IRes,
-    KWalk,
-    Region,
-)
+from rocqgen.emit.symbolic import Fact, FDiv, FOne, IClaim, IRes, KWalk, Region
 from rocqgen.source.spec import Rel
 
 if TYPE_CHECKING:
@@ -186,7 +174,8 @@ def _fold(ghost: GFold, path: Path) -> list[Fact]:
     if ghost.claim is not None:
         n, distance = ghost.claim
         claim = path.items[n]
-        if not isinstance(claim, IClaim) or rational(claim.share) != PAGE_WORDS:
+        whole = isinstance(claim, IClaim) and rational(claim.share) == PAGE_WORDS
+        if not isinstance(claim, IClaim) or not whole or not claim.writable:
             raise StuckError("a table of a walk is mapped as a page")
         window = Window(claim.root, distance)
     walk = Walk(

@@ -13,22 +13,12 @@ from typing import TYPE_CHECKING
 from rocqgen.emit.access import is_page_share
 from rocqgen.emit.cells import PAGE_SHIFT, Cell, cell_of
 from rocqgen.emit.elements import physical_element
+from rocqgen.emit.ghosts import GJoin, GNew, GOpen, GPayElsewhere, GSplit, GUnclaim
 from rocqgen.emit.items import place, same_kind
 from rocqgen.emit.paths import StuckError
 from rocqgen.emit.pieces import Pieces, counted
 from rocqgen.emit.shares import rational, share_of
-from rocqgen.emit.symbolic import (
-    FOne,
-    GJoin,
-    GNew,
-    GOpen,
-    GPayElsewhere,
-    GSplit,
-    GUnclaim,
-    IClaim,
-    IPhys,
-    Region,
-)
+from rocqgen.emit.symbolic import FOne, IClaim, IPhys, Region
 from rocqgen.emit.walking import Folding
 from rocqgen.emit.walks import walk_of
 
@@ -36,8 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from rocqgen.emit.actions import Steps
+    from rocqgen.emit.ghosts import Ghost
     from rocqgen.emit.paths import Path
-    from rocqgen.emit.symbolic import Ghost, Item, Regions
+    from rocqgen.emit.symbolic import Item, Regions
 
 
 @dataclass(slots=True)
@@ -122,6 +113,7 @@ class Wanted:
             writable=want.writable,
             pa=want.value,
             opening=True,
+            unfolding=not self.path.folding,
         )
 
     # -- walks -------------------------------------------------------------------------------------
@@ -129,7 +121,11 @@ class Wanted:
     def _walk(self, item: Item) -> Ghost | None:
         """A step towards a walk that is wanted."""
         walk = walk_of(item)
-        return None if walk is None else Folding(self.steps, self.path, self.left).step(walk)
+        if walk is None:
+            return None
+        ghost = Folding(self.steps, self.path, self.left).step(walk)
+        self.path.folding = True
+        return ghost
 
     # -- entries -----------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from rocqgen import __version__
 from rocqgen.prove.locate import locate, position
 from rocqgen.prove.outcome import Outcome, Status, Trouble
-from rocqgen.rocq.coqc import AssumptionsUnknownError, Coqc
+from rocqgen.rocq.assumptions import AssumptionsUnknownError, assumptions
 from rocqgen.rocq.document import Checked, Failure, Kind, check
 from rocqgen.rocq.limits import (
     Limits,
@@ -31,10 +31,11 @@ from rocqgen.rocq.sentences import violations
 
 if TYPE_CHECKING:
     from rocqgen.emit.theory import Theory
+    from rocqgen.rocq.coqc import Coqc
     from rocqgen.rocq.server import Server
 
 GENERATED = "rocqgen_generated"
-"""The logical root under which theories are compiled, one folder ``t<n>`` for each."""
+"""The logical root under which theories are compiled, a folder for each."""
 
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ADVICE = {
@@ -52,12 +53,18 @@ _STATUS = {
 }
 
 
+def folder_name(number: int) -> str:
+    """The folder of a theory; they must exist when the server starts, which looks for them once."""
+    return f"t{number}"
+
+
 @dataclass(frozen=True)
 class Checker:
     """Checks theories with one server and one `coqc`; safe to share between threads.
 
-    ``build`` is an empty folder, on the load path as `GENERATED`.  ``inputs`` names the prover and
-    the library by something that changes when they do; ``allow`` are the permitted axioms.
+    ``build`` has an empty folder for each theory and is on the load path as `GENERATED`.
+    ``inputs`` names the prover and the library by something that changes when they do; ``allow``
+    are the permitted axioms.
     """
 
     server: Server
@@ -129,8 +136,8 @@ class Checker:
         """What `coqc` and the assumptions say of a theory that the session has accepted."""
         if not _MODULE.fullmatch(theory.name):
             raise ValueError(f"not the name of a module: {theory.name!r}")
-        folder = self.build / f"t{number}"
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = self.build / folder_name(number)
+        folder.mkdir(exist_ok=True)
         file = folder / f"{theory.name}.v"
         file.write_text(theory.text, encoding="utf-8")
         try:
@@ -153,21 +160,22 @@ class Checker:
                 peak_mb=compiled.peak_mb,
                 troubles=(trouble,),
             )
-        module = f"{GENERATED}.t{number}.{theory.name}"
+        module = f"{GENERATED}.{folder.name}.{theory.name}"
+        asked = theory.closed or theory.theorem
         try:
-            asked = theory.closed or theory.theorem
-            assumptions = self.coqc.assumptions(module, asked, folder)
+            with self.server.session() as session:
+                found = assumptions(session, module, asked, self.limits.theory)
         except (AssumptionsUnknownError, ProverError) as error:
             if isinstance(error, ProverUnavailableError):
                 raise
             return self._outcome(theory, Status.ERROR, troubles=(Trouble(str(error)),))
-        troubles = tuple(self._gaps(theory, assumptions))
+        troubles = tuple(self._gaps(theory, found))
         return self._outcome(
             theory,
             Status.ADMITTED if troubles else Status.PROVED,
             seconds=compiled.seconds,
             peak_mb=compiled.peak_mb,
-            assumptions=assumptions,
+            assumptions=found,
             troubles=troubles,
         )
 

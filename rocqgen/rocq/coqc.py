@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`coqc` on a file, watched, and the assumptions of a theorem in what it compiled.
-
-The assumptions are asked for in a small file of its own that requires the compiled one, in a new
-process: nothing in the generated text can change the answer, and the text remains as it was made.
-"""
+"""`coqc` on a file, watched."""
 
 from __future__ import annotations
 
@@ -39,8 +35,6 @@ _REPORT = re.compile(
     r'^File "(?P<file>[^"]*)", line (?P<line>\d+), characters (?P<start>\d+)-\d+:\n(?=Error)',
     re.MULTILINE,
 )
-_HEADERS = ("Axioms:", "Section Variables:", "Theory:", "Opaque", "Transparent")
-_ENTRY = re.compile(r"(?P<name>[^\s:]+)\s*:\s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +56,6 @@ class Compiled:
         return not self.message
 
 
-class AssumptionsUnknownError(Exception):
-    """``Print Assumptions`` gave no answer that can be understood."""
-
-
 @dataclass(frozen=True, slots=True)
 class Coqc:
     """The batch compiler with its load paths and limits."""
@@ -85,24 +75,6 @@ class Coqc:
         return Compiled(
             *_read_error(text, errors or out), seconds=done.seconds, peak_mb=done.peak_mb
         )
-
-    def assumptions(self, module: str, theorem: str, folder: Path) -> tuple[str, ...]:
-        """What ``theorem`` of the compiled ``module`` (fully qualified) assumes; empty is closed.
-
-        The check is written to a new file in ``folder``.  Raises AssumptionsUnknownError.
-        """
-        file = folder / "rocqgen_assumptions.v"
-        # Fully qualified, so that no name in the file can stand in for the theorem.
-        file.write_text(
-            f"Require {module}.\nPrint Assumptions {module}.{theorem}.\n", encoding="utf-8"
-        )
-        code, out, errors, done = self._run(file)
-        if done.timed_out:
-            raise AssumptionsUnknownError("Print Assumptions ran out of time")
-        if code != 0:
-            said = _read_error(file.read_text(encoding="utf-8"), errors or out)[0]
-            raise AssumptionsUnknownError(f"Print Assumptions failed: {said}")
-        return parse_assumptions(out)
 
     def _run(self, file: Path) -> tuple[int, str, str, Compiled]:
         arguments = [str(self.program), "-q", "-noglob", "-w", "none"]
@@ -180,29 +152,3 @@ def _read_error(text: str, said: str) -> tuple[str, int | None]:
     offset = sum(len(one) + 1 for one in lines[:line]) + len(before)
     message = said[last.end() :].removeprefix("Error:").strip()
     return message or "coqc failed without a message", offset
-
-
-def parse_assumptions(said: str) -> tuple[str, ...]:
-    """Read what ``Print Assumptions`` prints.
-
-    An axiom is given by its name; a weaker check ("f is assumed to be guarded", "Type hierarchy is
-    collapsed ...") by its whole sentence, which is never the name of an axiom.
-    """
-    lines = [line for line in said.strip().splitlines() if line.strip()]
-    if [line.strip() for line in lines] == ["Closed under the global context"]:
-        return ()
-    if not lines or not lines[0].startswith(_HEADERS):
-        raise AssumptionsUnknownError(f"Print Assumptions printed something unknown: {said!r:.200}")
-    entries: list[str] = []
-    for line in lines:
-        if line.startswith(_HEADERS):
-            continue
-        if entries and line.startswith((" ", "\t", ":")):
-            entries[-1] += " " + line.strip()
-        else:
-            entries.append(line.strip())
-    names = []
-    for entry in entries:
-        match = _ENTRY.match(entry)
-        names.append(match["name"] if match else entry.rstrip("."))
-    return tuple(sorted(set(names)))

@@ -7,18 +7,21 @@ checked as well; `coqc` compiles no file of which that happened.  Positions coun
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from rocqgen.rocq.limits import ProverError, ProverHungError, ProverMemoryError
-from rocqgen.rocq.sentences import Sentence, sentence_at, split
+from rocqgen.rocq.sentences import Sentence, blank, sentence_at, split
 
 if TYPE_CHECKING:
     from rocqgen.rocq.answers import Added, RocqError
     from rocqgen.rocq.limits import Limits
     from rocqgen.rocq.session import Session
+
+_WORD = re.compile(r"[^\W\d][\w']*")
 
 
 class Kind(StrEnum):
@@ -54,7 +57,7 @@ class Checked:
     """What became of a text.
 
     ``assumed`` are the offsets of sentences that assume something (an axiom, ``Admitted``);
-    ``dependents`` the lemmas that were accepted but lean on one whose proof failed.
+    ``dependents`` the lemmas that were accepted but lean on one whose proof failed, by its name.
     ``finished`` is false when the time ran out before the end of the text.
     """
 
@@ -293,16 +296,23 @@ def _lemma_around(run: _Run, position: int) -> str | None:
 
 
 def _dependents(run: _Run) -> tuple[str, ...]:
-    """The accepted lemmas whose assumptions name one that failed."""
-    failed = {one.lemma for one in run.failures if one.lemma}
-    if not failed or run.left() <= 0:
+    """The accepted lemmas that name one that failed, or one that does so, in their text.
+
+    To ask the prover for their assumptions takes seconds each, since all of Iris is looked through.
+    """
+    leaning = {one.lemma for one in run.failures if one.lemma}
+    if not leaning:
         return ()
-    found = []
-    for name in run.accepted:
-        said, error = run.session.query(run.tip, f"Print Assumptions {name}.", run.left())
-        used = {line.split(":")[0].strip() for line in said.splitlines()}
-        if error is None and used & failed:
-            found.append(name)
+    plain, accepted, found = blank(run.text), set(run.accepted), []
+    name, start = None, 0
+    for one in run.sentences:
+        if one.opens_proof:
+            name, start = one.name, one.start
+        elif one.closes_proof and name is not None:
+            if name in accepted and leaning & set(_WORD.findall(plain, start, one.end)):
+                leaning.add(name)
+                found.append(name)
+            name = None
     return tuple(found)
 
 

@@ -103,18 +103,22 @@ class Session:
         lines = [line.rstrip() for line in textwrap.dedent(text).splitlines()]
         return "\n".join(lines).strip("\n")
 
-    def query(self, sid: int, sentence: str, seconds: float = 60.0) -> tuple[str, RocqError | None]:
+    def query(
+        self, sid: int, sentence: str, seconds: float = 60.0, *, notes: bool = True
+    ) -> tuple[str, RocqError | None]:
         """Run a vernacular query, such as ``Print Assumptions``, after an executed sentence; what
-        it prints and its error.  The document stays as it is."""
+        it prints, without what it notes beside its answer where ``notes`` is False, and its error.
+        The document stays as it is."""
         seen = len(self.feedback[sid])
         # PpStr: the default answers with the whole structure of what is printed.
         pretty = (Symbol("pp"), ((Symbol("pp_format"), Symbol("PpStr")),))
         options = ((Symbol("sid"), sid), pretty)
         reply = self.command((Symbol("Query"), options, (Symbol("Vernac"), sentence)), seconds)
+        levels = {"Notice", "Info"} if notes else {"Notice"}
         said = [
             one.text
             for one in self.feedback[sid][seen:]
-            if one.kind == "Message" and one.level in {"Notice", "Info"}
+            if one.kind == "Message" and one.level in levels
         ]
         return "\n".join(said), reply.error
 

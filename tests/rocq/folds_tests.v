@@ -137,6 +137,13 @@ Example cell_elsewhere :
   why_not (play [GReachElsewhere 0 12 (ECst 0x9000) va; GFold 0 None None root] (alone [None] [] FOne)) =
   Some (NotAnswering (ECst 0x1010)).
 Proof. vm_compute. reflexivity. Qed.
+(** A walk may end above the last level: that slot is kept apart, with what is claimed through it. *)
+Definition upper : sstate :=
+  state [plain FOne false root [30; 21] [ECst 0x3003; ECst 0x4003]; cell (ECst 0x4003) 12 (ECst 0x21003) [here] []].
+Example upper_levels :
+  play [GUnfold 0; GDescend 2; GUnfold 2; GFold 2 None None (ECst 0x3003); GAscend 2 (ECst 0x3003);
+        GFold 0 (Some 2%nat) None root] upper = Done (upper, []).
+Proof. vm_compute. reflexivity. Qed.
 (** Another share of the walk behind it. *)
 Example other_share :
   why_not (play [GFold 0 (Some 1%nat) None root]

@@ -18,13 +18,7 @@ from rocqgen.emit.blocks import Block
 from rocqgen.emit.cells import FRAME, Cell, Paging, slot
 from rocqgen.emit.gallina import Printer
 from rocqgen.emit.ghost import apply
-from rocqgen.emit.hints import ghost_data
-from rocqgen.emit.normal import Alu, EAdd, ECst, EOp, EVar, Term, mk_and, mk_op
-from rocqgen.emit.paths import Path, StuckError
-from rocqgen.emit.symbolic import (
-    FDiv,
-    FOne,
-    FVar,
+from rocqgen.emit.ghosts import (
     GBlock,
     GClaim,
     GDrop,
@@ -41,18 +35,17 @@ from rocqgen.emit.symbolic import (
     GSplitBlock,
     GUnclaim,
     GWord,
-    HAt,
-    IClaim,
-    IPhys,
-    IVirt,
-    Region,
-    SState,
 )
+from rocqgen.emit.hints import ghost_data
+from rocqgen.emit.normal import Alu, EAdd, ECst, EOp, EVar, Term, mk_and, mk_op
+from rocqgen.emit.paths import Path, StuckError
+from rocqgen.emit.symbolic import FDiv, FOne, FVar, HAt, IClaim, IPhys, IVirt, Region, SState
 
 if TYPE_CHECKING:
     from pathlib import Path as File
 
-    from rocqgen.emit.symbolic import Fact, Ghost, Item, Share
+    from rocqgen.emit.ghosts import Ghost
+    from rocqgen.emit.symbolic import Fact, Item, Share
     from rocqgen.rocq.library import Library
     from rocqgen.rocq.toolchain import Toolchain
 

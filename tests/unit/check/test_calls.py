@@ -130,7 +130,7 @@ RIGHT = {
     "callee": (CALLEE,),
 }
 WRONG = {
-    "a result is not tested": (ALLOC, ("je 1f", "nop"), 24),
+    "a result is not tested": (ALLOC, ("je 1f", "nop"), 23),
     "a register is lost": (
         ALLOC,
         ("requires rsp |->r s *", "requires rsp |->r s * rdi |->r _ *"),

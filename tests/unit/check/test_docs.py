@@ -86,4 +86,4 @@ def test_the_examples_of_the_language_are_right(tmp_path: Path) -> None:
             result = check(fragment, Options(states=6))
             assert (result.verdict, result.states) == (Verdict.OK, 6), result.reason
             names.append(fragment.name)
-    assert names == ["save", "total", "get", "clear"]
+    assert names == ["save", "total", "get", "clear", "second"]

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rocqgen.emit import emit_theory
-from rocqgen.emit.support import KNOWN, supported
+from rocqgen.emit.support import supported
 from rocqgen.errors import UserError
-from rocqgen.source.features import Feature
 from rocqgen.source.fragment import load_fragments
 from rocqgen.source.machine import Op
 
@@ -52,14 +51,3 @@ def test_an_instruction_without_a_rule_is_refused(tmp_path: Path, op: Op) -> Non
     assert error.file is not None
     assert error.file.endswith("f.s")
     assert "other than mov to and from %cr0" in str(error.expected)
-
-
-def test_a_part_of_the_language_without_a_theory_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "f.s"
-    text = TEXT.replace("* code", "* walk x in r level 4 from x * code")
-    file.write_text(text, encoding="utf-8")
-    (found,) = load_fragments(file)
-    assert Feature.WALK not in KNOWN
-    with pytest.raises(UserError, match="the prover does not support") as caught:
-        emit_theory(found)
-    assert (caught.value.line, caught.value.expected is not None) in {(2, True), (3, True)}

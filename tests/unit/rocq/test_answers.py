@@ -5,7 +5,8 @@ import pytest
 
 from rocqgen.rocq import answers
 from rocqgen.rocq.answers import Added, Feedback, RocqError, Span
-from rocqgen.rocq.coqc import AssumptionsUnknownError, _read_error, parse_assumptions
+from rocqgen.rocq.assumptions import AssumptionsUnknownError, parse_assumptions
+from rocqgen.rocq.coqc import _read_error
 from rocqgen.rocq.limits import describe_exit
 from rocqgen.rocq.sexp import parse
 

@@ -179,7 +179,7 @@ def test_walks() -> None:
 @pytest.mark.usefixtures("folder")
 def test_words_of_the_language_are_names_where_they_can_be() -> None:
     names = "page walk all none level answers claims owes holds platform via through open cell "
-    names += "reads mapped unfold fold map"
+    names += "reads mapped unfold fold"
     text = edited(
         ("a n s ra", f"{names} a n s ra"),
         ("n != 0\n", "page |->v walk * level = all * none |->v{1/2} via\n"),
@@ -397,7 +397,7 @@ def test_the_documented_examples_load() -> None:
     blocks = DOCS.read_text(encoding="utf-8").split("```asm\n")[1:]
     whole = [text.split("```")[0] for text in blocks if "#@ spec" in text.split("```")[0]]
     fragments = {one.name: one for text in whole for one in load(text)}
-    assert list(fragments) == ["save", "total", "get", "clear"]
+    assert list(fragments) == ["save", "total", "get", "clear", "second"]
     assert [one.label for one in fragments["total"].spec.invariants] == [".Lagain"]
     assert [(one.name, len(one.exits)) for one in fragments["get"].assumes] == [("alloc", 2)]
     assert fragments["clear"].spec.platform is not None
