@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rocqgen.emit import walking
+from rocqgen.emit import entering, walking
 from rocqgen.emit.access import physical_address
 from rocqgen.emit.blocks import block_of
 from rocqgen.emit.cells import FRAME, PAGE_SHIFT, PRESENT, WRITABLE, Cell, cell_of
@@ -14,6 +14,7 @@ from rocqgen.emit.elements import physical_element
 from rocqgen.emit.ghosts import (
     GBlock,
     GClaim,
+    GCode,
     GDrop,
     GEmpty,
     GFold,
@@ -41,6 +42,7 @@ from rocqgen.source.spec import (
     FoldWalk,
     Forget,
     JoinBlocks,
+    MapCode,
     NewEntry,
     OpenEntry,
     PayElsewhere,
@@ -57,13 +59,23 @@ if TYPE_CHECKING:
     from rocqgen.emit.aliases import Aliases
     from rocqgen.emit.cells import Paging
     from rocqgen.emit.encode import Numbering
-    from rocqgen.emit.ghosts import GDescend, Ghost
+    from rocqgen.emit.ghosts import Ghost
     from rocqgen.emit.normal import Term
     from rocqgen.emit.paths import Path
     from rocqgen.emit.symbolic import Regions
     from rocqgen.emit.walks import Walk
     from rocqgen.emit.wording import Wording
     from rocqgen.source.spec import Action
+
+
+_LAST: dict[type[Action], type[Ghost]] = {
+    ClaimPage: GClaim,
+    MapCode: GCode,
+    NewEntry: GNew,
+    UnfoldWalk: GUnfold,
+    FoldWalk: GFold,
+}
+"""What others may have to come in front of, for what the annotation names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +91,14 @@ class Steps:
     def of_action(self, action: Action, names: Numbering, path: Path) -> tuple[Ghost, bool]:
         """The step that an annotation names, or one that comes first; whether it is the last."""
         ghost = self._of_action(action, names, path)
-        several = isinstance(action, ClaimPage | NewEntry | UnfoldWalk | FoldWalk)
-        return ghost, not several or isinstance(ghost, GClaim | GNew | GUnfold | GFold)
+        last = _LAST.get(type(action))
+        return ghost, last is None or isinstance(ghost, last)
 
     def _of_action(self, action: Action, names: Numbering, path: Path) -> Ghost:
         term = names.term
         match action:
-            case ClaimPage():
-                root, va, through = term(action.root), term(action.va), action.through
-                return self.claim(path, root, va, through=tuple(map(term, through)), opening=True)
+            case ClaimPage() | MapCode():
+                return self._of_page(action, names, path)
             case UnclaimPage():
                 return self.unclaim(path, term(action.root), term(action.va))
             case OpenEntry():
@@ -108,6 +119,12 @@ class Steps:
                 return walking.fold_table(self, path, term(action.addr))
             case _:
                 return self._of_block(action, names, path)
+
+    def _of_page(self, action: ClaimPage | MapCode, names: Numbering, path: Path) -> Ghost:
+        root, through = names.term(action.root), [*map(names.term, action.through)]
+        if isinstance(action, MapCode):
+            return entering.enter(self, path, root, through)
+        return self.claim(path, root, names.term(action.va), through=through, opening=True)
 
     # -- blocks ------------------------------------------------------------------------------------
 
@@ -177,11 +194,12 @@ class Steps:
         pa: Term | None = None,
         opening: bool = False,
         unfolding: bool = True,
-    ) -> GClaim | GOpen | GUnfold | GDescend:
+    ) -> Ghost:
         """The claim of a page, through the entries on its way.
 
-        Those in walks are taken out first, if that is `unfolding`.  Where `opening`, an entry is
-        opened first if it leads to a table and is not opened.
+        Those in walks are taken out first, if that is `unfolding`.  Where `opening`, an entry comes
+        first to answer for the page, if that is in another space, and is opened, if it leads to a
+        table.
         """
         shifts = () if self.paging is None else self.paging.shifts
         page = f"`page {self.wording.term(va)} ~> ..` in {self.wording.term(root)}"
@@ -190,22 +208,19 @@ class Steps:
         else:
             items, lacking = self.aliases.walk(path, root, va, shifts)
             if lacking is not None:
+                supply = self.supply(path, lacking, unfolding=unfolding)
+                if supply is not None:
+                    return supply
                 where = self.wording.term(lacking)
-                linear = self.aliases.rewriting(path).linear(lacking)
-                unfold = walking.unfold_slot(self.aliases, path, linear)
-                if unfold is not None and unfolding:
-                    return unfold
                 raise StuckError(f"{page} cannot be claimed: there is no `{where} |->e ..`")
         cells = [cell for n in items if (cell := cell_of(path.items[n])) is not None]
         ghost = self._claim(path, items, cells, Region(PAGE_SHIFT, root, va), writable, pa)
         for n, cell, shift in zip(items, cells, shifts, strict=False):
-            why = self._unclaimable(path, cell, Region(shift, root, va))
-            if not why and n == ghost.path[ghost.place]:
-                why = self._taken(path, cell, root, va)
-            elif not why and n != items[-1] and not _has(cell.claimed, root):
-                if opening and isinstance(path.items[n].share, FOne):
-                    return GOpen(n, cell.reach)
-                why = "`claims` no page around it"
+            marked, region = n == ghost.path[ghost.place], Region(shift, root, va)
+            more = self.readied(path, n, region, marked=marked) if opening else None
+            if more is not None:
+                return more
+            why = self.unusable(path, cell, region, marked=marked)
             if why:
                 where = self.wording.term(cell.addr)
                 text = f"{page} cannot be claimed: the entry at {where} {why}"
@@ -236,8 +251,32 @@ class Steps:
         place = whole[-1] if whole else len(items) - 1
         return GClaim(tuple(items), place, writable, page.root, page.va, pa)
 
-    def _unclaimable(self, path: Path, cell: Cell, region: Region) -> str:
-        """Why an entry lets no page be claimed; nothing where it does."""
+    def readied(
+        self, path: Path, n: int, region: Region, *, marked: bool
+    ) -> GOpen | GReachElsewhere | None:
+        """A step that lets a page be claimed through an entry: it answers for it, or is opened."""
+        cell = cell_of(path.items[n])
+        if cell is None or not isinstance(path.items[n].share, FOne) or self._barred(path, cell):
+            return None
+        root, shift = region.root, region.shift
+        if not _answers(cell, region):
+            elsewhere = not self.aliases.rewriting(path).equal(root, path.root)
+            return GReachElsewhere(n, shift, root, region.va) if elsewhere else None
+        return None if marked or _has(cell.claimed, root) else GOpen(n, cell.reach)
+
+    def unusable(self, path: Path, cell: Cell, region: Region, *, marked: bool) -> str:
+        """Why an entry on the way of a page does not let it be claimed; nothing where it does."""
+        why = self._barred(path, cell)
+        if why:
+            return why
+        if not _answers(cell, region):
+            return f"does not answer for {self.wording.region(region)}"
+        if marked:
+            return self._taken(path, cell, region.root, region.va)
+        return "" if _has(cell.claimed, region.root) else "`claims` no page around it"
+
+    def _barred(self, path: Path, cell: Cell) -> str:
+        """Why an entry lets no page be claimed, whatever it answers for; nothing where it does."""
         say = self.wording
         if self.aliases.rewriting(path).bits(cell.entry, PRESENT) == 0:
             return "is absent"
@@ -245,11 +284,6 @@ class Steps:
             why = f"owes {', '.join(map(say.region, cell.owed))}, which is not flushed"
             unsure = cell.addr in path.unsure
             return f"{why} (nothing says that the entry was absent)" if unsure else why
-        if not any(
-            one is None or (one.shift == region.shift and one.root == region.root)
-            for one in cell.reach
-        ):
-            return f"does not answer for {say.region(region)}"
         return ""
 
     def _taken(self, path: Path, cell: Cell, root: Term, va: Term) -> str:
@@ -332,6 +366,19 @@ class Steps:
             raise StuckError(f"there is no `{self.wording.term(pa)} |->p ..`")
         return GNew(n)
 
+    def supply(self, path: Path, pa: Term, *, unfolding: bool = True) -> Ghost | None:
+        """A step towards an entry that is in a walk or still a word of memory, if it is."""
+        where = self.aliases.rewriting(path).linear(pa)
+        unfold = walking.unfold_slot(self.aliases, path, where)
+        if unfold is not None and unfolding:
+            return unfold
+        n = self.aliases.physical(path, pa)
+        element = physical_element(self.aliases, path, where) if n is None else None
+        try:
+            return self.alone(path, *element) if element is not None else self.new(path, pa)
+        except StuckError:
+            return None
+
     def anything(self, path: Path, addr: Term) -> int:
         """What lies at an address, virtual here or physical."""
         rewriting = self.aliases.rewriting(path)
@@ -346,3 +393,10 @@ class Steps:
 def _has(regions: Regions, root: Term) -> bool:
     """Whether there is a page of a space among them."""
     return any(one is None or one.root == root for one in regions)
+
+
+def _answers(cell: Cell, page: Region) -> bool:
+    """Whether an entry answers for pages of this size in this space."""
+    return any(
+        one is None or (one.shift == page.shift and one.root == page.root) for one in cell.reach
+    )

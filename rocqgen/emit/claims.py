@@ -75,7 +75,7 @@ def claimed_at(cell: Cell, claim: IClaim) -> int | None:
     return next(iter([*exact, *(n for n, _ in own)]), None)
 
 
-def _walk(cells: Sequence[Cell], root: Term, va: Term, paging: Paging) -> list[Fact]:
+def walk_facts(cells: Sequence[Cell], root: Term, va: Term, paging: Paging) -> list[Fact]:
     """That the cells are those that a walk reads, and that all but the last are links."""
     facts, table = [], root
     for n, (cell, shift) in enumerate(zip(cells, paging.shifts, strict=False)):
@@ -84,6 +84,30 @@ def _walk(cells: Sequence[Cell], root: Term, va: Term, paging: Paging) -> list[F
             bits = mk_and(cell.entry, ECst(PRESENT + LARGE + paging.reserved))
             facts += owe(Rel.EQ, bits, ECst(PRESENT))
         table = cell.entry
+    return facts
+
+
+def root_facts(root: Term, paging: Paging) -> list[Fact]:
+    """That a root has no bits above the physical addresses."""
+    return owe(Rel.EQ, mk_and(root, ECst(WORD - (1 << paging.maxphyaddr))), _ZERO)
+
+
+def page_facts(entry: Term, paging: Paging) -> list[Fact]:
+    """That the entry of a page table is present."""
+    return owe(Rel.EQ, mk_and(entry, ECst(PRESENT + paging.reserved)), ECst(PRESENT))
+
+
+def answered(cells: Sequence[Cell], place: int, root: Term, va: Term, paging: Paging) -> list[Fact]:
+    """That the cells answer for a page and owe nothing; it is to be noted with one of them."""
+    facts = []
+    for n, (cell, shift) in enumerate(zip(cells, paging.shifts, strict=True)):
+        facts += _found(cell.reach, root, va, shift, "answers for")
+        if cell.owed:
+            raise StuckError("a page is claimed, but an entry on its way owes a flush")
+        if n == place:
+            facts += _free(cell.claimed, root, va)
+        else:
+            facts += _found(cell.claimed, root, va, None, "has claimed")
     return facts
 
 
@@ -96,18 +120,11 @@ def claim_page(ghost: GClaim, path: Path, paging: Paging, writer: Instr | None) 
     facts = [
         *owe(Rel.EQ, mk_and(va, _INSIDE), _ZERO),
         *paging.canonical(va),
-        *owe(Rel.EQ, mk_and(root, ECst(WORD - (1 << paging.maxphyaddr))), _ZERO),
+        *root_facts(root, paging),
     ]
-    facts += _walk(cells, root, va, paging)
-    facts += owe(Rel.EQ, mk_and(last, ECst(PRESENT + paging.reserved)), ECst(PRESENT))
-    for n, (cell, shift) in enumerate(zip(cells, paging.shifts, strict=True)):
-        facts += _found(cell.reach, root, va, shift, "answers for")
-        if cell.owed:
-            raise StuckError("a page is claimed, but an entry on its way owes a flush")
-        if n == ghost.place:
-            facts += _free(cell.claimed, root, va)
-        else:
-            facts += _found(cell.claimed, root, va, None, "has claimed")
+    facts += walk_facts(cells, root, va, paging)
+    facts += page_facts(last, paging)
+    facts += answered(cells, ghost.place, root, va, paging)
     facts += owe(Rel.EQ, ghost.pa, mk_and(last, ECst(FRAME)))
     facts += owe(Rel.EQ, _rights(cells, USER), _ZERO)
     if ghost.writable:
@@ -164,7 +181,7 @@ def reach(ghost: GReach, path: Path, paging: Paging) -> list[Fact]:
         raise StuckError("a walk has one entry of each level, and none that is below its end")
     if not PAGE_SHIFT <= ghost.shift <= paging.shifts[len(cells) - 1]:
         raise StuckError("an entry below another answers for a page that is larger")
-    facts = _walk(cells, path.root, ghost.va, paging)
+    facts = walk_facts(cells, path.root, ghost.va, paging)
     facts += owe(Rel.EQ, mk_and(cells[-1].entry, ECst(PRESENT)), _ZERO)
     cell = whole_cell(path, ghost.cell)
     region = Region(ghost.shift, path.root, ghost.va)

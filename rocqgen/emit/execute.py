@@ -67,7 +67,7 @@ def run(
 ) -> Run:
     """Run until `ends`, until the engine is stuck, or for `limit` steps on a path."""
     state = start.state
-    path = Path(state.root, dict(state.regs), list(state.items), state.code)
+    path = Path(state.root, dict(state.regs), list(state.items), state.code, tuple(code))
     if start.inside:
         path.assumed = state.facts[::-1]
     done = Run(start.first_name)

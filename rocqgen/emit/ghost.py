@@ -15,11 +15,13 @@ from rocqgen.emit.cells import (
 )
 from rocqgen.emit.claims import claim_page, reach, unclaim
 from rocqgen.emit.debts import pay_elsewhere
+from rocqgen.emit.entering import map_code
 from rocqgen.emit.ghosts import (
     GArray,
     GAscend,
     GBlock,
     GClaim,
+    GCode,
     GDescend,
     GDrop,
     GEmpty,
@@ -57,7 +59,7 @@ _ZERO = ECst(0)
 
 Outcome = tuple[list[Fact], tuple[Fact, ...]]
 """What is owed, and what is learned."""
-_Tables = GUnclaim | GClaim | GOpen | GReach | GReachElsewhere | GPayElsewhere | GNew
+_Tables = GUnclaim | GClaim | GCode | GOpen | GReach | GReachElsewhere | GPayElsewhere | GNew
 
 
 def apply(ghost: Ghost, path: Path, paging: Paging | None, writer: Instr | None) -> Outcome:
@@ -92,6 +94,8 @@ def _tables(ghost: _Tables, path: Path, paging: Paging, writer: Instr | None) ->
             return unclaim(ghost, path)
         case GClaim():
             return claim_page(ghost, path, paging, writer)
+        case GCode():
+            return map_code(ghost, path, paging)
         case GOpen(n, regions):
             cell = whole_cell(path, n)
             put_cell(path, n, replace(cell, claimed=regions + cell.claimed))

@@ -70,6 +70,20 @@ class GPayElsewhere:
 
 
 @dataclass(frozen=True, slots=True)
+class GCode:
+    """The fragment's code is mapped in a space, through the cells `path`; that at `place` notes it.
+
+    `twin` are the first cells of the walk to the code here; the last of them holds what that of
+    the same level in `path` does.
+    """
+
+    path: tuple[int, ...]
+    place: int
+    twin: tuple[int, ...]
+    root: Term
+
+
+@dataclass(frozen=True, slots=True)
 class GNew:
     """A word of memory becomes a cell."""
 
@@ -204,6 +218,7 @@ Ghost = (
     | GReach
     | GReachElsewhere
     | GPayElsewhere
+    | GCode
     | GNew
     | GDrop
     | GSplit

@@ -41,6 +41,9 @@ class Guide(Protocol):
     def then(self, instr: Instr, path: Path, done: int, /) -> Ghost | None:
         """The same behind `instr`, where so many have been done."""
 
+    def enter(self, path: Path, root: Term, /) -> str:
+        """Raises `FirstError` where a step helps to map the code in a space; else says why not."""
+
     def flush(self, instr: Instr, path: Path, va: Term, /) -> HAt | None:
         """The cell whose debts `invlpg` pays, where the engine does not see it."""
 

@@ -10,6 +10,7 @@ from rocqgen.emit.ghosts import (
     GArray,
     GAscend,
     GClaim,
+    GCode,
     GEmpty,
     GFold,
     GNothing,
@@ -53,6 +54,8 @@ def ghost_data(ghost: Ghost, printer: Printer) -> str:
         case GClaim(path, place, writable, root, va, pa):
             words = " ".join(map(data, (root, va, pa)))
             return f"GClaim {_nats(path)} {_nat(place)} {str(writable).lower()} {words}"
+        case GCode(path, place, twin, root):
+            return f"GCode {_nats(path)} {_nat(place)} {_nats(twin)} {data(root)}"
         case GOpen(cell, regions):
             pages = "; ".join(_region(one, printer) for one in regions)
             return f"GOpen {_nat(cell)} [{pages}]"

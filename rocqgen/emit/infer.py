@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rocqgen.emit import entering
 from rocqgen.emit.access import find_element, find_place
 from rocqgen.emit.accesses import Accesses
 from rocqgen.emit.arrive import opinion
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from rocqgen.emit.ghosts import Ghost
     from rocqgen.emit.normal import Term
     from rocqgen.emit.paths import Path
-    from rocqgen.emit.symbolic import Fact, Item, SState
+    from rocqgen.emit.symbolic import Fact, SState
     from rocqgen.source import spec as source
     from rocqgen.source.machine import Instr
 
@@ -137,7 +138,7 @@ class Inference(Accesses):
             for one, term in [*pairs, (path.root, state.root)]
         ]
         return sum(apart) + len(
-            Wanted.of(self.steps, trial, self._closed(trial, state, bound)).missing
+            Wanted.of(self.steps, trial, self._closed(trial, state, bound).items).missing
         )
 
     def provide(self, path: Path, state: SState, bound: Sequence[int]) -> Ghost | None:
@@ -146,23 +147,44 @@ class Inference(Accesses):
             path.lacking.clear()
         if not self.usable:
             return None
-        items = self._closed(path, state, bound)
-        for ghost in Wanted.of(self.steps, path, items).ghosts():
+        want = self._closed(path, state, bound)
+        for ghost in Wanted.of(self.steps, path, want.items).ghosts():
             try:
                 apply(ghost, path.copy(), self.paging, None)
             except StuckError as error:
                 path.lacks(error)
             else:
                 return ghost
+        return self._code(path, want)
+
+    def _code(self, path: Path, want: SState) -> Ghost | None:
+        """A step towards code in a space where it is wanted and not known to be."""
+        for root, share in want.code:
+            if isinstance(share, FOne) and not path.mapped(root):
+                try:
+                    self.enter(path, root)
+                except FirstError as first:
+                    return first.ghost
         return None
 
-    def _closed(self, path: Path, state: SState, bound: Sequence[int]) -> tuple[Item, ...]:
-        """The items that are wanted, with values of the open names."""
+    def _closed(self, path: Path, state: SState, bound: Sequence[int]) -> SState:
+        """What is wanted, with values of the open names."""
         apart: dict[int, Term] = {x: EVar(x + _APART) for x in bound}
         want = subst_state(state, apart)
         names = [x + _APART for x in bound]
         values = find_witnesses(path, want, names)
-        return subst_state(want, {x: values[x] for x in names}).items
+        return subst_state(want, {x: values[x] for x in names})
+
+    def enter(self, path: Path, root: Term) -> str:
+        """Raises `FirstError` where a step helps to map the code in a space; else says why not."""
+        if not self.usable or not any(cell_of(item) is not None for item in path.items):
+            return ""
+        try:
+            ghost = entering.enter(self.steps, path, root)
+            apply(ghost, path.copy(), self.paging, None)
+        except StuckError as error:
+            return f": {error}"
+        raise FirstError(ghost)
 
     def flush(self, _instr: Instr, path: Path, va: Term) -> HAt | None:
         """The cell whose debts `invlpg` pays, where the engine does not see it."""

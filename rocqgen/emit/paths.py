@@ -59,6 +59,9 @@ class Path:
     regs: dict[Reg, Term]
     items: list[Item]
     code: tuple[tuple[Term, Share], ...]
+    """The spaces in which the fragment's code is mapped."""
+    text: tuple[Instr, ...] = ()
+    """The fragment's code."""
     flags: Flags = FlagsAny()  # noqa: RUF009 -- immutable
     assumed: tuple[Fact, ...] = ()
     """What is known since the entry, latest first: the conditions of branches, for example."""

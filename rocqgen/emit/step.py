@@ -209,7 +209,8 @@ class Machine(Computing):
             case Op.MOV_TO_CR3:
                 root = self.get(as_register(operands[0]))
                 if not self.path.mapped(root):
-                    raise StuckError("the fragment's code is not mapped in the new space")
+                    why = self.guide.enter(self.path, root)
+                    raise StuckError(f"the fragment's code is not mapped in the new space{why}")
                 self.path.root, self.path.root_writer = root, instr
                 pay_all(self.path)
             case Op.INVLPG:

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rocqgen.emit.normal import Alu, ECst, mk_op
-from rocqgen.source.spec import AnswerPage, ClaimPage, OpenEntry, Page, SplitBlock, UnclaimPage
+from rocqgen.source.spec import (
+    AnswerPage,
+    ClaimPage,
+    MapCode,
+    OpenEntry,
+    Page,
+    SplitBlock,
+    UnclaimPage,
+)
 
 if TYPE_CHECKING:
     from rocqgen.emit.encode import Numbering
@@ -62,6 +70,8 @@ def _words(action: Action) -> list[Expr]:
     match action:
         case ClaimPage():
             return [action.va, action.root, *action.through]
+        case MapCode():
+            return [action.root, *action.through]
         case UnclaimPage():
             return [action.va, action.root]
         case AnswerPage():

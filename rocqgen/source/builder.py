@@ -312,6 +312,10 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         given = tuple(part for part in parts if part is not None)
         return raw.RawAction("claim", given, (), self._at(meta))
 
+    def map_code(self, meta: Any, parts: list[Any]) -> raw.RawAction:
+        given = tuple(part for part in parts if part is not None)
+        return raw.RawAction("map", given, (), self._at(meta))
+
     def unclaim_page(self, meta: Any, parts: list[Any]) -> raw.RawAction:
         return raw.RawAction("unclaim", tuple(parts), (), self._at(meta))
 

@@ -33,7 +33,7 @@ _TOKENS = {
     "MAPPED": "`mapped by DISTANCE in ROOT`",
     "BY": "`by DISTANCE`",
     "_CLAIM": "a step: `claim`, `unclaim`, `open`, `answer`, `cell`, `pay`, `drop`, `split`, "
-    "`join`, `word`, `block`, `forget`, `unfold` or `fold`",
+    "`join`, `word`, `block`, `forget`, `unfold`, `fold` or `map code`",
     "SPEC": "`spec`",
     "ASSUME": "`assume NAME`",
     "INVARIANT": "`invariant`",

@@ -38,6 +38,7 @@ from rocqgen.source.spec import (
     Label,
     Level,
     Lit,
+    MapCode,
     Name,
     NewEntry,
     OpenEntry,
@@ -184,6 +185,10 @@ def _action(action: Action) -> str:
             path = ", ".join(map(print_expr, action.through))
             through = f" through {path}" if path else ""
             return f"claim {print_expr(action.va)} in {print_expr(action.root)}{through}"
+        case MapCode():
+            path = ", ".join(map(print_expr, action.through))
+            through = f" through {path}" if path else ""
+            return f"map code in {print_expr(action.root)}{through}"
         case UnclaimPage():
             return f"unclaim {print_expr(action.va)} in {print_expr(action.root)}"
         case OpenEntry():

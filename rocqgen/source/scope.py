@@ -31,6 +31,7 @@ from rocqgen.source.spec import (
     Hint,
     Invariant,
     JoinBlocks,
+    MapCode,
     Name,
     NewEntry,
     OpenEntry,
@@ -284,6 +285,9 @@ def _action(item: raw.RawAction, scope: Scope) -> Action:
         case "claim", (va, space, *through):
             top, path = root(space, scope), tuple(word(one, scope) for one in through)
             return ClaimPage(word(va, scope), top, path, here)
+        case "map", (space, *through):
+            top, path = root(space, scope), tuple(word(one, scope) for one in through)
+            return MapCode(top, path, here)
         case "unclaim", (va, space):
             return UnclaimPage(word(va, scope), root(space, scope), here)
         case "open", (addr,):

@@ -43,6 +43,16 @@ class ClaimPage:
 
 
 @dataclass(frozen=True, slots=True)
+class MapCode:
+    """`map code in root through a, b`: the fragment's code is mapped in the space `root`, too, by
+    the entries at these physical addresses, from the top; none where they are to be found."""
+
+    root: Expr
+    through: tuple[Expr, ...]
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
 class UnclaimPage:
     """`unclaim va in root`: give the claim of the page at `va` back to its entries."""
 
@@ -153,6 +163,7 @@ class FoldWalk:
 
 Action = (
     ClaimPage
+    | MapCode
     | UnclaimPage
     | OpenEntry
     | AnswerPage

@@ -70,6 +70,7 @@ from rocqgen.source.spec import (
     Label,
     Level,
     Lit,
+    MapCode,
     Name,
     NewEntry,
     OpenEntry,
@@ -263,6 +264,7 @@ class Writer:
         path = tuple(self.expr([]) for _ in self.upto(3))
         actions: list[Action] = [
             ClaimPage(addr, page.root, path, HERE),
+            MapCode(page.root, path, HERE),
             UnclaimPage(addr, page.root, HERE),
             OpenEntry(addr, pages, HERE),
             AnswerPage(addr, page, HERE),
@@ -396,7 +398,7 @@ WORDS = st.sampled_from(
     ">= + - & | ^ << >> ( ) [ ] { } {1/2} {q} , . ; 0 8 0x10 1/2 99999999999999999999 _ # "
     "invariant assume platform la57 maxphyaddr holds page walk in level 4k 4 from answers claims "
     "owes all none via first then claim unclaim open pay forget block for drop split join through "
-    "A[i] a[n] |->e array done reads mapped by unfold fold".split()
+    "A[i] a[n] |->e array done reads mapped by unfold fold map".split()
 )
 
 

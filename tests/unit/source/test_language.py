@@ -179,7 +179,7 @@ def test_walks() -> None:
 @pytest.mark.usefixtures("folder")
 def test_words_of_the_language_are_names_where_they_can_be() -> None:
     names = "page walk all none level answers claims owes holds platform via through open cell "
-    names += "reads mapped unfold fold"
+    names += "reads mapped unfold fold map"
     text = edited(
         ("a n s ra", f"{names} a n s ra"),
         ("n != 0\n", "page |->v walk * level = all * none |->v{1/2} via\n"),
