@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rocqgen.check.choice import base_of
 from rocqgen.check.regions import ALL, covered, regions_of
-from rocqgen.check.words import value
+from rocqgen.check.words import WORD_SIZE, value
 from rocqgen.cpu import Leaf, TlbEntry
 from rocqgen.source.machine import Instr, Mem, Op
 
@@ -166,11 +166,19 @@ class Watch:
                 continue
             leaf = self.walker.walk(root, va)
             if isinstance(leaf, Leaf) and all(
-                covered(slot.claims, root, va)
-                for _, at in self.walker.stages(root, va)
-                if (slot := self.resident.slots.get(at)) is not None
+                self._admits(at, root, va) for _, at in self.walker.stages(root, va)
             ):
                 yield (root, page), leaf
+
+    def _admits(self, at: int, root: int, va: int) -> bool:
+        """Whether others may claim a page through the entry at an address.
+
+        What is owned as memory is no entry of theirs, though a walk may come to it.
+        """
+        slot = self.resident.slots.get(at)
+        if slot is not None:
+            return covered(slot.claims, root, va)
+        return not any(self.resident.owned.bytes.get(pa) for pa in range(at, at + WORD_SIZE))
 
     def broken(self) -> str:
         """The claim of another that does not hold any more; empty if all do."""

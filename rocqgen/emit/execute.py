@@ -180,24 +180,31 @@ class _Explorer:
             return None
         return called if path.last.op is Op.CALL or not called.own else None
 
-    def _provide(self, path: Path, want: SState, offset: int) -> None:
-        """Steps of the proof in front of a call, so that the callee has what it needs."""
+    def _provide(self, path: Path, want: SState, offset: int) -> bool:
+        """Steps of the proof in front of a call, so that the callee has what it needs.
+
+        Whether there were any.
+        """
         if path.last is None:
-            return
+            return False
         self.machine.start(path, path.last)
         with _stuck_at(offset):
-            for _ in range(MAX_STEPS):
+            for number in range(MAX_STEPS):
                 ghost = self.machine.guide.provide(path, want, ())
                 if ghost is None:
                     path.folding = False
-                    return
+                    return number > 0
                 self.machine.ghost(ghost, HThen(ghost))
+        return True
 
     def _call(self, path: Path, called: Called, offset: int) -> None:
         """Give the callee what it needs, and follow the ways on behind it."""
         call = instantiate(path, called)
+        if self._provide(path, _needs(called, call), offset):
+            # What has been put together may tell more values.
+            call = instantiate(path, called)
+            self._provide(path, _needs(called, call), offset)
         want = _needs(called, call)
-        self._provide(path, want, offset)
         self.run.hints.append((offset, call))
         try:
             owed = take(path, want, called)
