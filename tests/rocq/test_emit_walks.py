@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Steps of the proof with walks: what Python says that they do, the engine does, on random ones."""
+"""Steps of the proof with walks: what Python says that they do, the engine does, on random ones.
+
+And walks where the examples have none: in calls, loops, contracts, with five levels.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
+from rocqgen.emit import emit_theory
 from rocqgen.emit.cells import FRAME, Cell, Paging, slot
 from rocqgen.emit.gallina import Printer
 from rocqgen.emit.ghost import apply
@@ -19,6 +23,7 @@ from rocqgen.emit.normal import Alu, ECst, EOp, EVar, Term, mk_and, mk_op
 from rocqgen.emit.paths import Path, StuckError
 from rocqgen.emit.symbolic import FDiv, FOne, IClaim, IPhys, KWalk, Region, SState
 from rocqgen.emit.walks import Walk, Window
+from rocqgen.source.fragment import load_fragments
 
 if TYPE_CHECKING:
     from pathlib import Path as File
@@ -191,3 +196,130 @@ def test_the_engine_does_the_same(toolchain: Toolchain, library: Library, tmp_pa
         command, env=toolchain.environ(), capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+SOURCE = """
+    .text
+# What a caller takes out of a walk is put back for what it calls.
+#@ spec
+#@   forall r : root, va e4 e3 e2 e1 sp1 back : word, q : fraction
+#@   space r
+#@   requires
+#@       rdi |->r r + (va >> 36 & 0xff8) + 0xffff800000000000 * rax |->r _ * rsp |->r sp1
+#@     * sp1 |->v back * code{q} * r & 0xfff = 0
+#@     * walk va in r level 4 from r reads e4, e3, e2, e1 mapped by 0xffff800000000000 in r
+#@   exit back
+#@   ensures
+#@       rdi |->r r + (va >> 36 & 0xff8) + 0xffff800000000000 * rax |->r e4 * rsp |->r sp1 + 8
+#@     * sp1 |->v back * code{q}
+#@     * walk va in r level 4 from r reads e4, e3, e2, e1 mapped by 0xffff800000000000 in r
+top:
+    movq (%rdi), %rax
+    ret
+    .size top, . - top
+
+#@ spec
+#@   forall r : root, va e4 e3 e2 e1 sp0 ra : word, q : fraction
+#@   space r
+#@   requires
+#@       rdi |->r r + (va >> 36 & 0xff8) + 0xffff800000000000 * rax |->r _ * rsi |->r _
+#@     * rsp |->r sp0 * sp0 |->v ra * sp0 - 8 |->v _ * code{q} * r & 0xfff = 0
+#@     * walk va in r level 4 from r reads e4, e3, e2, e1 mapped by 0xffff800000000000 in r
+#@   exit ra
+#@   ensures
+#@       rdi |->r _ * rax |->r 0 * rsi |->r _ * rsp |->r sp0 + 8
+#@     * sp0 |->v ra * sp0 - 8 |->v _ * code{q}
+#@     * walk va in r level 4 from r reads e4, e3, e2, e1 mapped by 0xffff800000000000 in r
+twice:
+    movq (%rdi), %rsi
+    call top
+    xorq %rsi, %rax
+    ret
+    .size twice, . - twice
+
+# A loop, by a claim of a single word.
+#@ spec
+#@   forall r : root, va t e2 e1 p n : word, q : fraction
+#@   space r
+#@   requires
+#@       rdi |->r p * rax |->r _ * rcx |->r n * n != 0 * code{q}
+#@     * p ~> (t & 0x000ffffffffff000) + (va >> 18 & 0xff8)
+#@     * walk va in r level 2 from t reads e2, e1
+#@   exit done
+#@   ensures
+#@       rdi |->r p * rax |->r e2 * rcx |->r 0 * code{q}
+#@     * p ~> (t & 0x000ffffffffff000) + (va >> 18 & 0xff8)
+#@     * walk va in r level 2 from t reads e2, _
+again:
+    nop
+#@ invariant exists i : word
+#@   holds
+#@       rdi |->r p * rax |->r _ * rcx |->r i * i != 0 * code{q}
+#@     * p ~> (t & 0x000ffffffffff000) + (va >> 18 & 0xff8)
+#@     * walk va in r level 2 from t reads e2, e1
+.Lloop:
+    movq (%rdi), %rax
+    decq %rcx
+    jnz .Lloop
+done:
+    nop
+    .size again, . - again
+
+# Five levels, and entries that have no name.
+#@ spec
+#@   forall r : root, va e5 e4 e3 e2 e1 : word, q : fraction
+#@   space r
+#@   platform la57 maxphyaddr 46
+#@   requires
+#@       rdi |->r r + (va >> 45 & 0xff8) + 0xffff800000000000 * rax |->r _ * code{q} * r & 0xfff = 0
+#@     * walk va in r level 5 from r reads e5, e4, e3, e2, e1 mapped by 0xffff800000000000 in r
+#@   exit here
+#@   ensures
+#@       rdi |->r _ * rax |->r e5 * code{q}
+#@     * walk va in r level 5 from r mapped by 0xffff800000000000 in r
+five:
+    movq (%rdi), %rax
+here:
+    nop
+    .size five, . - five
+
+#@ assume fill
+#@   forall k : root, va sp1 back : word
+#@   space k
+#@   requires rsp |->r sp1 * sp1 |->v back * rsi |->r va * walk va in k level 4 from k
+#@   exit back exists e4 e3 e2 e1 : word
+#@   ensures rsp |->r sp1 + 8 * sp1 |->v back * rsi |->r va * e4 & 0x81 = 1 * e3 & 0x81 = 1
+#@     * walk va in k level 4 from k reads e4, e3, e2, e1
+
+# What an assumed function gives.
+#@ spec
+#@   forall r : root, fill va sp0 : word, q : fraction
+#@   space r
+#@   requires rsi |->r va * rdi |->r fill * rsp |->r sp0 * sp0 - 8 |->v _ * code{q}
+#@     * walk va in r level 4 from r
+#@   exit there exists e4 e3 e2 e1 : word
+#@   ensures rsi |->r va * rsp |->r sp0 * code{q} * e3 & 1 != 0
+#@     * walk va in r level 4 from r reads e4, e3, e2, e1
+use:
+    call *%rdi
+there:
+    nop
+    .size use, . - use
+"""
+
+
+def test_walks_in_calls_and_loops(toolchain: Toolchain, library: Library, tmp_path: File) -> None:
+    source = tmp_path / "walks.s"
+    source.write_text(SOURCE, encoding="utf-8")
+    theories = [emit_theory(fragment) for fragment in load_fragments(source)]
+    file = tmp_path / "all.v"
+    parts = [f"Module T{n}.\n{one.text}\nEnd T{n}.\n" for n, one in enumerate(theories)]
+    all_of_them = ", ".join(f"@T{n}.{one.theorem}" for n, one in enumerate(theories))
+    asked = f"Definition everything := ({all_of_them}).\nPrint Assumptions everything.\n"
+    file.write_text("\n".join([*parts, asked]), encoding="utf-8")
+    command = [str(toolchain.coqc), "-q", "-noglob", "-w", "none", *library.coqc_options, str(file)]
+    done = subprocess.run(
+        command, env=toolchain.environ(), capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("Closed under the global context") == 1
