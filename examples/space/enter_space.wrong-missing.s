@@ -9,7 +9,7 @@
 #@   requires
 #@       rdi |->r to * rsi |->r tn * rdx |->r new * rax |->r _ * rsp |->r stack + off * code{q}
 #@     * 0xffffff8000000000 <= enter_space * enter_space & 0xfff <= 0xf00
-#@     * stack & 0xffffff8000000fff = 0xffff800000000000 * off & 0xff8 = off
+#@     * 0xffff800000000000 <= stack * stack < 0xffff808000000000 * stack & 0xfff = 0 * off & 0xff8 = off
 #@     * to + 4088 ~> (r & 0x000ffffffffff000) + 4088 * (r & 0x000ffffffffff000) + 4088 |->e{q} e4
 #@     * to + 2048 ~> (r & 0x000ffffffffff000) + 2048 * (r & 0x000ffffffffff000) + 2048 |->e{q} g4
 #@     * page tn ~> new * new[512] |->p 0 * new & 0xfff = 0 * new != r

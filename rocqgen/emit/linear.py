@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 
 _COMMUTATIVE = {Alu.AND, Alu.OR, Alu.XOR}
+_ALL = (0, WORD - 1)
+"""The first and the last word."""
 _PASSES = 3
 """Equations are used for each other; later ones for earlier ones in the next pass."""
 
@@ -43,6 +45,7 @@ class Rewriting:
     def __init__(self, facts: Iterable[Fact] = ()) -> None:
         self.rules: dict[Key, Linear] = {}
         self.known: dict[Key, Known] = {}
+        self.bounds: dict[int, tuple[int, int]] = {}
         self._forms: dict[Term, Linear] | None = None
         facts = tuple(map(_positive, facts))
         equations = [fact for fact in facts if fact.rel is Rel.EQ]
@@ -178,18 +181,21 @@ class Rewriting:
         return False
 
     def _bound(self, fact: Fact) -> None:
-        """Learn the upper bits of a name from a bound."""
-        match fact.rel, fact.a, fact.b:
-            case rel, EVar(x), ECst(top):
-                last = top - (rel is Rel.LT)
-                high = last.bit_length()
-                if last >= 0:
-                    self._note(("var", x), WORD - (1 << high), 0)
-            case rel, ECst(bottom), EVar(x):
-                # All addresses from here on have these bits.
-                first = bottom + (rel is Rel.LT)
-                high = (WORD - 1 - first).bit_length() if first < WORD else WORD_BITS
-                self._note(("var", x), WORD - (1 << high), WORD - (1 << high))
+        """Learn the upper bits of a name from a bound: those that all words between them have."""
+        strict = fact.rel is Rel.LT
+        match fact.a, fact.b:
+            case EVar(x), ECst(top):
+                first, last = self.bounds.get(x, _ALL)
+                last = min(last, top - strict)
+            case ECst(bottom), EVar(x):
+                first, last = self.bounds.get(x, _ALL)
+                first = max(first, bottom + strict)
+            case _:
+                return
+        if first <= last:
+            self.bounds[x] = first, last
+            mask = WORD - (1 << (first ^ last).bit_length())
+            self._note(("var", x), mask, first & mask)
 
     def _align(self, left: Linear, right: Linear) -> bool:
         """Use what a field of a word is, where that has no smaller places."""

@@ -80,6 +80,12 @@ def test_bounds_tell_upper_bits() -> None:
     assert Rewriting([low]).bits(VA, WORD - (1 << 47)) == 0
     assert Rewriting([Fact(Rel.LE, VA, ECst(6))]).bits(VA, WORD - 8) == 0
     assert Rewriting([Fact(Rel.LT, VA, ECst(9))]).bits(VA, WORD - 8) is None
+    direct = Fact(Rel.LE, ECst(0xFFFF800000000000), VA), Fact(Rel.LT, VA, ECst(0xFFFF808000000000))
+    for both in (direct, direct[::-1]):
+        assert Rewriting(both).number(slot) == 0x800
+        assert Rewriting(both[:1]).number(slot) is None
+    apart = Rewriting([Fact(Rel.LT, VA, ECst(4)), Fact(Rel.LT, ECst(8), VA)])
+    assert apart.bits(VA, WORD - 4) == 0
     index = Rewriting([Fact(Rel.LT, VA, ECst(512))])
     assert index.quotient(index.linear(shifted(Alu.SHL, VA, 3)), 3) == VA
 
