@@ -181,10 +181,22 @@ Definition learn (f : bform) : list known :=
 Fixpoint premises (f : bform) : list known :=
   match f with BImp f g => learn f ++ premises g | _ => [] end.
 
+(** A premise that says nothing else has been used. *)
+Definition spent (f : bform) : bool :=
+  match f with
+  | BLt _ (BCst z) => (z =? 2 ^ Z.log2 z) && match learn f with [] => false | _ => true end
+  | _ => match learn f with [] => false | _ => true end
+  end.
+Fixpoint unspent (f : bform) : bform :=
+  match f with
+  | BImp f g => if spent f then unspent g else BImp f (unspent g)
+  | _ => f
+  end.
+
 (** Whether the formula is true for all values of its variables, 0 to [vars]; [false] where that was not
     found in [steps] steps. *)
 Definition valid (steps : Z) (vars : nat) (f : bform) : bool :=
-  match blast_form (64 * S vars) vars (known_bit (premises f)) f (empty_store steps) with
+  match blast_form (64 * S vars) vars (known_bit (premises f)) (unspent f) (empty_store steps) with
   | Some (_, a) => Pos.eqb a 2
   | None => false
   end.

@@ -348,6 +348,8 @@ Proof.
   intros Hf. apply IH. intros Hg. apply H; [|done]. apply Forall_app. split; [|done].
   by apply learn_sound.
 Qed.
+Lemma unspent_sound ws f : bholds ws (unspent f) → bholds ws f.
+Proof. induction f as [| | | |f _ g IH|]; simpl; [done..| |done]. destruct (spent f); simpl; auto. Qed.
 Lemma known_bit_sound ws l n i b :
   Forall (known_holds ws) l → known_bit l n i = Some b → 0 ≤ i < 64 →
   Z.testbit (bv_unsigned (nth n ws (BV 64 0))) i = b.
@@ -359,8 +361,8 @@ Qed.
 
 Theorem valid_sound steps vars f ws : valid steps vars f = true → bholds ws f.
 Proof.
-  rewrite /valid. destruct (blast_form _ _ _ f _) as [[s a]|] eqn:Hf; [|done].
-  intros ->%Pos.eqb_eq. apply premises_sound. intros Hknown.
+  rewrite /valid. destruct (blast_form _ _ _ _ _) as [[s a]|] eqn:Hf; [|done].
+  intros ->%Pos.eqb_eq. apply premises_sound. intros Hknown. apply unspent_sound.
   eapply (blast_form_ok (bit_of vars ws)) in Hf as (_ & b & Hb & Ht).
   - by apply Ht, (means_2 _ _ _ Hb).
   - intros n i. apply bit_of_number.
