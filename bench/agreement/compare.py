@@ -30,7 +30,7 @@ from rocqgen.cpu import (
     execute,
 )
 from rocqgen.source.forms import CODES
-from rocqgen.source.machine import Imm, Op, Reg, Width
+from rocqgen.source.machine import GENERAL, Imm, Op, Reg, Width
 
 JUMPS: Final = {Op.JMP, Op.JCC, Op.CALL, Op.RET}
 CONTROL: Final = {
@@ -39,7 +39,8 @@ CONTROL: Final = {
     **dict.fromkeys((Op.MOV_TO_CR4, Op.MOV_FROM_CR4), 4),
 }
 SHIFTS: Final = {Op.SHL, Op.SHR, Op.SAR, Op.ROL, Op.ROR}
-_REGS: Final = tuple(Reg)
+_REGS: Final = GENERAL
+_CONTROLS: Final = {0: Reg.CR0, 4: Reg.CR4}
 _MASK: Final = (1 << 64) - 1
 
 
@@ -142,11 +143,15 @@ class Agreement:
             after = self.emulator.single(one.address, before)
             control = self.emulator.control(number)
             state = before.state(one.address + one.instr.length)
-            setattr(state, f"cr{number}", old)
+            if number == 3:
+                state.cr3 = old
+            else:
+                state.regs[_CONTROLS[number]] = old
             outcome = execute(one.instr, state, flat)
             what = difference(one, before, state, outcome, after)
-            if what is None and getattr(state, f"cr{number}") != control:
-                what = f"%cr{number} is {getattr(state, f'cr{number}'):#x}, not {control:#x}"
+            ours = state.cr3 if number == 3 else state.regs[_CONTROLS[number]]
+            if what is None and ours != control:
+                what = f"%cr{number} is {ours:#x}, not {control:#x}"
             tally.states += 1
             if what is not None:
                 tally.mismatches.append(Mismatch(one, before, what))
@@ -249,8 +254,8 @@ def difference(
     """What differs after a run that does not fault, apart from what is excused, or `None`."""
     if outcome != OK or after.fault is not None:
         return f"the interpreter gives {outcome}, the emulator {after.fault}"
-    for reg, ours, theirs in zip(_REGS, state.regs.values(), after.regs, strict=True):
-        mask = _MASK >> 32 if excused == reg.value else _MASK
+    for reg, theirs in zip(_REGS, after.regs, strict=True):
+        ours, mask = state.regs[reg], _MASK >> 32 if excused == reg.value else _MASK
         if (ours ^ theirs) & mask:
             return f"%{reg.value} is {ours:#x}, not {theirs:#x}"
     rip = one.address + one.instr.length if after.rip is None else after.rip

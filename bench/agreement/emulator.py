@@ -28,7 +28,7 @@ from bench.agreement.layout import (
 )
 from bench.agreement.records import RECORD, After, build_loop, pack, scratch, unpack
 from bench.agreement.states import Vector, to_rflags
-from rocqgen.source.machine import Reg
+from rocqgen.source.machine import GENERAL
 
 
 class Emulator:
@@ -51,7 +51,7 @@ class Emulator:
         self._fault: int | None = None
         self._fetched = False
         self._uc.hook_add(const.UC_HOOK_MEM_UNMAPPED, self._unmapped)
-        self._registers = [getattr(x86, f"UC_X86_REG_{reg.name}") for reg in Reg]
+        self._registers = [getattr(x86, f"UC_X86_REG_{reg.name}") for reg in GENERAL]
         self._registers += [x86.UC_X86_REG_RFLAGS, x86.UC_X86_REG_RIP]
 
     def load(self, at: int, data: bytes) -> None:

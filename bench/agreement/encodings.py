@@ -28,7 +28,7 @@ from bench.agreement.layout import WINDOW, WINDOW_BYTES
 from rocqgen.source.decode import decode
 from rocqgen.source.forms import CODE_NAMES, CODES, Form
 from rocqgen.source.location import Location
-from rocqgen.source.machine import Instr, Mem, Op, Reg, Width
+from rocqgen.source.machine import GENERAL, Instr, Mem, Op, Reg, Width
 from rocqgen.source.object import ObjectCode
 
 STACK_OPS: Final = {Op.PUSH, Op.POP, Op.CALL, Op.RET}
@@ -41,7 +41,7 @@ LOCKABLE: Final = {
 _NUMBERS = range(8, 16)
 _LEGACY = "RAX RCX RDX RBX RSP RBP RSI RDI".split()
 _REGISTERS: dict[int, list[Register_]] = {
-    64: [getattr(Register, reg.name) for reg in Reg],
+    64: [getattr(Register, reg.name) for reg in GENERAL],
     32: [getattr(Register, f"E{name[1:]}") for name in _LEGACY]
     + [getattr(Register, f"R{n}D") for n in _NUMBERS],
     16: [getattr(Register, name[1:]) for name in _LEGACY]
@@ -207,7 +207,7 @@ class _Maker:
     def _registers(self, shape: str, target: int) -> None:
         """A base, an index or both; at most one of them is left for states to choose."""
         raw, rng = self.raw, self.rng
-        registers = list(Reg)
+        registers = list(GENERAL)
         base = None if shape == "index" else rng.choice(registers)
         if base is not None and self.form.op in STACK_OPS and rng.random() < 0.4:
             base = Reg.RSP  # which the instruction itself changes

@@ -17,16 +17,16 @@ from typing import Final
 from bench.agreement.layout import CODE, INPUT, OUTPUT, SCRATCH, WINDOW, WORDS
 from bench.agreement.states import Vector, to_rflags
 from rocqgen.source.assemble import assemble
-from rocqgen.source.machine import Reg
+from rocqgen.source.machine import GENERAL, Reg
 from rocqgen.source.object import read_object
 
-RECORD: Final = 8 * (WORDS + 1 + len(Reg))
+RECORD: Final = 8 * (WORDS + 1 + len(GENERAL))
 """Bytes of a record: the window, the flags, and the registers, the stack pointer last."""
 
-_REGS: Final = tuple(Reg)
-_ORDER: Final = [*(reg for reg in Reg if reg is not Reg.RSP), Reg.RSP]
+_REGS: Final = GENERAL
+_ORDER: Final = [*(reg for reg in GENERAL if reg is not Reg.RSP), Reg.RSP]
 _PUT: Final = tuple(_REGS.index(reg) for reg in _ORDER)
-_PICK: Final = tuple(_ORDER.index(reg) for reg in Reg)
+_PICK: Final = tuple(_ORDER.index(reg) for reg in GENERAL)
 
 # Scratch words: next input, end of the next output, how many, the stack pointer, the instruction,
 # and the stack pointer of who entered.

@@ -39,7 +39,7 @@ from rocqgen.cpu import (
 from rocqgen.emit.instruction import address as gallina_address
 from rocqgen.emit.instruction import instruction, integer, operand
 from rocqgen.source.forms import CODES
-from rocqgen.source.machine import Instr, Mem, Op, Operand, Reg
+from rocqgen.source.machine import GENERAL, Instr, Mem, Op, Operand, Reg
 
 if TYPE_CHECKING:
     from rocqgen.rocq.library import Library
@@ -60,7 +60,7 @@ TARGETS: Final = tuple(
 """In the window, in what is mapped behind it without memory, and outside."""
 
 _MASK: Final = (1 << 64) - 1
-_REGS: Final = tuple(Reg)
+_REGS: Final = GENERAL
 _CR0, _CR3, _CR4 = 0x80050033, 0x5000, 0x300020
 _CONTROL: Final[dict[Op, Sequence[int]]] = {
     Op.MOV_TO_CR0: [_CR0 ^ 1 << bit for bit in range(64)],
@@ -236,13 +236,11 @@ def start(form: Form, window: Sequence[int], mixed: int, choices: int) -> State:
     if form.memory:
         memory.write(WINDOW, b"".join(word.to_bytes(8, "little") for word in words))
     return State(
-        dict(zip(_REGS, regs, strict=True)),
+        dict(zip(_REGS, regs, strict=True)) | {Reg.CR0: _CR0, Reg.CR4: _CR4},
         STUBS,
         Flags(*(_flag(mixed >> 8 * k) for k in range(5))),
         memory,
-        _CR0,
         _CR3,
-        _CR4,
         list(_CACHED),
     )
 
@@ -257,7 +255,7 @@ def report(form: Form, state: State) -> list[int]:
         1,
         state.rip,
         *(state.regs[reg] for reg in _REGS),
-        *(state.cr3, state.cr0, state.cr4),
+        *(state.cr3, state.regs[Reg.CR0], state.regs[Reg.CR4]),
         *(2 if flag is None else int(flag) for flag in state.flags),
         *(state.memory.read(WINDOW + 8 * k, 8) or 0 for k in range(WORDS if form.memory else 0)),
         *(entry.page for entry in state.tlb),

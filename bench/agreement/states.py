@@ -10,10 +10,13 @@ from typing import Final
 from bench.agreement.encodings import Encoding
 from bench.agreement.layout import FLAG_BITS, WINDOW, WINDOW_BYTES, WORDS
 from rocqgen.cpu import Flags, Memory, State
-from rocqgen.source.machine import Op, Reg
+from rocqgen.source.machine import GENERAL, Op, Reg
 
 _MASK: Final = (1 << 64) - 1
-_REGS: Final = tuple(Reg)
+_REGS: Final = GENERAL
+CONTROLS: Final = {Reg.CR0: 0x8005_0033, Reg.CR4: 0x30_0020}
+"""PG, AM, WP, NE, ET, MP and PE; SMAP, SMEP and PAE."""
+
 INDEX: Final = {reg: k for k, reg in enumerate(_REGS)}
 
 BOUNDARIES: Final = tuple(
@@ -46,7 +49,8 @@ class Vector:
         """The interpreter's state."""
         memory = Memory()
         memory.write(WINDOW, b"".join(word.to_bytes(8, "little") for word in self.words))
-        return State(dict(zip(_REGS, self.regs, strict=True)), rip, self.flags, memory)
+        regs = dict(zip(_REGS, self.regs, strict=True)) | CONTROLS
+        return State(regs, rip, self.flags, memory)
 
 
 def vector(encoding: Encoding, rng: random.Random, target: int | None = None) -> Vector:

@@ -20,6 +20,7 @@ from rocqgen.models import (
     resolve,
     shipped_models,
 )
+from rocqgen.source.machine import Reg
 
 STRATEGIES: Final = ("walk", "cached", "random")
 """How the TLB behaves, in the order in which states take turns."""
@@ -62,6 +63,12 @@ class Mode:
     def canonical(self, va: int) -> bool:
         """Whether `va` is an address."""
         return self.rules.canonical(va)
+
+    @property
+    def control(self) -> tuple[tuple[Reg, int, int], ...]:
+        """The bits of control registers that it decides, and their values (`control_ok`)."""
+        cr4 = 0x20 | self.smep << 20 | self.smap << 21
+        return (Reg.CR0, 0x8001_0001, 0x8000_0001 | self.wp << 16), (Reg.CR4, 0x1F2_00A0, cr4)
 
     def root_ok(self, root: int) -> bool:
         """Whether a word may be loaded into cr3."""

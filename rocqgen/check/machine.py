@@ -42,15 +42,12 @@ class Machine:
             memory.write(slot.at, slot.word.to_bytes(8, "little"))
         for at, entry in self.tables.entries.items():
             memory.write(at, entry.to_bytes(8, "little"))
-        mode = choice.mode
         self.state = State(
             dict(self.resident.regs),
             words[ENTRY],
             Flags(*choice.flags),
             memory,
-            cr0=0x8004_0033 | mode.wp << 16,
             cr3=words[self.subject.entry_root],
-            cr4=0x20 | mode.la57 << 12 | mode.smep << 20 | mode.smap << 21,
         )
 
     @property

@@ -14,7 +14,7 @@ from rocqgen.check.ends import Halted, Run
 from rocqgen.check.machine import Machine
 from rocqgen.cpu import GeneralProtection, PageFault
 from rocqgen.errors import UserError
-from rocqgen.source.machine import Reg
+from rocqgen.source.machine import CONTROL, GENERAL, Reg
 
 MAXPHYADDR: Final = 40
 """Of the processor that is emulated."""
@@ -55,8 +55,10 @@ class _Comparison:
         wide = self.machine.choice.mode.maxphyaddr > MAXPHYADDR
         if wide or (self.machine.choice.strategy != "walk" and self._stores_tables()):
             return ""
-        if any(step.note for step in self.run.steps) or self._reads_tables():
-            # unicorn knows no contracts, and sets bits in entries that it walks through.
+        speaks = not self.machine.state.regs.keys().isdisjoint(CONTROL)
+        if any(step.note for step in self.run.steps) or self._reads_tables() or speaks:
+            # unicorn knows no contracts, sets bits in entries that it walks through, and has
+            # bits in control registers that are always or never set.
             return ""
         self._load()
         end, steps = self.run.end, len(self.run.steps)
@@ -115,12 +117,14 @@ class _Comparison:
         uc.hook_add(self.uc_module.UC_HOOK_INTR, self._interrupted)
         state, mode = machine.state, machine.choice.mode
         # The control bits first, for tables are walked as soon as paging is on.
-        uc.reg_write(x86.UC_X86_REG_CR4, state.cr4)
+        cr4 = 0x20 | mode.la57 << 12 | mode.smep << 20 | mode.smap << 21
+        uc.reg_write(x86.UC_X86_REG_CR4, cr4)
         uc.reg_write(x86.UC_X86_REG_MSR, (_EFER, _LONG_MODE | (_NXE if mode.nxe else 0)))
         uc.reg_write(x86.UC_X86_REG_CR3, state.cr3)
-        uc.reg_write(x86.UC_X86_REG_CR0, state.cr0)
-        for reg, word in state.regs.items():
-            uc.reg_write(self._number(reg), word)
+        uc.reg_write(x86.UC_X86_REG_CR0, 0x8004_0033 | mode.wp << 16)
+        for reg in GENERAL:
+            if reg in state.regs:
+                uc.reg_write(self._number(reg), state.regs[reg])
         flags = 2 | sum(1 << bit for name, bit in _FLAGS if getattr(state.flags, name))
         uc.reg_write(x86.UC_X86_REG_RFLAGS, flags)
         uc.reg_write(x86.UC_X86_REG_RIP, state.rip)

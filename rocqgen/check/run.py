@@ -54,7 +54,7 @@ class _Runner:
         pages = frozenset(page for _, page in choice.frames)
         self.translator = Translator(self.walker, choice, pages)
         mode = choice.mode
-        self.config = Config(root_ok=mode.root_ok)
+        self.config = Config(root_ok=mode.root_ok, fixed=mode.control)
         spec = self.subject.fragment.spec
         self.exits = [value(one.address, self.words) for one in spec.exits]
         # In a call of itself the parameters of an invariant have other values.

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rocqgen.cpu import Access, Fault, PageFault, State, Stuck, Unmodelled
-from rocqgen.source.machine import Instr, Mem, Reg
+from rocqgen.source.machine import CONTROL_OF, Instr, Mem, Reg
 
 if TYPE_CHECKING:
     from rocqgen.check.translate import Translator
@@ -49,7 +49,8 @@ def while_fetching(outcome: Fault | Stuck, translator: Translator) -> bool:
 
 def _missing(state: State, instr: Instr | None) -> str:
     """The registers that the instruction names and that have no value."""
-    named: list[Reg | None] = []
+    control = None if instr is None else CONTROL_OF.get(instr.op)
+    named: list[Reg | None] = [control]
     for operand in instr.operands if instr is not None else ():
         if isinstance(operand, Mem):
             named += [operand.base, operand.index]

@@ -41,30 +41,30 @@ def _mov_from_cr3(instr: Instr, cpu: Processor) -> None:
     cpu.set_register(_register(instr), cpu.state.cr3)
 
 
-def _mov_to_cr0(instr: Instr, cpu: Processor) -> None:
-    value = cpu.register(_register(instr))
+def _control(cpu: Processor, control: Reg) -> int:
+    """The value of `%cr0` or `%cr4`, of which the mode fixes some bits (`read_control`)."""
     cpu.privileged()
-    if (value ^ cpu.state.cr0) & ~CR0_FREE:
+    value = cpu.register(control)
+    if any(reg is control and value & bits != wanted for reg, bits, wanted in cpu.config.fixed):
         raise stuck(Unmodelled.MODE_CHANGE)
-    cpu.state.cr0 = value
+    return value
 
 
-def _mov_from_cr0(instr: Instr, cpu: Processor) -> None:
-    cpu.privileged()
-    cpu.set_register(_register(instr), cpu.state.cr0)
+def _load(control: Reg, free: int) -> Callable[[Instr, Processor], None]:
+    def load(instr: Instr, cpu: Processor) -> None:
+        value = cpu.register(_register(instr))
+        if (value ^ _control(cpu, control)) & ~free:
+            raise stuck(Unmodelled.MODE_CHANGE)
+        cpu.set_register(control, value)
+
+    return load
 
 
-def _mov_to_cr4(instr: Instr, cpu: Processor) -> None:
-    value = cpu.register(_register(instr))
-    cpu.privileged()
-    if (value ^ cpu.state.cr4) & ~CR4_FREE:
-        raise stuck(Unmodelled.MODE_CHANGE)
-    cpu.state.cr4 = value
+def _save(control: Reg) -> Callable[[Instr, Processor], None]:
+    def save(instr: Instr, cpu: Processor) -> None:
+        cpu.set_register(_register(instr), _control(cpu, control))
 
-
-def _mov_from_cr4(instr: Instr, cpu: Processor) -> None:
-    cpu.privileged()
-    cpu.set_register(_register(instr), cpu.state.cr4)
+    return save
 
 
 def _invlpg(instr: Instr, cpu: Processor) -> None:
@@ -77,11 +77,11 @@ def _invlpg(instr: Instr, cpu: Processor) -> None:
 
 
 CONTROL: Final[dict[Op, Callable[[Instr, Processor], None]]] = {
-    Op.MOV_TO_CR0: _mov_to_cr0,
-    Op.MOV_FROM_CR0: _mov_from_cr0,
+    Op.MOV_TO_CR0: _load(Reg.CR0, CR0_FREE),
+    Op.MOV_FROM_CR0: _save(Reg.CR0),
     Op.MOV_TO_CR3: _mov_to_cr3,
     Op.MOV_FROM_CR3: _mov_from_cr3,
-    Op.MOV_TO_CR4: _mov_to_cr4,
-    Op.MOV_FROM_CR4: _mov_from_cr4,
+    Op.MOV_TO_CR4: _load(Reg.CR4, CR4_FREE),
+    Op.MOV_FROM_CR4: _save(Reg.CR4),
     Op.INVLPG: _invlpg,
 }

@@ -127,9 +127,7 @@ class State:
     rip: int = 0
     flags: Flags = field(default_factory=Flags)
     memory: Memory = field(default_factory=Memory)
-    cr0: int = 0x80050033  # PG, AM, WP, NE, ET, MP, PE
     cr3: int = 0
-    cr4: int = 0x300020  # SMAP, SMEP, PAE
     tlb: list[TlbEntry] = field(default_factory=list)
 
     def copy(self) -> State:
@@ -139,9 +137,7 @@ class State:
             self.rip,
             self.flags,
             self.memory.copy(),
-            self.cr0,
             self.cr3,
-            self.cr4,
             list(self.tlb),
         )
 
@@ -153,10 +149,12 @@ def any_root(root: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What is constant while code runs: CPL 3 or not, and what may be loaded into `%cr3`."""
+    """What is constant while code runs: CPL 3 or not, what may be loaded into `%cr3`, and the bits
+    of `%cr0` and `%cr4` that decide about translations: which they are, and their values."""
 
     user: bool = False
     root_ok: Callable[[int], bool] = any_root
+    fixed: tuple[tuple[Reg, int, int], ...] = ()
 
 
 KERNEL = Config()

@@ -16,7 +16,7 @@ from rocqgen.emit.execute import Start, run
 from rocqgen.emit.goal import specified
 from rocqgen.emit.infer import Inference
 from rocqgen.emit.judge import Blame, Judge
-from rocqgen.emit.support import refuse_features, refuse_unsupported
+from rocqgen.emit.support import refuse_features
 from rocqgen.emit.symbolic import HCall, LeafPlan, Residual, Segment, SegmentPlan
 
 if TYPE_CHECKING:
@@ -64,13 +64,12 @@ class Plan:
 
 
 def plan(fragment: Fragment, known: Mapping[str, Assuming] | None = None) -> Plan:
-    """Plan the proof of `fragment`; a UserError where the prover has no rule for an instruction.
+    """Plan the proof of `fragment`; a UserError where it says what theories are not made for.
 
     `known` are the annotated functions that may be called, with the contracts that these assume;
     without it, all callees, with all contracts that they might assume.
     """
     refuse_features(fragment)
-    refuse_unsupported(fragment.instrs)
     spec = specified(fragment.spec)
     contracts = callees.contracts(fragment, spec, known)
     ends = [end.address for end in spec.ends]

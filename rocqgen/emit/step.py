@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rocqgen.emit.blocks import block_of, put_block, the_block
 from rocqgen.emit.compute import FORKING, Computing
+from rocqgen.emit.control import control_facts, kept_facts
 from rocqgen.emit.debts import pay, pay_all
 from rocqgen.emit.ghost import apply as apply_ghost
 from rocqgen.emit.ghosts import GArray, GClaim, GDescend, GSplitBlock, GWord
@@ -17,7 +18,7 @@ from rocqgen.emit.paths import FirstError, Fork, Path, StuckError
 from rocqgen.emit.stosq import past, string_place
 from rocqgen.emit.symbolic import FOne, HFirst, HThen
 from rocqgen.emit.walks import walk_of
-from rocqgen.source.machine import Imm, Instr, Mem, Op, Operand, Reg
+from rocqgen.source.machine import CONTROL_OF, Imm, Instr, Mem, Op, Operand, Reg
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -198,6 +199,8 @@ class Machine(Computing):
                 self._system(instr)
             case Op.REP_STOSQ:
                 self._fill()
+            case op if op in CONTROL_OF:
+                self._control(CONTROL_OF[op], as_register(operands[0]), op)
             case Op.NOP:
                 pass
             case _:
@@ -230,6 +233,20 @@ class Machine(Computing):
             case _:
                 self.put(Reg.RSP, self.get(Reg.RBP))
                 self.put(Reg.RBP, self._pop(hinted=True))
+
+    def _control(self, control: Reg, general: Reg, op: Op) -> None:
+        """A move to or from `%cr0` or `%cr4`."""
+        to = op in {Op.MOV_TO_CR0, Op.MOV_TO_CR4}
+        value = self.get(general) if to else None
+        if self.guide.paging is None:
+            raise StuckError(f"%{control.value} is accessed, but the annotation has no `platform`")
+        old = self.get(control)
+        self.new_facts += control_facts(control, old)
+        if value is None:
+            self.put(general, old)
+        else:
+            self.new_facts += kept_facts(control, old, value)
+            self.put(control, value)
 
     def _fill(self) -> None:
         """`rep stosq`."""

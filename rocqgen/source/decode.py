@@ -22,7 +22,7 @@ from iced_x86 import (
 from rocqgen.errors import UserError
 from rocqgen.source.forms import CODES, Form
 from rocqgen.source.location import Location, refused
-from rocqgen.source.machine import Imm, Instr, Mem, Op, Operand, Reg, Width
+from rocqgen.source.machine import GENERAL, Imm, Instr, Mem, Op, Operand, Reg, Width
 from rocqgen.source.object import ObjectCode, Relocation
 
 SUPPORTED = (
@@ -43,9 +43,9 @@ def _register_names(reg: Reg) -> tuple[str, str, str, str]:
 
 
 _REGISTERS: dict[int, Reg] = {
-    getattr(Register, name): reg for reg in Reg for name in _register_names(reg)
+    getattr(Register, name): reg for reg in GENERAL for name in _register_names(reg)
 }
-_WIDE: dict[int, Reg] = {getattr(Register, reg.name): reg for reg in Reg}
+_WIDE: dict[int, Reg] = {getattr(Register, reg.name): reg for reg in GENERAL}
 _HIGH_BYTES: dict[int, str] = {
     Register.AH: "ah",
     Register.CH: "ch",

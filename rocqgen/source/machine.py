@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import Final
 
 from rocqgen.source.location import Location
 
 
 class Reg(enum.Enum):
-    """A 64-bit general-purpose register, in the order of the ModRM encoding."""
+    """A 64-bit register: those for general purposes in the order of the ModRM encoding, and the
+    control registers that annotations speak of as of registers."""
 
     RAX = "rax"
     RCX = "rcx"
@@ -33,6 +35,15 @@ class Reg(enum.Enum):
     R13 = "r13"
     R14 = "r14"
     R15 = "r15"
+    CR0 = "cr0"
+    CR4 = "cr4"
+
+
+CONTROL: Final[tuple[Reg, ...]] = (Reg.CR0, Reg.CR4)
+"""Those that control the processor."""
+
+GENERAL: Final[tuple[Reg, ...]] = tuple(reg for reg in Reg if reg not in CONTROL)
+"""Those for general purposes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +154,15 @@ class Op(enum.Enum):
     MOV_TO_CR4 = "mov_to_cr4"
     MOV_FROM_CR4 = "mov_from_cr4"
     NOP = "nop"
+
+
+CONTROL_OF: Final = {
+    Op.MOV_TO_CR0: Reg.CR0,
+    Op.MOV_FROM_CR0: Reg.CR0,
+    Op.MOV_TO_CR4: Reg.CR4,
+    Op.MOV_FROM_CR4: Reg.CR4,
+}
+"""The control register that an instruction is about."""
 
 
 @dataclass(frozen=True, slots=True)

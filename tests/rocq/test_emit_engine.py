@@ -308,11 +308,13 @@ helper:
 """
 
 
-def filling(name: str, memory: str, code: str, after: str = "emp", facts: str = "emp") -> str:
+def filling(
+    name: str, memory: str, code: str, after: str = "emp", facts: str = "emp", platform: str = ""
+) -> str:
     """A fragment with blocks: what `rep stosq`, or a store into a part of a word, makes of them."""
     lines = "\n".join(f"    {line}" for line in code.split("; "))
     return f"""
-#@ spec forall r : root, p f n m v x out : word, A : array, q : fraction space r
+#@ spec forall r : root, p f n m v x out : word, A : array, q : fraction space r {platform}
 #@   requires rdi |->r p * rcx |->r n * rax |->r v * rbx |->r out * {memory} * {facts} * code{{q}}
 #@   exit out exists d c : word ensures rdi |->r d * rcx |->r c * rax |->r v * {after} * code{{q}}
 {name}:
@@ -361,10 +363,29 @@ BLOCKS = [
 ]
 
 
+CONTROLS = [
+    filling("c_read", "cr0 |->r x", "movq %cr0, %rcx", "cr0 |->r x", platform="platform"),
+    filling(
+        "c_write",
+        "cr4 |->r x",
+        "movq %cr4, %rcx; orq $8, %rcx; movq %rcx, %cr4",
+        "cr4 |->r x | 8",
+        "x & 0x1f200a0 = 0x300020",
+        platform="platform la57",
+    ),
+    filling("c_other", "cr0 |->r x", "movq %rax, %cr0", "cr0 |->r v", platform="platform"),
+    filling("c_constant", "cr0 |->r 0x80050033", "movq %cr0, %rcx", platform="platform"),
+    filling("c_nothing", "emp", "movq %cr0, %rcx", platform="platform"),
+    filling("c_unknown", "cr4 |->r x", "movq %cr4, %rcx"),
+]
+
+
 def fragments(folder: Path) -> tuple[Fragment, ...]:
     file = folder / "random.s"
     parts = [Writer(f"f{n}", n).text() for n in range(COUNT)]
-    file.write_text("    .text\n" + "\n".join([HELPER, *parts, *BLOCKS]), encoding="utf-8")
+    file.write_text(
+        "    .text\n" + "\n".join([HELPER, *parts, *BLOCKS, *CONTROLS]), encoding="utf-8"
+    )
     return load_fragments(file)
 
 

@@ -25,7 +25,7 @@ from rocqgen.cpu import (
     step,
 )
 from rocqgen.source.location import Location
-from rocqgen.source.machine import Cond, Imm, Instr, Mem, Op, Operand, Reg, Width
+from rocqgen.source.machine import CONTROL_OF, Cond, Imm, Instr, Mem, Op, Operand, Reg, Width
 
 R = Reg
 STACK = 0x7000
@@ -45,6 +45,7 @@ def identity(_access: Access, va: int) -> int:
 
 def state(**regs: int) -> State:
     made = State(dict.fromkeys(Reg, 0) | {R.RSP: STACK}, flags=Flags(*[False] * 5))
+    made.regs |= {R.CR0: 0x80050033, R.CR4: 0x300020}
     made.regs |= {R[name.upper()]: value for name, value in regs.items()}
     made.memory.write(STACK - 16, bytes(range(32)))
     made.memory.write(0x1000, b"\x11" * 16)
@@ -188,19 +189,31 @@ FREE = {Op.MOV_TO_CR0: {1, 2, 3, 5, 18}, Op.MOV_TO_CR4: {2, 3, 6, 8}}
 
 @pytest.mark.parametrize("op", list(FREE), ids=lambda op: op.value)
 def test_the_mode_of_paging_stays(op: Op) -> None:
-    name = op.value.removeprefix("mov_to_")
+    control = CONTROL_OF[op]
     for bit in range(64):
         one = state()
-        wanted = getattr(one, name) ^ 1 << bit
+        wanted = one.regs[control] ^ 1 << bit
         one.regs[R.RAX] = wanted
         before = one.copy()
         outcome = execute(instr(op, R.RAX), one, identity)
         if bit in FREE[op]:
             assert outcome == OK
-            assert getattr(one, name) == wanted
+            assert one.regs[control] == wanted
         else:
             assert outcome == Stuck(Unmodelled.MODE_CHANGE)
             assert one == before
+
+
+def test_control_registers_have_what_the_mode_fixes() -> None:
+    fixed = Config(fixed=((R.CR0, 0x8001_0001, 0x8001_0001),))
+    for value, outcome in ((0x8005_0033, OK), (0x8004_0033, Stuck(Unmodelled.MODE_CHANGE))):
+        one = state(cr0=value)
+        assert execute(instr(Op.MOV_FROM_CR0, R.RAX), one, identity, fixed) == outcome
+        assert execute(instr(Op.MOV_FROM_CR0, R.RAX), one, identity) == OK
+        assert one.regs[R.RAX] == value
+        assert execute(instr(Op.MOV_FROM_CR4, R.RAX), one, identity, fixed) == OK
+        del one.regs[R.CR0]
+        assert execute(instr(Op.MOV_TO_CR0, R.RAX), one, identity) == Stuck(Unmodelled.NO_REGISTER)
 
 
 def test_fetch() -> None:

@@ -12,7 +12,7 @@
 #@   exit back
 #@   ensures rsp |->r sp1 + 8 * sp1 |->v back * rax |->r 0
 
-# A wrong twin of map_new.s: what the allocator gives is mapped also where it gives nothing.
+# A wrong twin of map_new.s: the page is mapped read-only.
 
 #@ spec
 #@   forall r : root, alloc va slot s4 s3 s2 s1 e4 e3 e2 sp0 ra : word, q : fraction
@@ -30,10 +30,10 @@
 #@     * va & 0xfff = 0 * va < 0x0000800000000000
 #@   exit ra exists f : word
 #@   ensures
-#@       rdi |->r alloc * rsi |->r slot * rax |->r f | 3 * rsp |->r sp0 + 8 * sp0 |->v ra * sp0 - 8 |->v _ * code
+#@       rdi |->r alloc * rsi |->r slot * rax |->r f | 1 * rsp |->r sp0 + 8 * sp0 |->v ra * sp0 - 8 |->v _ * code
 #@     * slot ~> s1 * page va ~> f * f[512] |->p 0
 #@     * s4 |->e{q} e4 * s3 |->e{q} e3 * s2 |->e{q} e2
-#@     * s1 |->e f | 3 answers va in r claims va in r
+#@     * s1 |->e f | 1 answers va in r claims va in r
 #@   exit ra
 #@   ensures
 #@       rdi |->r alloc * rsi |->r slot * rax |->r 0 * rsp |->r sp0 + 8 * sp0 |->v ra * sp0 - 8 |->v _ * code
@@ -45,7 +45,10 @@
     .type map_new, @function
 map_new:
     call *%rdi
-    orq $3, %rax                        # present, writable
-    movq %rax, (%rsi)
-    ret                                 #@ expect failed
+    testq %rax, %rax
+    jz none
+    orq $1, %rax                        # present
+    movq %rax, (%rsi)                   #@ expect failed
+none:
+    ret
     .size map_new, . - map_new
