@@ -14,7 +14,7 @@ from rocqgen.check.ends import Halted, Run
 from rocqgen.check.machine import Machine
 from rocqgen.cpu import GeneralProtection, PageFault
 from rocqgen.errors import UserError
-from rocqgen.source.machine import CONTROL, GENERAL, Reg
+from rocqgen.source.machine import CONTROL, GENERAL, Op, Reg
 
 MAXPHYADDR: Final = 40
 """Of the processor that is emulated."""
@@ -62,7 +62,7 @@ class _Comparison:
             return ""
         self._load()
         end, steps = self.run.end, len(self.run.steps)
-        said = self._advance(steps)
+        said = self._advance(steps + self._looks())
         if self.interrupt == _GP and not self.machine.choice.mode.canonical(self.run.state.rip):
             # A jump to an address that is not canonical faults there before it is done.
             return ""
@@ -75,6 +75,14 @@ class _Comparison:
         if different or not fault:
             return different
         return self._fault()
+
+    def _looks(self) -> int:
+        """How often unicorn looks at a count that has come to 0, where our step is the last."""
+        rips = [step.rip for step in self.run.steps] + [self.run.state.rip]
+        return sum(
+            step.instr.op is Op.REP_STOSQ and bool(step.accesses) and behind != step.rip
+            for step, behind in zip(self.run.steps, rips[1:], strict=True)
+        )
 
     def _fetching_next(self) -> bool:
         """Whether the fault is at the instruction behind the last of our run, or behind that.
