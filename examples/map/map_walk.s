@@ -2,7 +2,8 @@
 
 # Maps a page, whichever of its tables are missing: a missing table is made of the next frame of zeros that the
 # caller has.  The kernel maps tables and frames at 0xffff800000000000 and their physical addresses.  Of large
-# pages there are none on the way, and the page is not mapped yet.
+# pages there are none on the way, and the page is not mapped yet.  What is left lets it be unmapped
+# (unmap/unmap_walk.s).
 #
 #   uint64_t *map_walk(uint64_t root /* %rdi */, uint64_t page /* %rsi */, uint64_t entry /* %rdx */,
 #                      uint64_t *frames /* %rcx: three; gives the first that is left there */);
@@ -26,8 +27,9 @@
 #@       rdi |->r r * rsi |->r va * rdx |->r leaf * rcx |->r frames * rsp |->r sp0 + 8
 #@     * rax |->r _ * r8 |->r _ * r9 |->r _ * r10 |->r _ * r11 |->r _ * sp0 |->v{q} ra * code{q}
 #@     * e4 & 1 != 0 * e3 & 1 != 0 * e2 & 1 != 0
-#@     * walk va in r level 4 from r reads e4, e3, e2, leaf
-#@         mapped by 0xffff800000000000 in r
+#@     * walk va in r level 4 from r reads e4, e3, e2 mapped by 0xffff800000000000 in r
+#@     * page (e2 & 0x000ffffffffff000) + 0xffff800000000000 ~> e2 & 0x000ffffffffff000
+#@     * (e2 & 0x000ffffffffff000) + (va >> 9 & 0xff8) |->e leaf answers va in r claims va in r
 #@     * page va ~> leaf & 0x000ffffffffff000
 #@     * frames |->v f1 * frames + 8 |->v f2 * frames + 16 |->v f3
 #@     * page f1 + 0xffff800000000000 ~> f1 * f1[512] |->p 0
@@ -38,8 +40,9 @@
 #@       rdi |->r r * rsi |->r va * rdx |->r leaf * rcx |->r frames + 8 * rsp |->r sp0 + 8
 #@     * rax |->r _ * r8 |->r _ * r9 |->r _ * r10 |->r _ * r11 |->r _ * sp0 |->v{q} ra * code{q}
 #@     * e4 & 1 != 0 * e3 & 1 != 0 * e2 & 1 = 0
-#@     * walk va in r level 4 from r reads e4, e3, f1 | 3, leaf
-#@         mapped by 0xffff800000000000 in r
+#@     * walk va in r level 4 from r reads e4, e3, f1 | 3 mapped by 0xffff800000000000 in r
+#@     * page f1 + 0xffff800000000000 ~> f1
+#@     * f1 + ((va >> 12 & 511) << 3) |->e leaf answers va in r claims va in r
 #@     * page va ~> leaf & 0x000ffffffffff000
 #@     * frames |->v f1 * frames + 8 |->v f2 * frames + 16 |->v f3
 #@     * f1[va >> 12 & 511] |->p 0
@@ -51,8 +54,9 @@
 #@       rdi |->r r * rsi |->r va * rdx |->r leaf * rcx |->r frames + 16 * rsp |->r sp0 + 8
 #@     * rax |->r _ * r8 |->r _ * r9 |->r _ * r10 |->r _ * r11 |->r _ * sp0 |->v{q} ra * code{q}
 #@     * e4 & 1 != 0 * e3 & 1 = 0
-#@     * walk va in r level 4 from r reads e4, f1 | 3, f2 | 3, leaf
-#@         mapped by 0xffff800000000000 in r
+#@     * walk va in r level 4 from r reads e4, f1 | 3, f2 | 3 mapped by 0xffff800000000000 in r
+#@     * page f2 + 0xffff800000000000 ~> f2
+#@     * f2 + ((va >> 12 & 511) << 3) |->e leaf answers va in r claims va in r
 #@     * page va ~> leaf & 0x000ffffffffff000
 #@     * frames |->v f1 * frames + 8 |->v f2 * frames + 16 |->v f3
 #@     * f1[va >> 21 & 511] |->p 0
@@ -65,8 +69,9 @@
 #@       rdi |->r r * rsi |->r va * rdx |->r leaf * rcx |->r frames + 24 * rsp |->r sp0 + 8
 #@     * rax |->r _ * r8 |->r _ * r9 |->r _ * r10 |->r _ * r11 |->r _ * sp0 |->v{q} ra * code{q}
 #@     * e4 & 1 = 0
-#@     * walk va in r level 4 from r reads f1 | 3, f2 | 3, f3 | 3, leaf
-#@         mapped by 0xffff800000000000 in r
+#@     * walk va in r level 4 from r reads f1 | 3, f2 | 3, f3 | 3 mapped by 0xffff800000000000 in r
+#@     * page f3 + 0xffff800000000000 ~> f3
+#@     * f3 + ((va >> 12 & 511) << 3) |->e leaf answers va in r claims va in r
 #@     * page va ~> leaf & 0x000ffffffffff000
 #@     * frames |->v f1 * frames + 8 |->v f2 * frames + 16 |->v f3
 #@     * f1[va >> 30 & 511] |->p 0

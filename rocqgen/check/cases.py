@@ -85,10 +85,10 @@ def _replaced(pre: tuple[Assertion, ...], ways: dict[int, _Way]) -> Iterator[Ass
 
 def _ways(walk: Walk) -> Iterator[_Way]:
     at, last = walk.location, Lit(PRESENT | LARGE, walk.location)
-    for count in range(walk.depth, 0, -1):
+    for count in range(len(walk.entries), 0, -1):
         above = tuple(_bits(one, last, PRESENT) for one in walk.entries[: count - 1])
         parts = tuple(unfolded(walk, count))
-        if count == walk.depth:
+        if count == len(walk.entries):
             yield _Way(parts, above)
             continue
         end = walk.entries[count - 1]
@@ -113,7 +113,7 @@ def unfolded(walk: Walk, count: int) -> Iterator[Assertion]:
 
 def levels(walk: Walk) -> tuple[Level, ...]:
     """Those of its entries."""
-    return LEVELS[-walk.depth :]
+    return LEVELS[-walk.depth :][: len(walk.entries)]
 
 
 def slot(table: Expr, va: Expr, level: Level) -> Expr:

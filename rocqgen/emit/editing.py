@@ -56,7 +56,9 @@ class Editing:
         equal = self.aliases.rewriting(path).equal
         for want in (*self.wanted, *self._walks(path, cell, value)):
             for one in want.reach:
-                if one is not None and equal(want.addr, slot(value, one.va, one.shift)):
+                if one is None or not _above(cell, one):
+                    continue
+                if equal(want.addr, slot(value, one.va, one.shift)):
                     self._prepare(path, want, one)
 
     def _walks(self, path: Path, cell: Cell, value: Term) -> Iterator[Cell]:
@@ -150,6 +152,15 @@ class Editing:
             if same and rewriting.same_above(PAGE_SHIFT, item.addr, region.va):
                 return n
         return None
+
+
+def _above(cell: Cell, region: Region) -> bool:
+    """Whether an entry may lead to a table with one that answers for a page."""
+    return any(one is None or one.shift == region.shift + _INDEX for one in cell.reach)
+
+
+_INDEX = 9
+"""The bits of an address that are an index in a table."""
 
 
 def joinable(one: Item, other: Item) -> bool:

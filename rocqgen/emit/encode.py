@@ -289,7 +289,8 @@ def _walk(one: Walk, names: Numbering) -> walks.Walk:
         window = walks.Window(names.term(one.mapped.space), names.term(one.mapped.distance))
     root, va, table = names.term(one.root), names.term(one.va), names.term(one.table)
     entries = tuple(map(names.term, one.entries))
-    return walks.Walk(False, SHIFTS[-one.depth :], root, va, table, entries, window)
+    shifts = SHIFTS[-one.depth :][: len(entries)]
+    return walks.Walk(False, shifts, root, va, table, entries, window)
 
 
 def _page_share(one: Claim, names: Numbering) -> Share:

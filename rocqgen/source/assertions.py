@@ -205,8 +205,9 @@ class Walk:
 
     `table` is what leads to the table that the walk reads at `depth` (4 is the PML4, 1 the page
     table): its physical address, or an entry or a root with other bits.  `entries` are what the
-    slots hold, from that level down to the last.  They are owned as far as they lead to tables:
-    each behind one that is present and is no large page.
+    slots hold, from that level down, to the last or to one above it: what lies behind that is no
+    part of it then.  They are owned as far as they lead to tables: each behind one that is present
+    and is no large page.
     """
 
     va: Expr

@@ -233,12 +233,12 @@ def _walk(item: raw.RawWalk, scope: Scope) -> Walk:
             "level 4",
         )
     given = item.entries
-    if given is not None and len(given) != item.depth:
+    if given is not None and len(given) > item.depth:
         names = ", ".join(f"e{level}" for level in range(item.depth, 0, -1))
         raise refused(
             f"a walk from level {item.depth} on reads {_entries(item.depth)}, and not {len(given)}",
-            given[0].location,
-            "one entry for each level down to 1, those that the walk may not come to among them",
+            given[item.depth].location,
+            "an entry for each level down to 1, or for the first of them",
             f"reads {names}",
         )
     nameless = (raw.RawName("_", item.location),) * item.depth

@@ -235,7 +235,7 @@ class Writer:
         return tuple(self.draw(st.permutations(items)))
 
     def walk(self, bound: list[str], depth: int) -> Walk:
-        entries = tuple(self.expr(bound) for _ in range(depth))
+        entries = tuple(self.expr(bound) for _ in range(self.draw(UPTO[3]) % depth + 1))
         window = Window(self.expr(bound), self.root()) if self.draw(BOOLEANS) else None
         va, root, table = self.expr(bound), self.root(), self.expr(bound)
         return Walk(va, root, depth, table, entries, HERE, window)
