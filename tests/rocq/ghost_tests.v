@@ -126,6 +126,112 @@ Lemma symbolic_canonical (va : word) :
   bv_unsigned (va `+Z` 0x800000000000) < bv_unsigned (Z_to_bv 64 0x1000000000000).
 Proof. solve_fact. Qed.
 
+(** * A leaf above the last level: pages of 4 KiB are claimed out of it *)
+Definition around : sregion expr := Some (21, root, ECst 0x400000).
+Definition large_start (e : expr) (claimed owed : list (sregion expr)) : sstate :=
+  SState root [] [table_cell 0x1000 0x2003 39 0; table_cell 0x2000 0x3003 30 0;
+    ICell FOne (CellData (ECst 0x3010) e [around] claimed owed);
+    IClaim true root slot_va FOne (ECst 0x3010)] [] [].
+Definition large_leaf : expr := ECst 0x8000000000600083.
+Definition claim_in (va pa : Z) : move :=
+  Ghost (GClaim [0; 1; 2]%nat 2 true root (ECst va) (ECst pa)).
+Definition large_unclaim : move := Ghost (GUnclaim 2 4).
+(** Mapped, claimed, given back; then made to lead elsewhere, which any flush inside of it pays for. *)
+Example large_maps_twice :
+  owed_of (play [Store large_leaf; claim_in 0x402000 0x602000; large_unclaim; Store (ECst 0);
+                 Flush (ECst 0x5ff008); Store (ECst 0xa00083); claim_in 0x5ff000 0xbff000]
+             (large_start (ECst 0) [] [])) = Some [].
+Proof. vm_compute. reflexivity. Qed.
+Example large_owes :
+  why_not (play [Store large_leaf; claim_in 0x402000 0x602000; large_unclaim; Store (ECst 0);
+                 Flush (ECst 0x600000); Store (ECst 0xa00083); claim_in 0x402000 0xa02000]
+             (large_start (ECst 0) [] [])) = Some (Owes (ECst 0x3010)).
+Proof. vm_compute. reflexivity. Qed.
+Example large_debt :
+  match play [Store large_leaf; Store (ECst 0)] (large_start (ECst 0) [] []) with
+  | Done (s, []) => nth_error (s_items s) 2 =
+      Some (ICell FOne (CellData (ECst 0x3010) (ECst 0) [around] [] [around]))
+  | _ => False
+  end.
+Proof. vm_compute. reflexivity. Qed.
+(** Two pages of it, and not one of them twice; what is claimed bars the store. *)
+Example two_pages :
+  owed_of (play [Store large_leaf; claim_in 0x402000 0x602000; claim_in 0x403000 0x603000]
+             (large_start (ECst 0) [] [])) = Some [].
+Proof. vm_compute. reflexivity. Qed.
+Example page_twice :
+  owed_of (play [Store large_leaf; claim_in 0x402000 0x602000; claim_in 0x402000 0x602000]
+             (large_start (ECst 0) [] [])) = Some [PNe (ECst 0x402000) (ECst 0x402000)].
+Proof. vm_compute. reflexivity. Qed.
+Example large_claimed_not_written :
+  owed_of (play [Store large_leaf; claim_in 0x402000 0x602000; Store (ECst 0)]
+             (large_start (ECst 0) [] [])) = Some [PEq (ECst 1) (ECst 0)].
+Proof. vm_compute. reflexivity. Qed.
+(** A link to a table; bits that are reserved in a leaf: 13 to 20, and those above the physical addresses,
+    but not that of PAT; another frame, also that of the leaf's beginning; an entry above that is a leaf. *)
+Definition large_with (e : Z) : option (list fact) :=
+  owed_of (play [Store (ECst e); claim_in 0x402000 0x602000] (large_start (ECst 0) [] [])).
+Definition large_fact (b : Z) : fact := PEq (ECst b) (ECst 129).
+Example large_link : large_with 0x600003 = Some [large_fact 1].
+Proof. vm_compute. reflexivity. Qed.
+Example large_absent : large_with 0x600082 = Some [large_fact 128].
+Proof. vm_compute. reflexivity. Qed.
+Example large_bit_13 : large_with 0x602083 = Some [large_fact 0x2081].
+Proof. vm_compute. reflexivity. Qed.
+Example large_bit_20 : large_with 0x700083 = Some [large_fact 0x100081].
+Proof. vm_compute. reflexivity. Qed.
+Example large_bit_40 :
+  large_with (0x600083 + 2 ^ 40) =
+  Some [large_fact (129 + 2 ^ 40); PEq (ECst 0x602000) (ECst (0x602000 + 2 ^ 40))].
+Proof. vm_compute. reflexivity. Qed.
+Example large_pat : large_with 0x601083 = Some [].
+Proof. vm_compute. reflexivity. Qed.
+Example large_read_only : large_with 0x600081 = Some [PEq (ECst 0) (ECst 2)].
+Proof. vm_compute. reflexivity. Qed.
+Example large_wrong_frame :
+  owed_of (play [Store large_leaf; claim_in 0x402000 0x600000] (large_start (ECst 0) [] [])) =
+  Some [PEq (ECst 0x600000) (ECst 0x602000)].
+Proof. vm_compute. reflexivity. Qed.
+(** The slot answers for a page of 4 KiB: not for what is cached of the large one. *)
+Example large_answers :
+  why_not (play [claim_in 0x402000 0x602000]
+    (SState root [] [table_cell 0x1000 0x2003 39 0; table_cell 0x2000 0x3003 30 0;
+       ICell FOne (CellData (ECst 0x3010) large_leaf [here] [] [])] [] [])) = Some (NotAnswering (ECst 0x3010)).
+Proof. vm_compute. reflexivity. Qed.
+(** A path to the last level does not go through a large leaf. *)
+Example through_large :
+  owed_of (play [claim_21] (SState root [] [table_cell 0x1000 0x2003 39 0; table_cell 0x2000 0x3003 30 0;
+    table_cell 0x3010 0x4083 21 0x400000; leaf_cell leaf_21 [] []] [] [])) =
+  Some [PEq (ECst 129) (ECst 1)].
+Proof. vm_compute. reflexivity. Qed.
+(** 1 GiB: the bits of the frame begin at 30.  Above there are no leaves. *)
+Definition huge (e va pa : Z) : option (list fact) :=
+  owed_of (play [Ghost (GClaim [0; 1]%nat 1 true root (ECst va) (ECst pa))]
+    (SState root [] [table_cell 0x1000 0x2003 39 0;
+       ICell FOne (CellData (ECst 0x2000) (ECst e) [Some (30, root, ECst 0)] [] [])] [] [])).
+Example huge_maps : huge 0xc0000083 0x3ffff000 0xfffff000 = Some [].
+Proof. vm_compute. reflexivity. Qed.
+Example huge_bit_29 : huge 0xe0000083 0x3ffff000 0xfffff000 = Some [large_fact 0x20000081].
+Proof. vm_compute. reflexivity. Qed.
+Example no_larger :
+  why_not (play [Ghost (GClaim [0]%nat 0 true root (ECst 0) (ECst 0))]
+    (SState root [] [ICell FOne (CellData (ECst 0x1000) (ECst 0x83) [Some (39, root, ECst 0)] [] [])] [] [])) =
+  Some BadHint.
+Proof. vm_compute. reflexivity. Qed.
+(** Symbolic: what is owed of the entry and of the frame, and that it is decided. *)
+Example symbolic_large :
+  owed_of (play [Ghost (GClaim [0; 1; 2]%nat 2 false root page_va (EVar 2))] (large_start (EVar 1) [] [])) =
+  Some [PEq (EOp AluAnd (EVar 1) (ECst 4502500117831809)) (ECst 129);
+        PEq (EVar 2) (EAdd (EOp AluAnd (EVar 1) (ECst 0xfffffffe00000)) 0x2000);
+        PEq (EOp AluAnd (ECst 0x2003) (EOp AluAnd (ECst 0x3003) (EOp AluAnd (EVar 1) (ECst 4)))) (ECst 0)].
+Proof. vm_compute. reflexivity. Qed.
+Lemma symbolic_large_entry (frame e : word) :
+  e = bv_or frame (Z_to_bv 64 0x83) →
+  bv_and frame (Z_to_bv 64 0xffffff00001fffff) = Z_to_bv 64 0 →
+  bv_and e (Z_to_bv 64 4502500117831809) = Z_to_bv 64 129 ∧
+  frame = bv_and e (Z_to_bv 64 0xfffffffe00000).
+Proof. repeat split; solve_fact. Qed.
+
 (** * Cells, shares and blocks of the TLB's debts *)
 Example unmap_owes :
   leaf_is (play [Store leaf_21; claim_21; unclaim; Store (ECst 0)] (start (ECst 0) [] []))

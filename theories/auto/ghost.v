@@ -20,6 +20,16 @@ Definition table_facts (mp : Z) (e : expr) : list fact :=
   owe (PEq (mk_and e (ECst (Z.lor 129 (reserved_bits mp)))) (ECst 1)).
 Definition page_facts_of (mp : Z) (e : expr) : list fact :=
   owe (PEq (mk_and e (ECst (Z.lor 1 (reserved_bits mp)))) (ECst 1)).
+(** A leaf of [2 ^ k] bytes above the last level: its bits from 13 on are reserved. *)
+Definition large_facts (mp k : Z) (e : expr) : list fact :=
+  owe (PEq (mk_and e (ECst (Z.lor (Z.lor 129 (Z.ones (k - 13) ≪ 13)) (reserved_bits mp)))) (ECst 129)).
+Definition leaf_facts (mp k : Z) : expr → list fact :=
+  if k =? 12 then page_facts_of mp else large_facts mp k.
+Definition leaf_level (k : Z) : bool := (k =? 12) || (k =? 21) || (k =? 30).
+(** Where a page of 4 KiB lies that a leaf of [2 ^ k] bytes maps. *)
+Definition leaf_frame_expr (k : Z) (e va : expr) : expr :=
+  if k =? 12 then mk_and e (ECst frame_bits)
+  else mk_op AluAdd (mk_and e (ECst (Z.ones (52 - k) ≪ k))) (mk_and va (ECst (Z.ones (k - 12) ≪ 12))).
 Definition absent_facts (e : expr) : list fact := owe (PEq (mk_and e (ECst 1)) (ECst 0)).
 
 (** The cells are those that a walk reads; all but the last lead to tables. *)
@@ -75,6 +85,7 @@ Fixpoint apart_facts (root va : expr) (gs : list (sregion expr)) : option (list 
   end.
 
 (** * A page is claimed *)
+(** A page of 4 KiB: the path ends at its own leaf, or at a larger one around it. *)
 Definition claim_step (root va : expr) (here : bool) (k : Z) (c : scell expr) : res (list fact) :=
   match find_region (Z.eqb k) root va (sc_reach c), sc_owed c with
   | None, _ => Fail (NotAnswering (sc_addr c))
@@ -124,16 +135,19 @@ Definition ghost_claim (pf : platform) (path : list nat) (i : nat) (w : bool) (r
     (l : list item) : res (list item * list fact) :=
   let* (cs, l) := take_path path l in
   let es := map (λ x, sc_entry x.2) cs in
-  if Nat.eqb (length cs) (length (platform_shifts pf)) then
+  let mp := pf_maxphyaddr pf in
+  let ks := platform_shifts pf in
+  (* The level of the last of them. *)
+  let k := nth (pred (length cs)) ks 0 in
+  if leaf_level k then
     match nth_error cs i with
     | Some (FOne, _) =>
-      let* walk := walk_facts (pf_maxphyaddr pf) (page_facts_of (pf_maxphyaddr pf)) root va
-                     (platform_shifts pf) (map snd cs) in
-      let* steps := claim_steps root va (Some i) (platform_shifts pf) (map snd cs) in
+      let* walk := walk_facts mp (leaf_facts mp k) root va ks (map snd cs) in
+      let* steps := claim_steps root va (Some i) (firstn (length cs) ks) (map snd cs) in
       let cs := alter_nth i (λ x, (x.1, add_region (Some (12, root, va)) x.2)) cs in
       Done (put_path path cs l ++ [IClaim w root va page_share pa],
             in_page_facts va ++ canonical_facts pf va ++ root_facts pf root ++ walk ++ steps ++
-            owe (PEq pa (mk_and (List.last es (ECst 0)) (ECst frame_bits))) ++ rights_facts w es)
+            owe (PEq pa (leaf_frame_expr k (List.last es (ECst 0)) va)) ++ rights_facts w es)
     | Some _ => Fail (NotWhole i)
     | None => Fail BadHint
     end

@@ -148,6 +148,15 @@ End regions.
 Lemma platform_mode_regular pf : regular (platform_mode pf).
 Proof. destruct pf as [[] mp]; [apply x86_5level_regular|apply x86_4level_regular]. Qed.
 
+(** Levels below the end of a path are of no account. *)
+Lemma steps_ok_take root va k i n ls (xs : list cell) :
+  (length xs ≤ n)%nat → steps_ok root va k i (take n ls) xs = true → steps_ok root va k i ls xs = true.
+Proof.
+  revert i n ls. induction xs as [|x xs IH]; intros i [|n] [|lv ls] Hlen; simpl in *; try done; try lia.
+  intros [Hhere H]%andb_true_iff. rewrite Hhere /=. destruct i as [|i]; [|apply (IH _ n); [lia|done]].
+  rewrite zip_with_take_l' in H; [done|lia].
+Qed.
+
 Section ghost_sound.
   Context {Π : the_platform}.
   Context {M : machine} `{!machGS M Σ}.
@@ -213,44 +222,47 @@ Section ghost_sound.
       SI σ -∗ ditems ρ l ==∗ SI σ ∗ ditems ρ l'.
     Proof using HM Hgood.
       intros ([cs l0] & Hpath & H)%res_bind_Done. revert H.
-      destruct (Nat.eqb_spec (length cs) (length (platform_shifts pf))) as [Hlen|]; [|done].
+      cbv zeta. set (k := nth (pred (length cs)) (platform_shifts pf) 0).
+      destruct (leaf_level k) eqn:Hlevel; [|done].
       destruct (nth_error cs i) as [[[| |] c]|] eqn:Hi; try done.
       intros (walk & Hwalk & (steps & Hsteps & [= <- <-])%res_bind_Done)%res_bind_Done.
       intros [Hva [Hcan [Hroot [Hw [Hs [Hpa Hrights]%Forall_app]%Forall_app]%Forall_app]%Forall_app]%Forall_app]%Forall_app.
       destruct (platform_levels pf) as (Hlv & Hshifts & Hlast & Hinner).
       pose proof (platform_mp _ Hgood) as Hmp. apply in_page_facts_sound in Hva.
       pose proof platform_is_regular as Hreg.
-      rewrite -Hshifts in Hwalk, Hsteps, Hlen. rewrite length_map in Hlen.
-      destruct (walk_page_sound ρ (platform_mode pf) _ Hmp (pm_levels (platform_mode pf)) root va all_rights
-        (map snd cs) walk)
-        as (lf & Hknown & Hk & Hframe & Hread & Huser & Hwrite); try done.
-      { by rewrite length_map. }
-      { by intros lv <-. }
+      rewrite -Hshifts in Hwalk, Hsteps. rewrite firstn_map in Hsteps.
+      destruct (walk_leaf_sound ρ (platform_mode pf) _ Hmp (pm_levels (platform_mode pf)) root va all_rights
+        (map snd cs) walk k Hlv)
+        as (lf & Hknown & Hk & Hframe & _ & Huser & Hwrite); try done.
+      { by rewrite length_map Hshifts. }
       assert (admits M w (leaf_rights lf)) as Hadm.
       { apply (rights_facts_sound pf ρ w (map (λ x, sc_entry x.2) cs)); [done|done|..];
           rewrite ?Huser ?Hwrite /= !forallb_map_of; done. }
-      assert (leaf_claimable (cfg_mode (m_config M)) (eval ρ root) (eval ρ va) lf i (dpath cs)) as Hcl.
+      assert (page_claimable (cfg_mode (m_config M)) (eval ρ root) (eval ρ va) lf i (dpath cs)) as Hcl.
       { rewrite HM. split; [|split; [|split]].
         - by rewrite /known_walk path_entries_dpath platform_root.
         - by apply platform_root_ok.
         - by apply platform_canonical.
-        - rewrite Hk. assert ((dpath cs).*2 = map (λ c, dcell c) (map snd cs)) as ->.
+        - assert ((dpath cs).*2 = map (λ c, dcell c) (map snd cs)) as ->.
           { rewrite /dpath -list_fmap_compose map_map. done. }
+          apply (steps_ok_take _ _ _ _ (length cs)); [by rewrite !length_map|].
           apply (claim_steps_sound _ _ _ _ _ _ _ Hsteps Hs).
-          intros lv Hin. apply (xl_shift _ _ _ Hlv). done. }
+          intros lv Hin%elem_of_take. apply (xl_shift _ _ _ Hlv). destruct Hin as (j & Hj & _).
+          by eapply elem_of_list_lookup_2. }
       iIntros "HS Hl". iDestruct (take_path_sound _ _ _ _ Hpath with "Hl") as "[Hcs Hl]".
       assert (dpath cs !! i = Some (bv_unsigned (eval ρ (sc_addr c)), 1%Qp, dcell c)) as Hdi.
       { rewrite /dpath list_lookup_fmap. rewrite -nth_error_list_lookup. by rewrite Hi. }
-      iMod (leaf_claim σ _ _ _ _ _ _ _ Hdi Hcl with "HS Hcs") as "($ & Hcs & Hleaf)". iModIntro.
+      iMod (leaf_page_claim σ _ _ _ _ _ _ _ Hdi Hcl with "HS Hcs") as "($ & Hcs & Hleaf)". iModIntro.
       rewrite ditems_app. iSplitR "Hleaf".
       - iApply put_path_sound. iFrame "Hl".
         rewrite (alter_nth_same i _ (λ x, (x.1, add_region (Some (12, root, va)) c)) cs _ Hi); [|done].
         rewrite (dpath_alter _ _ _ _ Hi); [|done].
-        rewrite /add_claim /set_claimed /leaf_region Hk. iExact "Hcs".
-      - iSplit; [|done]. rewrite leaf_claims_4k //. cbn [ditem]. rewrite /page_share.
+        rewrite /add_claim /set_claimed. iExact "Hcs".
+      - iSplit; [|done]. cbn [ditem]. rewrite /page_share.
         assert (feval ρ (FDiv 512 1) = pos_to_Qp 512) as -> by by apply whole_page_sound.
         iApply page_claim_word_1; [lia| |exact Hadm|by rewrite word_share_page].
-        apply owe_hold in Hpa. simpl in Hpa. rewrite Hpa eval_frame Hva Hframe Z.add_0_r map_map. done.
+        apply owe_hold in Hpa. simpl in Hpa. rewrite Hpa Hva Z.add_0_r.
+        rewrite (eval_leaf_frame _ _ _ _ Hlevel Hva) Hframe Hk map_map. done.
     Qed.
 
     Lemma ghost_unclaim_sound σ cell claim l l' facts :

@@ -59,7 +59,7 @@ Section entries.
     assert (2 ^ 52 = 2 ^ (52 - mp) * 2 ^ mp) as ->. { rewrite -Z.pow_add_r; [f_equal|..]; lia. }
     nia.
   Qed.
-  Lemma present_mask_bound b : 0 ≤ b < 256 → 0 ≤ Z.lor b (reserved_bits mp) < 2 ^ 64.
+  Lemma present_mask_bound b : 0 ≤ b < 2 ^ 52 → 0 ≤ Z.lor b (reserved_bits mp) < 2 ^ 64.
   Proof using Hmp.
     intros Hb. pose proof reserved_bits_bound as Hr. split; [apply Z.lor_nonneg; lia|].
     apply Z.lt_le_trans with (2 ^ 52); [|lia].
@@ -106,6 +106,42 @@ Section entries.
     apply present_bits in H as [Hres Hb]. pose proof (Hb 0 ltac:(lia) eq_refl) as H0.
     by rewrite /x86_decode H0 Hres andb_false_r /= Hlv Hk.
   Qed.
+
+  (** Bits that a mask leaves. *)
+  Lemma masked_bits (x m v lo hi : Z) :
+    0 ≤ lo ≤ hi → Z.land x m = v → (∀ i, lo ≤ i < hi → Z.testbit m i = true ∧ Z.testbit v i = false) →
+    bits x lo hi = 0.
+  Proof using Type.
+    intros Hlo H Hm. rewrite /bits. apply Z.bits_inj'. intros i Hi0. rewrite Z.bits_0.
+    destruct (Z.ltb_spec i (hi - lo)).
+    - rewrite Z.mod_pow2_bits_low // Z.shiftr_spec //. destruct (Hm (i + lo)) as [Hmi Hv]; [lia|].
+      by rewrite -H Z.land_spec Hmi andb_true_r in Hv.
+    - by rewrite Z.mod_pow2_bits_high; [|lia].
+  Qed.
+  Lemma large_facts_sound ρ e lv :
+    Forall (holds ρ) (large_facts mp (lv_shift lv) e) → lv_leaf lv = LeafSome →
+    lv_shift lv = 21 ∨ lv_shift lv = 30 →
+    x86_decode true mp lv (bv_unsigned (eval ρ e)) =
+    Page (bits (bv_unsigned (eval ρ e)) (lv_shift lv) 52 ≪ lv_shift lv)
+      (x86_rights true (bv_unsigned (eval ρ e))).
+  Proof using Hmp.
+    intros H%owe_hold Hlv Hk. apply holds_mask in H; [|apply present_mask_bound|done]; last first.
+    { by destruct Hk as [-> | ->]. }
+    set (x := bv_unsigned (eval ρ e)) in *.
+    assert (∀ i, i = 0 ∨ i = 7 → Z.testbit x i = true) as Hb.
+    { intros i Hi. assert (Z.testbit 129 i = true) as H129 by by destruct Hi as [-> | ->].
+      rewrite -H Z.land_spec in H129. by apply andb_true_iff in H129 as [? _]. }
+    assert (∀ i, 8 ≤ i → Z.testbit 129 i = false) as Hhigh.
+    { intros i Hi. apply (Z.bounded_iff_bits_nonneg 8); lia. }
+    rewrite /x86_decode (Hb 0) ?(Hb 7); [|by auto..]. rewrite Hlv andb_false_r /=.
+    rewrite (masked_bits _ _ _ mp 52 ltac:(lia) H); last first.
+    { intros i Hi. split; [|apply Hhigh; lia]. rewrite Z.lor_spec /reserved_bits Z.shiftl_spec; [|lia].
+      rewrite Z.ones_spec_low; [apply orb_true_r|lia]. }
+    rewrite (masked_bits _ _ _ 13 (lv_shift lv) ltac:(lia) H); last first.
+    { intros i Hi. split; [|apply Hhigh; lia]. rewrite !Z.lor_spec Z.shiftl_spec; [|lia].
+      rewrite Z.ones_spec_low; [by rewrite orb_true_r|lia]. }
+    done.
+  Qed.
 End entries.
 
 (** * Walks *)
@@ -118,11 +154,16 @@ Record x86_levels (mode : paging_mode) (mp : Z) (ls : list level) : Prop := X86L
   xl_bits lv : lv ∈ ls → lv_bits lv = 9;
   xl_shift lv : lv ∈ ls → 12 ≤ lv_shift lv ≤ 60;
   xl_leaf lv : lv ∈ ls → lv_shift lv = 12 ↔ lv_leaf lv = LeafAlways;
+  xl_large lv : lv ∈ ls → (lv_shift lv =? 21) || (lv_shift lv =? 30) = true → lv_leaf lv = LeafSome;
 }.
 Lemma x86_levels_cons mode mp lv ls : x86_levels mode mp (lv :: ls) → x86_levels mode mp ls.
 Proof.
-  intros [? ? Hb Hs Hl]. split; [done|done|..]; intros l Hin; [apply Hb|apply Hs|apply Hl]; by right.
+  intros [? ? Hb Hs Hl Hg]. split; [done|done|..]; intros l Hin; [apply Hb|apply Hs|apply Hl|apply Hg]; by right.
 Qed.
+
+Lemma nth_last_shift ls :
+  ls ≠ [] → nth (pred (length ls)) (map lv_shift ls) 0 = lv_shift (List.last ls level_pt).
+Proof. induction ls as [|lv [|lv' ls] IH]; intros Hne; [done..|]. by apply IH. Qed.
 
 Section walks.
   Context (ρ : env) (mode : paging_mode) (mp : Z) (Hmp : 12 ≤ mp ≤ 52).
@@ -137,7 +178,46 @@ Section walks.
     by rewrite /slot_of (xl_width _ _ _ Hls) /lv_index (xl_bits _ _ _ Hls lv Hlv).
   Qed.
 
-  (** To a page: all levels. *)
+  (** To a leaf at the last level of the path. *)
+  Lemma walk_leaf_sound ls t va r cs facts k :
+    x86_levels mode mp ls → k = nth (pred (length cs)) (map lv_shift ls) 0 → leaf_level k = true →
+    (∀ pre lv post, ls = pre ++ lv :: post → post ≠ [] → lv_shift lv ≠ 12) →
+    walk_facts mp (leaf_facts mp k) t va (map lv_shift ls) cs = Done facts → Forall (holds ρ) facts →
+    ∃ l, known_levels mode ls (bits (bv_unsigned (eval ρ t)) 12 52 ≪ 12) r (eval ρ va) (path_words ρ cs) =
+        Some (Walked l) ∧ leaf_shift l = k ∧
+      leaf_frame l = bits (bv_unsigned (eval ρ (List.last (map sc_entry cs) (ECst 0)))) k 52 ≪ k ∧
+      r_read (leaf_rights l) = r_read r ∧
+      r_user (leaf_rights l) = r_user r && forallb (λ c, Z.testbit (bv_unsigned (eval ρ (sc_entry c))) 2) cs ∧
+      r_write (leaf_rights l) = r_write r && forallb (λ c, Z.testbit (bv_unsigned (eval ρ (sc_entry c))) 1) cs.
+  Proof using Hmp.
+    revert t r cs facts. induction ls as [|lv ls IH]; intros t r [|c cs] facts Hls Hk Hlevel Hinner; try done.
+    simpl. destruct cs as [|c' cs].
+    - simpl in Hk. intros [= <-] [Haddr Hpage]%holds_owe. assert (lv ∈ lv :: ls) as Hin by by left.
+      rewrite (slot_sound _ _ _ _ _ Hls Hin Haddr) Z.eqb_refl (xl_decode _ _ _ Hls).
+      assert (x86_decode true mp lv (bv_unsigned (eval ρ (sc_entry c))) =
+        Page (bits (bv_unsigned (eval ρ (sc_entry c))) k 52 ≪ k) (x86_rights true (bv_unsigned (eval ρ (sc_entry c)))))
+        as ->.
+      { rewrite /leaf_facts in Hpage. destruct (Z.eqb_spec k 12) as [H12|Hne].
+        - rewrite H12. rewrite (page_facts_sound _ Hmp _ _ _ Hpage); [done| |congruence].
+          apply (xl_leaf _ _ _ Hls _ Hin). congruence.
+        - rewrite Hk. rewrite Hk in Hpage, Hlevel, Hne. rewrite /leaf_level in Hlevel.
+          apply (large_facts_sound _ Hmp _ _ _ Hpage); [apply (xl_large _ _ _ Hls _ Hin)|]; lia. }
+      eexists. split; [done|]. simpl. rewrite !andb_true_r. by repeat split.
+    - destruct ls as [|lv' ls].
+      { intros (more & Hmore & _)%res_bind_Done. done. }
+      intros (more & Hmore & [= <-])%res_bind_Done [Haddr [Htable Hmf]%Forall_app]%holds_owe.
+      assert (lv ∈ lv :: lv' :: ls) as Hin by by left.
+      rewrite (slot_sound _ _ _ _ _ Hls Hin Haddr) Z.eqb_refl (xl_decode _ _ _ Hls).
+      rewrite (table_facts_sound _ Hmp _ _ _ Htable); last first.
+      { intros Hl%(xl_leaf _ _ _ Hls lv Hin). by apply (Hinner [] lv (lv' :: ls)). }
+      destruct (IH (sc_entry c) (rights_meet r (x86_rights true (bv_unsigned (eval ρ (sc_entry c)))))
+        (c' :: cs) more) as (l & -> & Hkl & Hfr & Hr & Hu & Hw); try done.
+      { by apply x86_levels_cons in Hls. }
+      { intros pre lv0 post Heq. apply (Hinner (lv :: pre) lv0 post). by rewrite Heq. }
+      exists l. split; [done|]. split; [done|]. split; [exact Hfr|].
+      rewrite Hr Hu Hw /= !andb_true_r !andb_assoc. done.
+  Qed.
+  (** To a page of 4 KiB: all levels. *)
   Lemma walk_page_sound ls t va r cs facts :
     x86_levels mode mp ls → length cs = length ls → (∀ lv, List.last ls level_pt = lv → lv_shift lv = 12) →
     (∀ pre lv post, ls = pre ++ lv :: post → post ≠ [] → lv_shift lv ≠ 12) →
@@ -150,26 +230,8 @@ Section walks.
       r_user (leaf_rights l) = r_user r && forallb (λ c, Z.testbit (bv_unsigned (eval ρ (sc_entry c))) 2) cs ∧
       r_write (leaf_rights l) = r_write r && forallb (λ c, Z.testbit (bv_unsigned (eval ρ (sc_entry c))) 1) cs.
   Proof using Hmp.
-    revert t r cs facts. induction ls as [|lv ls IH]; intros t r [|c cs] facts Hls Hlen Hlast Hinner; try done.
-    injection Hlen as Hlen. simpl. destruct cs as [|c' cs].
-    - destruct ls; [|done]. intros [= <-] [Haddr Hpage]%holds_owe.
-      pose proof (Hlast _ eq_refl) as Hk. simpl in Hk.
-      assert (lv ∈ [lv]) as Hin by by left.
-      rewrite (slot_sound _ _ _ _ _ Hls Hin Haddr) Z.eqb_refl (xl_decode _ _ _ Hls).
-      rewrite (page_facts_sound _ Hmp _ _ _ Hpage); [|by apply (xl_leaf _ _ _ Hls)|done].
-      eexists. split; [done|]. simpl. rewrite Hk !andb_true_r. by repeat split.
-    - destruct ls as [|lv' ls]; [done|].
-      intros (more & Hmore & [= <-])%res_bind_Done [Haddr [Htable Hmf]%Forall_app]%holds_owe.
-      assert (lv ∈ lv :: lv' :: ls) as Hin by by left.
-      rewrite (slot_sound _ _ _ _ _ Hls Hin Haddr) Z.eqb_refl (xl_decode _ _ _ Hls).
-      rewrite (table_facts_sound _ Hmp _ _ _ Htable); last first.
-      { intros Hl%(xl_leaf _ _ _ Hls lv Hin). by apply (Hinner [] lv (lv' :: ls)). }
-      destruct (IH (sc_entry c) (rights_meet r (x86_rights true (bv_unsigned (eval ρ (sc_entry c)))))
-        (c' :: cs) more) as (l & -> & Hk & Hfr & Hr & Hu & Hw); try done.
-      { by apply x86_levels_cons in Hls. }
-      { intros pre lv0 post Heq. apply (Hinner (lv :: pre) lv0 post). by rewrite Heq. }
-      exists l. split; [done|]. split; [done|]. split; [exact Hfr|].
-      rewrite Hr Hu Hw /= !andb_true_r !andb_assoc. done.
+    intros Hls Hlen Hlast Hinner Hwalk. apply (walk_leaf_sound ls _ _ _ _ _ 12); try done.
+    destruct ls as [|lv ls]; [by destruct cs|]. rewrite Hlen nth_last_shift //. by rewrite (Hlast _ eq_refl).
   Qed.
   (** To an absent entry. *)
   Lemma walk_absent_sound ls t va r cs facts :
@@ -198,6 +260,26 @@ Section walks.
       split; [done|]. simpl in Hlen |- *. lia.
   Qed.
 End walks.
+
+Lemma eval_leaf_frame ρ k e va :
+  leaf_level k = true → page_offset (eval ρ va) = 0 →
+  bv_unsigned (eval ρ (leaf_frame_expr k e va)) =
+  (bits (bv_unsigned (eval ρ e)) k 52 ≪ k) + 4096 * (page (eval ρ va) `mod` 2 ^ (k - 12)).
+Proof.
+  intros Hk Hva. rewrite /leaf_frame_expr. destruct (Z.eqb_spec k 12) as [->|Hne].
+  { rewrite eval_frame Z.mod_1_r. lia. }
+  assert (k = 21 ∨ k = 30) as Hk' by (rewrite /leaf_level in Hk; lia). clear Hk Hne.
+  rewrite eval_mk_op. cbn [alu_value]. rewrite bv_add_unsigned.
+  rewrite !eval_mask; [|by destruct Hk' as [-> | ->]..]. rewrite !land_field; [|lia..].
+  assert ((bv_unsigned (eval ρ va) ≫ 12) = page (eval ρ va)) as -> by done.
+  rewrite -/(bits (bv_unsigned (eval ρ e)) k 52).
+  rewrite (Z.shiftl_mul_pow2 (_ `mod` _) 12) // (Z.mul_comm _ (2 ^ 12)). change (2 ^ 12) with 4096.
+  apply bv_wrap_small. rewrite Z.shiftl_mul_pow2; [|lia].
+  pose proof (bits_bound (bv_unsigned (eval ρ e)) k 52 ltac:(lia)) as Hb.
+  pose proof (Z.mod_pos_bound (page (eval ρ va)) (2 ^ (k - 12)) ltac:(by destruct Hk' as [-> | ->])) as Hm.
+  unfold bv_modulus. change (2 ^ Z.of_N 64) with 18446744073709551616.
+  destruct Hk' as [-> | ->]; simpl in *; lia.
+Qed.
 
 (** * The platform *)
 Notation platform_mode pf := (cfg_mode (platform_config pf)).

@@ -59,6 +59,12 @@ Definition leaf_claimable (mode : paging_mode) (root va : word) (l : leaf) (i : 
   known_walk mode root va (path_entries cs) = Some (Walked l) ∧
   pm_root_ok mode root = true ∧ pm_canonical mode va = true ∧
   steps_ok root va (leaf_shift l) i (pm_levels mode) cs.*2 = true.
+(** The same of one page of 4 KiB of the leaf. *)
+Definition page_claimable (mode : paging_mode) (root va : word) (l : leaf) (i : nat) (cs : path_cells)
+    : Prop :=
+  known_walk mode root va (path_entries cs) = Some (Walked l) ∧
+  pm_root_ok mode root = true ∧ pm_canonical mode va = true ∧
+  steps_ok root va 12 i (pm_levels mode) cs.*2 = true.
 
 Definition add_claim (g : region) (x : cell) : cell := set_claimed (g :: c_claimed x) x.
 Definition drop_claim (g : region) (x : cell) : cell :=
@@ -73,6 +79,15 @@ Proof.
 Qed.
 Lemma page_num_leaf (p k : Z) : 0 ≤ k → p = (p ≫ k) * 2 ^ k + p `mod` 2 ^ k.
 Proof. intros Hk. rewrite Z.shiftr_div_pow2 //. pose proof (Z_div_mod_eq_full p (2 ^ k)). lia. Qed.
+
+Lemma known_levels_leaf mode ls table r va xs l :
+  known_levels mode ls table r va xs = Some (Walked l) → ∃ lv, lv ∈ ls ∧ lv_shift lv = leaf_shift l.
+Proof.
+  revert table r xs. induction ls as [|lv ls IH]; intros table r [|[s e] xs]; [done..|].
+  simpl. destruct (s =? _); [|done]. destruct (pm_decode _ _ _); [by destruct xs|done| |].
+  - intros (lv' & Hlv & ?)%IH. exists lv'. split; [by right|done].
+  - destruct xs; [|done]. intros [= <-]. exists lv. split; [by left|done].
+Qed.
 
 Section pages.
   Context (root va : word) (l : leaf) (Hk : 12 ≤ leaf_shift l ≤ 52).
@@ -223,18 +238,24 @@ Section claims.
       by rewrite -!list_fmap_compose.
   Qed.
 
-  (** The pages of a leaf are claimed. *)
-  Lemma leaf_claim σ cs i s x root va l :
-    cs !! i = Some (s, 1%Qp, x) → leaf_claimable mode root va l i cs →
+  (** Pages of a leaf are claimed: those of [2 ^ k] bytes, or fewer. *)
+  Lemma pages_claim σ cs (i : nat) s x root va l (k : Z) (new : gmap (word * Z) trans) :
+    cs !! i = Some (s, 1%Qp, x) →
+    known_walk mode root va (path_entries cs) = Some (Walked l) →
+    pm_root_ok mode root = true → pm_canonical mode va = true →
+    steps_ok root va k i (pm_levels mode) cs.*2 = true →
+    12 ≤ k ≤ leaf_shift l →
+    (∀ r p u, new !! (r, p) = Some u → r = root ∧ (∃ va', page va' = p) ∧
+       ∀ va', page va' = p → bv_unsigned va' ≫ k = bv_unsigned va ≫ k ∧
+         leaf_pa l va' = u.1 + page_offset va' ∧ leaf_rights l = u.2) →
     state_interp σ -∗ cells_pt cs ==∗
-    state_interp σ ∗ cells_pt (<[i := (s, 1%Qp, add_claim (leaf_region root va l) x)]> cs) ∗
-    leaf_claims root va l 1.
+    state_interp σ ∗ cells_pt (<[i := (s, 1%Qp, add_claim (VPage root k (bv_unsigned va ≫ k)) x)]> cs) ∗
+    [∗ map] y ↦ t ∈ new, page_claim y 1 t.
   Proof using Hreg.
-    iIntros (Hi (Hknown & Hroot & Hcan & Hsteps)) "(%T & %Θ & %E & Hr & Hf & Hm & HT & HΘ & HE & %Hok) H".
+    iIntros (Hi Hknown Hroot Hcan Hsteps Hkl Hpages) "(%T & %Θ & %E & Hr & Hf & Hm & HT & HΘ & HE & %Hok) H".
     iDestruct (cells_pt_lookup with "HE H") as %HE.
     iDestruct (big_sepL_insert_acc with "H") as "[Hs H]"; [done|]. simpl.
-    set (x' := add_claim (leaf_region root va l) x).
-    set (new := list_to_map (leaf_pages root va l) : gmap (word * Z) trans).
+    set (x' := add_claim (VPage root k (bv_unsigned va ≫ k)) x).
     iMod (ghost_map_update x' with "HE Hs") as "[HE Hs]".
     iSpecialize ("H" $! (s, 1%Qp, x') with "Hs").
     destruct (known_tables _ _ _ _ _ _ _ _ _ Hok HE Hknown) as [Hwalk Hpath].
@@ -242,14 +263,14 @@ Section claims.
     assert (∃ lv, lv ∈ pm_levels mode ∧ lv_shift lv = leaf_shift l) as (lv0 & Hlv0 & Hlv0k).
     { by destruct (walk_levels_shift _ _ _ _ _ _ _ (pm_levels_wf mode) Hwalk) as (_ & ?). }
     assert (12 ≤ leaf_shift l ≤ 52) as Hk by (rewrite -Hlv0k; by apply Hreg).
+    assert (12 ≤ k ≤ 52) as Hkk by lia.
     assert (∀ y, y ∈ walk_path mode T root va → leaf_shift l ≤ lv_shift y.1) as Habove.
     { intros y. by apply (path_levels_above _ _ _ _ _ _ _ _ (pm_levels_wf mode) Hwalk). }
     destruct (tables_ok_claim _ _ _ _ _ _ Hok s x (c_claimed x') new Hs) as [Hdisj Hok'].
     { intros r va' Hin. apply orb_true_iff. by right. }
-    { intros r p u Hu%elem_of_list_to_map_2.
-      assert (r = root) as -> by by destruct (leaf_pages_elem _ _ _ _ _ Hu) as (? & _ & [= ->] & _).
+    { intros r p u Hu. destruct (Hpages _ _ _ Hu) as (-> & Hinh & Hin).
       assert (∀ va', page va' = p → bv_unsigned va' ≫ leaf_shift l = bv_unsigned va ≫ leaf_shift l)
-        as Hsame by (intros va' <-; by eapply leaf_pages_same).
+        as Hsame by (intros va' Hp; apply (shiftr_le_eq _ _ k); [lia|]; by apply Hin).
       assert (∀ va', page va' = p → walk_path mode T root va' = walk_path mode T root va ∧
         walk mode T root va' = Walked l) as Hwalks.
       { intros va' Hp. rewrite -Hwalk.
@@ -259,11 +280,12 @@ Section claims.
       - split; [done|]. intros va' Hp. split.
         { rewrite -Hcan. apply (regular_canonical _ (regular_mode (M:=M)) lv0); [done|].
           rewrite Hlv0k. by apply Hsame. }
-        exists l. split; [by apply Hwalks|]. subst p. by eapply leaf_pages_pa.
-      - by eapply leaf_pages_inhabited.
+        exists l. split; [by apply Hwalks|]. by apply Hin.
+      - done.
       - intros va' Hp. destruct (Hwalks va' Hp) as [-> _]. specialize (Hsame va' Hp).
+        destruct (Hin va' Hp) as [Hsamek _].
         assert (∀ j lv y, pm_levels mode !! j = Some lv → cs !! j = Some y →
-          step_ok root va (leaf_shift l) (Nat.eqb i j) lv y.2 = true) as Hstep.
+          step_ok root va k (Nat.eqb i j) lv y.2 = true) as Hstep.
         { intros j lv y Hj Hy. eapply steps_ok_lookup; [done..|]. by rewrite list_lookup_fmap Hy. }
         assert (∃ lv, pm_levels mode !! i = Some lv) as [lv Hlv].
         { assert (∀ ls k i (ys : list cell), steps_ok root va k i ls ys = true → is_Some (ls !! i))
@@ -273,9 +295,9 @@ Section claims.
         split; [|split].
         + specialize (Hstep i lv _ Hlv Hi). rewrite Nat.eqb_refl in Hstep.
           apply andb_true_iff in Hstep as [_ Hap]. rewrite forallb_forall in Hap.
-          destruct (in_regions root va' (c_claimed x)) eqn:Hin; [|done].
-          apply existsb_exists in Hin as (g & Hg & Hin). specialize (Hap g Hg).
-          by rewrite (leaf_apart_region root va l Hk va' g Hsame Hap) in Hin.
+          destruct (in_regions root va' (c_claimed x)) eqn:Hing; [|done].
+          apply existsb_exists in Hing as (g & Hg & Hing). specialize (Hap g Hg).
+          by rewrite (leaf_apart_region root va (Leaf 0 k all_rights) Hkk va' g Hsamek Hap) in Hing.
         + rewrite Hpath. apply elem_of_list_fmap. exists (lv, s). split; [done|].
           apply elem_of_list_lookup. exists i. by rewrite lookup_zip_with Hlv /= !list_lookup_fmap Hi.
         + intros lv' s'. rewrite Hpath. intros [j Hj]%elem_of_list_lookup.
@@ -302,12 +324,55 @@ Section claims.
             split; [|split; [done|by rewrite Howed]].
             assert (Nat.eqb i j = false) as Hij.
             { apply Nat.eqb_neq. intros ->. rewrite Hi in Hcj. by simplify_eq. }
-            rewrite Hij in Hcl. apply existsb_exists in Hcl as (g & Hg & Hin).
-            apply existsb_exists. exists g. split; [done|]. by apply (leaf_in_region root va l Hk). }
+            rewrite Hij in Hcl. apply existsb_exists in Hcl as (g & Hg & Hing).
+            apply existsb_exists. exists g. split; [done|].
+            by apply (leaf_in_region root va (Leaf 0 k all_rights) Hkk). }
     iMod (ghost_map_insert_big new with "HΘ") as "[HΘ Hnew]"; [done|]. iModIntro.
-    iSplitR "H Hnew"; [|iSplitL "H"; [iExact "H"|]].
-    - iExists T, (new ∪ Θ), _. iFrame. by iPureIntro.
-    - rewrite /leaf_claims big_sepM_list_to_map; [done|apply leaf_pages_NoDup].
+    iSplitR "H Hnew"; [|iSplitL "H"; [iExact "H"|iExact "Hnew"]].
+    iExists T, (new ∪ Θ), _. iFrame. by iPureIntro.
+  Qed.
+
+  Lemma known_leaf_shift root va xs l :
+    known_walk mode root va xs = Some (Walked l) → 12 ≤ leaf_shift l ≤ 52.
+  Proof using Hreg.
+    intros H. destruct (known_levels_leaf _ _ _ _ _ _ _ H) as (lv & Hlv & <-). by apply Hreg.
+  Qed.
+  (** All pages of the leaf. *)
+  Lemma leaf_claim σ cs i s x root va l :
+    cs !! i = Some (s, 1%Qp, x) → leaf_claimable mode root va l i cs →
+    state_interp σ -∗ cells_pt cs ==∗
+    state_interp σ ∗ cells_pt (<[i := (s, 1%Qp, add_claim (leaf_region root va l) x)]> cs) ∗
+    leaf_claims root va l 1.
+  Proof using Hreg.
+    iIntros (Hi (Hknown & Hroot & Hcan & Hsteps)) "HS H". pose proof (known_leaf_shift _ _ _ _ Hknown) as Hk.
+    iMod (pages_claim σ cs i s x root va l (leaf_shift l) (list_to_map (leaf_pages root va l))
+      with "HS H") as "($ & $ & Hnew)"; [done..|lia| |].
+    - intros r p u Hu%elem_of_list_to_map_2.
+      assert (r = root) as -> by by destruct (leaf_pages_elem _ _ _ _ _ Hu) as (? & _ & [= ->] & _).
+      split; [done|]. split; [by eapply leaf_pages_inhabited|]. intros va' <-.
+      split; [by eapply leaf_pages_same|by eapply leaf_pages_pa].
+    - iModIntro. rewrite /leaf_claims big_sepM_list_to_map; [done|apply leaf_pages_NoDup].
+  Qed.
+  (** One page of 4 KiB of the leaf. *)
+  Definition leaf_trans l va : trans :=
+    (leaf_frame l + 4096 * (page va `mod` 2 ^ (leaf_shift l - 12)), leaf_rights l).
+  Lemma leaf_page_claim σ cs i s x root va l :
+    cs !! i = Some (s, 1%Qp, x) → page_claimable mode root va l i cs →
+    state_interp σ -∗ cells_pt cs ==∗
+    state_interp σ ∗ cells_pt (<[i := (s, 1%Qp, add_claim (VPage root 12 (bv_unsigned va ≫ 12)) x)]> cs) ∗
+    page_claim (root, page va) 1 (leaf_trans l va).
+  Proof using Hreg.
+    iIntros (Hi (Hknown & Hroot & Hcan & Hsteps)) "HS H". pose proof (known_leaf_shift _ _ _ _ Hknown) as Hk.
+    iMod (pages_claim σ cs i s x root va l 12 {[ (root, page va) := leaf_trans l va ]}
+      with "HS H") as "($ & $ & Hnew)"; [done..|lia| |by rewrite big_sepM_singleton].
+    intros r p u [[= <- <-] <-]%lookup_singleton_Some. split; [done|]. split; [by exists va|].
+    intros va' Hp. split; [exact Hp|].
+    apply (leaf_pages_pa root va l Hk va' (leaf_trans l va)). rewrite Hp.
+    apply elem_of_list_fmap. exists (page va `mod` 2 ^ (leaf_shift l - 12)). split.
+    - rewrite /leaf_page /leaf_trans. f_equal. f_equal.
+      rewrite -page_shiftr; [|lia]. apply page_num_leaf. lia.
+    - apply elem_of_seqZ. pose proof (Z.mod_pos_bound (page va) (2 ^ (leaf_shift l - 12))) as H.
+      assert (0 < 2 ^ (leaf_shift l - 12)) by (apply Z.pow_pos_nonneg; lia). lia.
   Qed.
 
   (** They are given back. *)
