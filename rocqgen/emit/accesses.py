@@ -9,7 +9,7 @@ from rocqgen.emit.access import back, is_page_share
 from rocqgen.emit.actions import Steps
 from rocqgen.emit.aliases import Aliases
 from rocqgen.emit.blocks import the_block
-from rocqgen.emit.cells import PAGE_SHIFT, Paging, cell_of
+from rocqgen.emit.cells import PAGE_SHIFT, Paging, cell_of, page_of
 from rocqgen.emit.editing import Editing
 from rocqgen.emit.elements import physical_element, virtual_element
 from rocqgen.emit.ghost import apply
@@ -26,7 +26,7 @@ from rocqgen.source.features import Feature
 from rocqgen.source.machine import Mem, Op
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from rocqgen.emit.ghosts import Ghost
     from rocqgen.emit.normal import Term
@@ -180,27 +180,32 @@ class Accesses:
     def _claim(self, path: Path, addr: Term) -> NoReturn:
         """Asks for the claim of the page at an address that an entry answers for; or fails."""
         why = ""
-        for item in path.items if self.usable else ():
-            cell = cell_of(item)
-            for region in () if cell is None else cell.reach:
-                if (
-                    region is None
-                    or region.shift != PAGE_SHIFT
-                    or not self.aliases.same_page(path, region, path.root, addr)
-                ):
-                    continue
-                try:
-                    ghost = self.steps.claim(path, path.root, region.va, opening=True)
-                    apply(ghost, path.copy(), self.paging, None)
-                except StuckError as error:
-                    why = f" ({error})"
-                else:
-                    raise FirstError(ghost)
+        for va in self._claimable(path, addr) if self.usable else ():
+            try:
+                ghost = self.steps.claim(path, path.root, va, opening=True)
+                apply(ghost, path.copy(), self.paging, None)
+            except StuckError as error:
+                why = f" ({error})"
+            else:
+                raise FirstError(ghost)
         say = self.wording.term
         raise StuckError(
             "nothing is known of this address in the current space: "
             f"`{say(addr)} |->v ..` in {say(path.root)}{why}"
         )
+
+    def _claimable(self, path: Path, addr: Term) -> Iterator[Term]:
+        """The page of 4 KiB at an address, where entries answer for it or one around it."""
+        for item in path.items:
+            cell = cell_of(item)
+            for region in () if cell is None else cell.reach:
+                if region is None or not self.aliases.same_page(path, region, path.root, addr):
+                    continue
+                if region.shift == PAGE_SHIFT:
+                    yield region.va
+                elif cell is not None and self.aliases.large(path, cell, region.shift):
+                    begins = self.aliases.rewriting(path).bits(addr, (1 << PAGE_SHIFT) - 1) == 0
+                    yield addr if begins else page_of(PAGE_SHIFT, addr)
 
     def _translated(
         self, instr: Instr, path: Path, addr: Term, found: int | None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rocqgen.emit import entering, walking
 from rocqgen.emit.access import physical_address
 from rocqgen.emit.blocks import block_of
-from rocqgen.emit.cells import FRAME, PAGE_SHIFT, PRESENT, WRITABLE, Cell, cell_of
+from rocqgen.emit.cells import PAGE_SHIFT, PRESENT, WRITABLE, Cell, cell_of, leaf_frame
 from rocqgen.emit.elements import physical_element
 from rocqgen.emit.ghosts import (
     GBlock,
@@ -31,7 +31,7 @@ from rocqgen.emit.ghosts import (
     GWord,
 )
 from rocqgen.emit.items import place
-from rocqgen.emit.normal import ECst, EVar, mk_and, variables
+from rocqgen.emit.normal import ECst, EVar, variables
 from rocqgen.emit.paths import StuckError
 from rocqgen.emit.symbolic import FOne, IPhys, Region
 from rocqgen.emit.walks import walk_of
@@ -240,13 +240,14 @@ class Steps:
         pa: Term | None,
     ) -> GClaim:
         """The step itself, whether it can be done or not."""
-        if not cells:
+        if not cells or self.paging is None:
             raise StuckError("page tables are changed, but the annotation has no `platform`")
         rewriting = self.aliases.rewriting(path)
         if writable is None:
             writable = 0 not in [rewriting.bits(cell.entry, WRITABLE) for cell in cells]
         if pa is None:
-            pa = self._known(path, mk_and(cells[-1].entry, ECst(FRAME)))
+            shift = self.paging.shifts[min(len(cells), len(self.paging.shifts)) - 1]
+            pa = self._known(path, leaf_frame(shift, cells[-1].entry, page.va))
         whole = [k for k, n in enumerate(items) if isinstance(path.items[n].share, FOne)]
         place = whole[-1] if whole else len(items) - 1
         return GClaim(tuple(items), place, writable, page.root, page.va, pa)
@@ -353,6 +354,9 @@ class Steps:
             raise StuckError(
                 f"the entry at {say(pa)} cannot come to answer for {say(va)}: its walk reads it"
             )
+        last = cell_of(path.items[cells[-1]])
+        if last is not None and self.aliases.large(path, last, shifts[len(cells) - 1]):
+            raise StuckError(f"the walk of {self.wording.term(va)} ends in a large page")
         return GReach(tuple(cells), n, shift, va)
 
     def new(self, path: Path, pa: Term) -> Ghost:

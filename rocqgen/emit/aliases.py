@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rocqgen.emit.access import is_page_share, physical_address
-from rocqgen.emit.cells import PAGE_SHIFT, Cell, cell_of, slot
+from rocqgen.emit.cells import LARGE, LEAF_SHIFTS, PAGE_SHIFT, PRESENT, Cell, cell_of, slot
 from rocqgen.emit.linear import Rewriting, add
 from rocqgen.emit.symbolic import IClaim, IVirt
 
@@ -121,7 +121,7 @@ class Aliases:
     ) -> tuple[list[int], Term | None]:
         """The cells that a walk reads, as far as they are there; and where the next one would be.
 
-        A walk ends at an entry that is absent.
+        A walk ends at an entry that is absent, or a large page.
         """
         rewriting = self.rewriting(path)
         found: list[int] = []
@@ -133,10 +133,15 @@ class Aliases:
                 return found, where
             n, cell = here
             found.append(n)
-            if rewriting.bits(cell.entry, 1) == 0:
+            if rewriting.bits(cell.entry, PRESENT) == 0 or self.large(path, cell, shift):
                 break
             table = cell.entry
         return found, None
+
+    def large(self, path: Path, cell: Cell, shift: int) -> bool:
+        """Whether an entry of a level is seen to be a leaf above the last."""
+        leaf = PRESENT | LARGE
+        return shift in LEAF_SHIFTS[1:] and self.rewriting(path).bits(cell.entry, leaf) == leaf
 
     def same_page(self, path: Path, region: Region, root: Term, va: Term) -> bool:
         """Whether a region is the page of its size around `va`."""

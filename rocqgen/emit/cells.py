@@ -25,6 +25,8 @@ FRAME = 0x000FFFFFFFFFF000
 PRESENT, WRITABLE, USER, LARGE = 1, 2, 4, 1 << 7
 """Bits of an entry: SDM vol. 3, table 4-20."""
 PAGE_SHIFT = 12
+LEAF_SHIFTS = (PAGE_SHIFT, 21, 30)
+"""Those of the levels at which a leaf can be."""
 PAGE_WORDS = 512
 _SLOTS = ECst(0xFF8)
 """The bits of a slot's offset in its table."""
@@ -105,6 +107,14 @@ def slot(table: Term, va: Term, shift: int) -> Term:
     """The address of the slot that a walk of `va` reads in a table, given by what leads to it."""
     number = mk_and(mk_op(Alu.SHR, va, ECst(shift - 3)), _SLOTS)
     return mk_op(Alu.ADD, mk_and(table, ECst(FRAME)), number)
+
+
+def leaf_frame(shift: int, entry: Term, va: Term) -> Term:
+    """Where the page of 4 KiB at `va` lies, in the leaf of `2 ** shift` bytes that an entry is."""
+    if shift == PAGE_SHIFT:
+        return mk_and(entry, ECst(FRAME))
+    inside = ECst((1 << shift) - (1 << PAGE_SHIFT))
+    return mk_op(Alu.ADD, mk_and(entry, ECst((1 << 52) - (1 << shift))), mk_and(va, inside))
 
 
 @dataclass(frozen=True, slots=True)

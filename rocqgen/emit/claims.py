@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rocqgen.emit.cells import (
-    FRAME,
     LARGE,
+    LEAF_SHIFTS,
     PAGE_SHIFT,
     PAGE_WORDS,
     PRESENT,
@@ -16,6 +16,7 @@ from rocqgen.emit.cells import (
     WRITABLE,
     Cell,
     Paging,
+    leaf_frame,
     owe,
     page_of,
     put_cell,
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 _INSIDE = ECst((1 << PAGE_SHIFT) - 1)
 _ZERO = ECst(0)
+_RESERVED = 13
+"""The first bit of a large leaf that is reserved; the one below is for PAT."""
 
 
 def unclaim(ghost: GUnclaim, path: Path) -> list[Fact]:
@@ -97,10 +100,19 @@ def page_facts(entry: Term, paging: Paging) -> list[Fact]:
     return owe(Rel.EQ, mk_and(entry, ECst(PRESENT + paging.reserved)), ECst(PRESENT))
 
 
+def leaf_facts(shift: int, entry: Term, paging: Paging) -> list[Fact]:
+    """That an entry is a leaf of `2 ** shift` bytes: a large one has reserved bits from 13 on."""
+    if shift == PAGE_SHIFT:
+        return page_facts(entry, paging)
+    reserved = (1 << shift) - (1 << _RESERVED) | paging.reserved
+    bits = mk_and(entry, ECst(PRESENT | LARGE | reserved))
+    return owe(Rel.EQ, bits, ECst(PRESENT | LARGE))
+
+
 def answered(cells: Sequence[Cell], place: int, root: Term, va: Term, paging: Paging) -> list[Fact]:
     """That the cells answer for a page and owe nothing; it is to be noted with one of them."""
     facts = []
-    for n, (cell, shift) in enumerate(zip(cells, paging.shifts, strict=True)):
+    for n, (cell, shift) in enumerate(zip(cells, paging.shifts, strict=False)):
         facts += _found(cell.reach, root, va, shift, "answers for")
         if cell.owed:
             raise StuckError("a page is claimed, but an entry on its way owes a flush")
@@ -113,8 +125,12 @@ def answered(cells: Sequence[Cell], place: int, root: Term, va: Term, paging: Pa
 
 def claim_page(ghost: GClaim, path: Path, paging: Paging, writer: Instr | None) -> list[Fact]:
     """A page is claimed through the entries on its way; gives what is owed."""
-    if len(set(ghost.path)) != len(ghost.path) or len(ghost.path) != len(paging.shifts):
+    length = len(ghost.path)
+    if len(set(ghost.path)) != length or not 1 <= length <= len(paging.shifts):
         raise StuckError("a page is claimed through one entry of each level")
+    shift = paging.shifts[length - 1]
+    if shift not in LEAF_SHIFTS:
+        raise StuckError("an entry on the way of a page is not there: no page is as large")
     cells = [the_cell(path, n) for n in ghost.path]
     root, va, last = ghost.root, ghost.va, cells[-1].entry
     facts = [
@@ -123,9 +139,9 @@ def claim_page(ghost: GClaim, path: Path, paging: Paging, writer: Instr | None) 
         *root_facts(root, paging),
     ]
     facts += walk_facts(cells, root, va, paging)
-    facts += page_facts(last, paging)
+    facts += leaf_facts(shift, last, paging)
     facts += answered(cells, ghost.place, root, va, paging)
-    facts += owe(Rel.EQ, ghost.pa, mk_and(last, ECst(FRAME)))
+    facts += owe(Rel.EQ, ghost.pa, leaf_frame(shift, last, va))
     facts += owe(Rel.EQ, _rights(cells, USER), _ZERO)
     if ghost.writable:
         facts += owe(Rel.EQ, _rights(cells, WRITABLE), ECst(WRITABLE))

@@ -15,7 +15,7 @@ import pytest
 
 from rocqgen.emit.access import load, store
 from rocqgen.emit.blocks import Block
-from rocqgen.emit.cells import FRAME, Cell, Paging, slot
+from rocqgen.emit.cells import FRAME, Cell, Paging, leaf_frame, slot
 from rocqgen.emit.gallina import Printer
 from rocqgen.emit.ghost import apply
 from rocqgen.emit.ghosts import (
@@ -126,6 +126,8 @@ class Case:
         leaf, fresh, n = depth - 1, len(self.items) - 1, self.rng.randrange(len(self.items))
         pa = self.pick(EVar(20), mk_and(ENTRIES[leaf], ECst(FRAME)))
         claim = GClaim(path, self.pick(leaf, leaf, leaf, 0), self.pick(True, False), ROOT, VA, pa)
+        if self.rng.random() < 0.15:
+            return self.large_claim(path)
         words = [depth + 3, depth + 4]
         if self.rng.random() < 0.3:
             return self.block_ghost(depth, n)
@@ -152,6 +154,14 @@ class Case:
             GSplit(depth, FDiv(1, 1) if self.rng.random() < 0.1 else FOne(), FDiv(511, 1)),
             GJoin(*(words if self.rng.random() < 0.7 else [n, words[0]])),
         )
+
+    def large_claim(self, path: tuple[int, ...]) -> Ghost:
+        """The claim of a page where the walk may end above the last level."""
+        path = path[: self.rng.randrange(len(path))]
+        shift = self.paging.shifts[len(path) - 1]
+        pa = self.pick(EVar(20), leaf_frame(shift, ENTRIES[len(path) - 1], VA))
+        place = self.pick(len(path) - 1, 1) if path else 0
+        return GClaim(path, place, self.pick(True, False), ROOT, VA, pa)
 
     def block_ghost(self, depth: int, n: int) -> Ghost:
         one, two, physical = depth + 5, depth + 6, depth + 7
