@@ -13,9 +13,9 @@
 #@   ensures rsp |->r sp1 + 8 * sp1 |->v back * rax |->r 0
 
 # Maps a new frame, which an allocator gives that is not in this file: a pointer to it is passed.  Where memory
-# is out, the entry stays absent, and 0 is returned.
+# is out, the entry stays absent.  Gives the entry.
 #
-#   physical_address map_new(physical_address (*alloc)(void) /* %rdi */, uint64_t *slot /* %rsi */);
+#   entry map_new(physical_address (*alloc)(void) /* %rdi */, uint64_t *slot /* %rsi */);
 
 #@ spec
 #@   forall r : root, alloc va slot s4 s3 s2 s1 e4 e3 e2 sp0 ra : word, q : fraction
@@ -31,12 +31,13 @@
 #@     * s2 = (e3 & 0x000ffffffffff000) + (va >> 18 & 0xff8) * e2 & 0x83 = 3
 #@     * s1 = (e2 & 0x000ffffffffff000) + (va >> 9 & 0xff8)
 #@     * va & 0xfff = 0 * va < 0x0000800000000000
-#@   exit ra exists f : word
+#@   exit ra exists e : word
 #@   ensures
-#@       rdi |->r alloc * rsi |->r slot * rax |->r f | 3 * rsp |->r sp0 + 8 * sp0 |->v ra * sp0 - 8 |->v _ * code
-#@     * slot ~> s1 * page va ~> f * f[512] |->p 0
+#@       rdi |->r alloc * rsi |->r slot * rax |->r e * rsp |->r sp0 + 8 * sp0 |->v ra * sp0 - 8 |->v _ * code
+#@     * e & 7 = 3                                                        # present, writable, no user's
+#@     * slot ~> s1 * page va ~> e & 0x000ffffffffff000 * (e & 0x000ffffffffff000)[512] |->p 0
 #@     * s4 |->e{q} e4 * s3 |->e{q} e3 * s2 |->e{q} e2
-#@     * s1 |->e f | 3 answers va in r claims va in r
+#@     * s1 |->e e answers va in r claims va in r
 #@   exit ra
 #@   ensures
 #@       rdi |->r alloc * rsi |->r slot * rax |->r 0 * rsp |->r sp0 + 8 * sp0 |->v ra * sp0 - 8 |->v _ * code
@@ -50,7 +51,7 @@ map_new:
     call *%rdi
     testq %rax, %rax
     jz none
-    orq $3, %rax                        # present, writable
+    orq $3, %rax
     movq %rax, (%rsi)
 none:
     ret

@@ -28,12 +28,13 @@
 #@     * s2 = (e3 & 0x000ffffffffff000) + (va >> 18 & 0xff8) * e2 & 0x83 = 3
 #@     * s1 = (e2 & 0x000ffffffffff000) + (va >> 9 & 0xff8)
 #@     * va & 0xfff = 0 * va < 0x0000800000000000
-#@   exit ra exists f : word
+#@   exit ra exists e : word
 #@   ensures
-#@       rdi |->r alloc * rsi |->r slot * rax |->r f | 1 * rsp |->r sp0 + 8 * sp0 |->v ra * sp0 - 8 |->v _ * code
-#@     * slot ~> s1 * page va ~> f * f[512] |->p 0
+#@       rdi |->r alloc * rsi |->r slot * rax |->r e * rsp |->r sp0 + 8 * sp0 |->v ra * sp0 - 8 |->v _ * code
+#@     * e & 7 = 1
+#@     * slot ~> s1 * page va ~> e & 0x000ffffffffff000 * (e & 0x000ffffffffff000)[512] |->p 0
 #@     * s4 |->e{q} e4 * s3 |->e{q} e3 * s2 |->e{q} e2
-#@     * s1 |->e f | 1 answers va in r claims va in r
+#@     * s1 |->e e answers va in r claims va in r
 #@   exit ra
 #@   ensures
 #@       rdi |->r alloc * rsi |->r slot * rax |->r 0 * rsp |->r sp0 + 8 * sp0 |->v ra * sp0 - 8 |->v _ * code
@@ -47,7 +48,7 @@ map_new:
     call *%rdi
     testq %rax, %rax
     jz none
-    orq $1, %rax                        # present
+    orq $1, %rax
     movq %rax, (%rsi)                   #@ expect failed
 none:
     ret
