@@ -7,4 +7,6 @@ import sys
 
 from rocqgen.cli import main
 
-sys.exit(main())
+# Worker processes import this module under another name.
+if __name__ == "__main__":
+    sys.exit(main())

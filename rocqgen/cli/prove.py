@@ -21,6 +21,7 @@ from rocqgen.prove.run import Report, default_jobs, exit_code
 from rocqgen.prove.run import run as run_theories
 from rocqgen.prove.setup import checker
 from rocqgen.prove.store import Store
+from rocqgen.prove.workers import mapped
 from rocqgen.report.json import render_json, write_json
 from rocqgen.report.table import Table
 from rocqgen.rocq.library import LOGICAL_ROOT, ensure_library
@@ -31,6 +32,7 @@ from rocqgen.rocq.toolchain import require_toolchain
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rocqgen.check.witness import Witness
     from rocqgen.cli.parser import Subparsers
     from rocqgen.emit.theory import Theory
     from rocqgen.source.spec import Fragment
@@ -188,16 +190,20 @@ class _Work:
             self.headings,
             known={} if self.args.no_cache else self.store.checks(),
             keep_going=self.args.keep_going,
+            jobs=self.args.jobs,
             on_outcome=table.row,
         )
 
     def _make(self, checked: Prechecked) -> dict[int, Theory]:
         """The theories by their numbers; of what is settled, only if they are to be written."""
         made: dict[int, Theory] = {}
-        for number, fragment in enumerate(self.fragments):
-            if number in checked.settled and self.args.output is None:
-                continue
-            theory = make_theory(fragment, witness_of(checked.checks.get(number)))
+        wanted = {
+            number: (fragment, witness_of(checked.checks.get(number)))
+            for number, fragment in enumerate(self.fragments)
+            if number not in checked.settled or self.args.output is not None
+        }
+        theories = mapped(_theory, list(wanted.values()), self.args.jobs)
+        for number, theory in zip(wanted, theories, strict=True):
             if isinstance(theory, UserError):
                 self.refuse(theory)
             else:
@@ -205,6 +211,10 @@ class _Work:
         if self.args.output is not None:
             write_theories(list(made.values()), self.args.output, force=self.args.force)
         return made
+
+
+def _theory(fragment: tuple[Fragment, Witness | None]) -> Theory | UserError:
+    return make_theory(*fragment)
 
 
 def _prove(

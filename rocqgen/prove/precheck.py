@@ -18,6 +18,7 @@ from rocqgen.check.limits import SECONDS, STATES, VERSION
 from rocqgen.check.witness import Witness
 from rocqgen.prove.check import blank_outcome
 from rocqgen.prove.outcome import Outcome, Status, Trouble
+from rocqgen.prove.workers import mapped
 from rocqgen.source.location import Location
 
 if TYPE_CHECKING:
@@ -43,21 +44,22 @@ def precheck(
     *,
     known: Mapping[str, dict[str, Any]],
     keep_going: bool = True,
+    jobs: int = 1,
     on_outcome: Callable[[Outcome], None] = lambda _outcome: None,
 ) -> Prechecked:
-    """Check each fragment, in order; ``known`` has earlier answers by their keys.
+    """Check each fragment, ``jobs`` at once; ``known`` has earlier answers by their keys.
 
     A wrong twin goes to the prover whatever is found, for there it must fail.  Ctrl-C gives what
     there is, and so does a failure where the run is not to go on behind one.
     """
     done = Prechecked()
+    earlier = [known.get(key(fragment)) for fragment in fragments]
+    new = [one for one, answer in zip(fragments, earlier, strict=True) if answer is None]
+    answers = mapped(_check, new, jobs)
     try:
-        for number, (fragment, theory) in enumerate(zip(fragments, theories, strict=True)):
-            answer = known.get(key(fragment))
-            if answer is None:
-                answer = _check(fragment)
-            done.checks[number] = answer
-            outcome = _settle(theory, answer)
+        for number, (theory, answer) in enumerate(zip(theories, earlier, strict=True)):
+            done.checks[number] = found = answer or next(answers)
+            outcome = _settle(theory, found)
             if outcome is not None:
                 done.settled[number] = outcome
                 on_outcome(outcome)
@@ -65,6 +67,8 @@ def precheck(
                     break
     except KeyboardInterrupt:
         done.interrupted = True
+    finally:
+        answers.close()
     return done
 
 
