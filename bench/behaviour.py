@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 STATES: Final = 100
 """States on which a proved mutant is compared."""
 
+INSTRUCTIONS: Final = 200_000
+"""Enough for a loop over a page on more states than are needed."""
+
 ENOUGH: Final = 20
 """With fewer, nothing is said of it."""
 
@@ -94,7 +97,15 @@ def emulator() -> Callable[[Machine, Run], str] | None:
 def behaviour(original: Fragment, mutant: Fragment) -> Behaviour:
     """Compare a mutant with the original and with the specification."""
     watch = _Watch(States(Subject(original), 0), emulator())
-    result = check(mutant, Options(states=STATES, seed=1, seconds=30, oracle=watch, simplify=False))
+    options = Options(
+        states=STATES,
+        seed=1,
+        seconds=60,
+        instructions=INSTRUCTIONS,
+        oracle=watch,
+        simplify=False,
+    )
+    result = check(mutant, options)
     if result.oracle:
         return Behaviour(False, f"an emulator does something else: {result.oracle}")
     if result.failed:

@@ -38,13 +38,15 @@ UNDECIDED: Final = 5
 class Options:
     """How a fragment is checked.
 
-    `oracle` compares each run with another machine and says what differs, empty if nothing does.
-    A failing state is made simple where `simplify`.
+    It ends behind so many `states`, `seconds` or `instructions`.  `oracle` compares each run with
+    another machine and says what differs, empty if nothing does.  A failing state is made simple
+    where `simplify`.
     """
 
     states: int = STATES
     seed: int = 0
     seconds: float = SECONDS
+    instructions: int = INSTRUCTIONS
     oracle: Callable[[Machine, Run], str] | None = None
     simplify: bool = True
 
@@ -213,7 +215,7 @@ class _Check:
                 return _result(machine, ended, done, self.options, self._seconds(), said)
             if self._settles(machine, ended) or self.undecided.total() >= UNDECIDED:
                 break
-            if executed > INSTRUCTIONS:
+            if executed > self.options.instructions:
                 reason = f"{executed} instructions were run"
             if time.monotonic() > states.deadline:
                 reason = "the time for the check was up"
