@@ -41,6 +41,15 @@ class Stage(NamedTuple):
     word: int | None
 
 
+LEAVES: Final = (21, 30)
+"""The levels above the last at which a leaf can be."""
+
+
+def is_large(word: int, shift: int) -> bool:
+    """Whether an entry of a level is that of a large page."""
+    return shift in LEAVES and word & (PRESENT | LARGE) == PRESENT | LARGE
+
+
 def leads(word: int, shift: int) -> int | None:
     """The address of the table that an entry leads to; None where it leads to none."""
     if not word & PRESENT or shift == PAGE_SHIFT or (word & LARGE and shift <= 30):
@@ -106,7 +115,7 @@ class Paths:
                 return None
             if shift == PAGE_SHIFT:
                 return (word & FRAME_BITS) >> 12, Rights(write, user, execute)
-            if word & LARGE and shift <= 30:
+            if is_large(word, shift):
                 low = key[1] & ((1 << (shift - 12)) - 1)
                 return ((word & FRAME_BITS) >> 12) + low, Rights(write, user, execute)
         return None

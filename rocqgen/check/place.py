@@ -25,6 +25,7 @@ from rocqgen.check.paths import (
     PRESENT,
     WRITE,
     Paths,
+    is_large,
     leads,
 )
 from rocqgen.check.regions import ALL, Slot, slot_of
@@ -37,6 +38,10 @@ Settle = Callable[[dict[str, int]], None]
 
 _TABLES: Final = (PRESENT | WRITE | ACCESSED, PRESENT | WRITE, PRESENT | WRITE | 4, PRESENT)
 """Bits with which an entry leads to a table."""
+
+
+_KEPT: Final = NO_EXECUTE | WRITE | ACCESSED | DIRTY | 1 << 12 | 0xF18
+"""Bits of a large page's entry that stay: its rights, how it is cached, what is ignored."""
 
 
 class Wanted(NamedTuple):
@@ -172,11 +177,35 @@ class Placer:
         slot = slot_of(item, words)
         shift, inside = self._level(slot, words, paths)
         passing = [one for one in self._wanted(words) if (base_of(one.root), one.page) in inside]
+        if self.mended and passing and is_large(slot.word, shift):
+            self._fill_large(item, slot.word, shift, passing, words)
+            return
         if self._good(slot.word, shift, passing, words, mode) or (self.mended and not passing):
             return
         for word in self._values(shift, passing, words, mode, wild):
             if self._aim(item.value, word, words):
                 return
+
+    def _fill_large(
+        self, item: Entry, word: int, shift: int, passing: list[Wanted], words: dict[str, int]
+    ) -> None:
+        """Let an entry that facts make one of a large page map what must be mapped through it.
+
+        Where claims say other frames, they come to say those in the large page.
+        """
+        said = next((one.frame for one in passing if one.frame is not None), None)
+        low = (1 << shift) - 1
+        frame = (word if said is None else value(said, words)) & FRAME_BITS & ~low
+        kept = PRESENT | LARGE | word & _KEPT
+        if any(one.write for one in passing):
+            kept |= WRITE
+        if any(one.fetch for one in passing):
+            kept &= ~NO_EXECUTE
+        if not self._aim(item.value, frame | kept, words):
+            return
+        for one in passing:
+            if one.frame is not None:
+                self._aim(one.frame, frame + (one.page << 12 & low), words)
 
     def _level(
         self, slot: Slot, words: dict[str, int], paths: Paths

@@ -204,8 +204,16 @@ class Accesses:
                 if region.shift == PAGE_SHIFT:
                     yield region.va
                 elif cell is not None and self.aliases.large(path, cell, region.shift):
-                    begins = self.aliases.rewriting(path).bits(addr, (1 << PAGE_SHIFT) - 1) == 0
-                    yield addr if begins else page_of(PAGE_SHIFT, addr)
+                    yield self._page_at(path, addr, region.va)
+
+    def _page_at(self, path: Path, addr: Term, near: Term) -> Term:
+        """The first address of the page of 4 KiB at `addr`, by a name if it is one."""
+        rewriting = self.aliases.rewriting(path)
+        for one in (near, addr):
+            begins = rewriting.bits(one, (1 << PAGE_SHIFT) - 1) == 0
+            if begins and rewriting.same_above(PAGE_SHIFT, one, addr):
+                return one
+        return page_of(PAGE_SHIFT, addr)
 
     def _translated(
         self, instr: Instr, path: Path, addr: Term, found: int | None
