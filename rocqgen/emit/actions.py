@@ -389,6 +389,8 @@ class Steps:
         for n, item in enumerate(path.items):
             walk = walk_of(item)
             *space, where = place(item) if walk is None else (walk.table,)
+            if walk is not None and rewriting.equal(where, mk_and(addr, ECst(FRAME))):
+                return n
             if rewriting.equal(where, addr) and (not space or space[0] == path.root):
                 return n
         raise StuckError(f"nothing is known of {self.wording.term(addr)}")

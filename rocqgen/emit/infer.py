@@ -111,16 +111,20 @@ class Inference(Accesses):
     def leave(self, path: Path) -> Ghost | None:
         """A step of the proof to be done where a path ends."""
         if path.chosen is None:
-            path.chosen = path.ends[0]
-            if len(path.ends) > 1:
-                path.chosen = min(path.ends, key=lambda n: self._unlike(path, *self.ends[n]))
+            path.chosen = self._likely(path)
         return self.provide(path, *self.ends[path.chosen])
 
-    def _unlike(self, path: Path, state: SState, bound: Sequence[int]) -> tuple[int, int]:
-        """How many facts of an end are false, and how much of it is not there."""
+    def _likely(self, path: Path) -> int:
+        """Of several ends that of which the fewest facts are false, and then the most is there."""
         known, rewriting = (*path.assumed, *self.aliases.given), self.aliases.rewriting(path)
-        opinions = [opinion(fact, known, rewriting) for fact in state.facts]
-        return opinions.count(False), self._distance(path, state, bound)
+        false = {
+            n: [opinion(fact, known, rewriting) for fact in self.ends[n][0].facts].count(False)
+            for n in path.ends
+        }
+        fewest = [n for n in path.ends if false[n] == min(false.values())]
+        if len(fewest) == 1:
+            return fewest[0]
+        return min(fewest, key=lambda n: self._distance(path, *self.ends[n]))
 
     def _distance(self, path: Path, state: SState, bound: Sequence[int]) -> int:
         """How much of an end is not there, or cannot be, after all steps that help."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rocqgen.emit.ghosts import Ghost
     from rocqgen.emit.normal import Term
     from rocqgen.emit.paths import Path
+    from rocqgen.emit.symbolic import Item
 
 
 def _walks(path: Path) -> Iterator[tuple[int, Walk]]:
@@ -40,6 +41,15 @@ def _parts(path: Path) -> Iterator[tuple[Walk, GUnfold | GDescend]]:
         while part is not None:
             yield part, _down(n, walk)
             part = part.rest
+
+
+def same_start(aliases: Aliases, path: Path, have: Item, want: Item) -> bool:
+    """Whether two items, if they are walks, are said to begin at the same word."""
+    one, two = walk_of(have), walk_of(want)
+    if one is None or two is None:
+        return True
+    rewriting = aliases.rewriting(path)
+    return rewriting.equal(one.start, two.start) or not rewriting.equal(one.table, two.table)
 
 
 def _down(n: int, walk: Walk) -> GUnfold | GDescend:
@@ -88,9 +98,16 @@ def fold_table(steps: Steps, path: Path, table: Term) -> Ghost:
             continue
         if not equal(cell.addr, slot(table, region.va, region.shift)):
             continue
-        levels = () if steps.paging is None else steps.paging.shifts
-        shifts = tuple(one for one in levels if one <= region.shift)
         known = [walk for _, walk in _walks(path)]
+        levels = next(
+            (
+                walk.shifts
+                for walk in (*steps.walks, *known)
+                if region.shift in walk.shifts and (walk.root, walk.va) == (region.root, region.va)
+            ),
+            () if steps.paging is None else steps.paging.shifts,
+        )
+        shifts = tuple(one for one in levels if one <= region.shift)
         windows = [
             walk.window
             for walk in (*known, *steps.walks)
@@ -118,6 +135,9 @@ class Folding:
             return GDescend(n)
         cell = self._entry(want)
         if cell is None:
+            apart = self._apart(want)
+            if apart is not None:
+                return apart
             raise StuckError(f"there is no `{self.steps.wording.term(want.slot)} |->e ..`")
         n, have = cell
         prepared = self._prepared(n, have, want)
@@ -130,6 +150,15 @@ class Folding:
             if below is None:
                 return self._below(rest)
         return GFold(n, below, self._page(want), want.start)
+
+    def _apart(self, want: Walk) -> Ghost | None:
+        """A step towards the entry that a walk reads first, which another one has."""
+        equal = self.steps.aliases.rewriting(self.path).equal
+        for part, step in _parts(self.path):
+            number = step.walk
+            if number in self.left and part.region == want.region and equal(part.slot, want.slot):
+                return step
+        return None
 
     def _below(self, rest: Walk) -> Ghost:
         """A step towards the walk below an entry."""

@@ -19,7 +19,7 @@ from rocqgen.emit.paths import StuckError
 from rocqgen.emit.pieces import Pieces, counted
 from rocqgen.emit.shares import rational, share_of
 from rocqgen.emit.symbolic import FOne, IClaim, IPhys, Region
-from rocqgen.emit.walking import Folding
+from rocqgen.emit.walking import Folding, same_start
 from rocqgen.emit.walks import walk_of
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class Wanted:
             for n in left:
                 have = path.items[n]
                 alike = same_kind(have, item) and place(have) == place(item)
+                alike = alike and same_start(steps.aliases, path, have, item)
                 if alike and counted(steps.aliases, path, have, item):
                     left.remove(n)
                     break

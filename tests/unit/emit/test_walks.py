@@ -167,3 +167,33 @@ def test_a_walk_that_is_not_known_is_refused(
     with pytest.raises(UserError, match="the prover does not support walks yet") as caught:
         made(tmp_path, "nop", walk("e2, e1"), walk("e2, e1"))
     assert (caught.value.line, caught.value.expected) == (2, "an annotation without them")
+
+
+@pytest.mark.parametrize(
+    ("pre", "post", "steps"),
+    [
+        (
+            f"{walk('e2')} * {walk('e1', 1, 'e2')} * e2 & 0x81 = 1",
+            walk("e2, e1"),
+            ["GUnfold", "GAscend", "GFold"],
+        ),
+        (
+            f"{walk('e2, e1')} * e2 & 0x81 = 1",
+            f"{walk('e1', 1, 'e2')} * {walk('e2')}",
+            ["GUnfold", "GDescend", "GUnfold", "GFold", "GFold"],
+        ),
+        (walk("e2"), walk("e2", 2, "t & 0x000ffffffffff000"), ["GUnfold", "GFold"]),
+        (f"{walk('e2')} * x = t & 0x000ffffffffff000", walk("e2", 2, "x"), ["GUnfold", "GFold"]),
+        (f"{walk('e2')} * x = t", walk("e2", 2, "x"), []),
+    ],
+)
+def test_walks_are_cut_and_joined(tmp_path: Path, pre: str, post: str, steps: list[str]) -> None:
+    found = made(tmp_path, "nop", pre, post)
+    assert [one.split(" ", 2)[1].strip("()") for one in hints(found)] == steps
+    assert isinstance(found.verdict, Residual)
+
+
+def test_a_walk_is_given_up_by_its_table(tmp_path: Path) -> None:
+    pre = f"{walk('e2')} * {walk('e1', 1, 'e2')}"
+    found = made(tmp_path, "nop #@ first drop e2", pre, walk("e2"))
+    assert hints(found) == ["HFirst (GDrop 1%nat)"]
