@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rocqgen.emit import entering, walking
 from rocqgen.emit.access import physical_address
 from rocqgen.emit.blocks import block_of
-from rocqgen.emit.cells import PAGE_SHIFT, PRESENT, WRITABLE, Cell, cell_of, leaf_frame
+from rocqgen.emit.cells import FRAME, PAGE_SHIFT, PRESENT, WRITABLE, Cell, cell_of, leaf_frame
 from rocqgen.emit.elements import physical_element
 from rocqgen.emit.ghosts import (
     GBlock,
@@ -31,7 +31,7 @@ from rocqgen.emit.ghosts import (
     GWord,
 )
 from rocqgen.emit.items import place
-from rocqgen.emit.normal import ECst, EVar, variables
+from rocqgen.emit.normal import ECst, EVar, mk_and, variables
 from rocqgen.emit.paths import StuckError
 from rocqgen.emit.symbolic import FOne, IPhys, Region
 from rocqgen.emit.walks import walk_of
