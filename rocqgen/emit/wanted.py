@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from rocqgen.emit.access import is_page_share
 from rocqgen.emit.cells import PAGE_SHIFT, Cell, cell_of
 from rocqgen.emit.elements import physical_element
+from rocqgen.emit.ghost import apply
 from rocqgen.emit.ghosts import GJoin, GNew, GOpen, GPayElsewhere, GSplit, GUnclaim
 from rocqgen.emit.items import place, same_kind
 from rocqgen.emit.paths import StuckError
@@ -40,11 +41,13 @@ class Wanted:
     left: list[int]
     """Items that are there and not yet taken."""
     missing: list[Item]
+    taken: list[tuple[int, Item]]
+    """Items that are there, and what they are taken for."""
 
     @staticmethod
     def of(steps: Steps, path: Path, items: Sequence[Item]) -> Wanted:
         """Take what is there word for word."""
-        left, missing = list(range(len(path.items))), []
+        left, missing, taken = list(range(len(path.items))), [], []
         for item in items:
             for n in left:
                 have = path.items[n]
@@ -52,10 +55,11 @@ class Wanted:
                 alike = alike and same_start(steps.aliases, path, have, item)
                 if alike and counted(steps.aliases, path, have, item):
                     left.remove(n)
+                    taken.append((n, item))
                     break
             else:
                 missing.append(item)
-        return Wanted(steps, path, left, missing)
+        return Wanted(steps, path, left, missing, taken)
 
     def ghosts(self) -> Iterator[Ghost]:
         """Steps that may help, the best first; what cannot be done is noted with the path."""
@@ -74,8 +78,14 @@ class Wanted:
                 yield from self._tried(self._cell, want, item)
             if walk_of(item) is not None:
                 yield from self._tried(self._walk, item)
+        for n, item in self.taken:
+            want = cell_of(item)
+            if want is not None:
+                yield from self._tried(self._ordered, n, want)
 
-    def _tried(self, make: Callable[..., Ghost | None], *what: Cell | Item) -> Iterator[Ghost]:
+    def _tried(
+        self, make: Callable[..., Ghost | None], *what: Cell | Item | int
+    ) -> Iterator[Ghost]:
         try:
             ghost = make(*what)
         except StuckError as error:
@@ -166,6 +176,34 @@ class Wanted:
             return GOpen(n, more)
         self._note(n, have, owed, self._beyond(have.claimed, want.claimed))
         return None
+
+    def _ordered(self, n: int, want: Cell) -> Ghost | None:
+        """A step that brings the pages that an entry claims into the order in which they stand.
+
+        One that is given back and claimed again stands first.
+        """
+        cell = cell_of(self.path.items[n])
+        have = () if cell is None else cell.claimed
+        if len(have) != len(want.claimed) or self._beyond(have, want.claimed):
+            return None
+        rest = list(want.claimed)
+        for one in reversed(have):
+            if rest and self._same(one, rest[-1]):
+                rest.pop()
+        region = rest[-1] if rest else None
+        if region is None or region.shift != PAGE_SHIFT:
+            return None
+        found = self.steps.aliases.page_claim(self.path, region.root, region.va)
+        claim = None if found is None else self.path.items[found]
+        if found is None or found in self.left or not isinstance(claim, IClaim):
+            return None
+        ghost, trial = GUnclaim(n, found), self.path.copy()
+        apply(ghost, trial, self.steps.paging, None)
+        again = self.steps.claim(
+            trial, claim.root, claim.addr, writable=claim.writable, pa=claim.value
+        )
+        apply(again, trial, self.steps.paging, None)
+        return ghost
 
     def _note(self, n: int, have: Cell, owed: Regions, claimed: Regions) -> None:
         """Note what an entry still owes or has claimed."""

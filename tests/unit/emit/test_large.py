@@ -90,15 +90,22 @@ def test_an_access_claims_the_page_that_it_needs(tmp_path: Path) -> None:
     assert isinstance(one.verdict, Residual)
 
 
-def test_each_page_of_it_is_claimed_for_itself(tmp_path: Path) -> None:
+@pytest.mark.parametrize("first", [True, False])
+def test_each_page_of_it_is_claimed_for_itself(tmp_path: Path, first: bool) -> None:
     code = f"{STORE}\nmovq $5, 0x1000(%rsi)"
     where = "pa = (e & 0xfffffffe00000) + (va & 0x1ff000) * va & 0x1000 = 0"
     pre = f"{MADE} * pa + 0x1000 |->p x * {where}"
-    post = f"{CLAIMED}, va + 0x1000 in s * page va ~> pa * page va + 0x1000 ~> pa + 0x1000"
-    one = made(tmp_path, code, pre, f"{post} * pa + 0x1000 |->p 5")
-    assert [line.split(" true s ")[0] for line in told(one) if "GClaim" in line] == [
+    pages = "va in s, va + 0x1000 in s" if first else "va + 0x1000 in s, va in s"
+    post = f"{SLOT2} |->e e answers va in s level 2m claims {pages} * page va ~> pa"
+    one = made(
+        tmp_path, code, pre, f"{post} * page va + 0x1000 ~> pa + 0x1000 * pa + 0x1000 |->p 5"
+    )
+    assert isinstance(one.verdict, Residual)
+    again = ["14 HThen (GUnclaim 0 5)", "14 HThen (GClaim [2; 3; 0] 2"]
+    assert [line.split(" true s ")[0] for line in told(one) if "laim" in line] == [
         "3 HFirst (GClaim [2; 3; 0] 2",
         "14 HThen (GClaim [2; 3; 0] 2",
+        *([] if first else again),
     ]
 
 
