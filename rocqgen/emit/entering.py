@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rocqgen.emit.cells import (
     LARGE,
+    LEAF_SHIFTS,
     PAGE_SHIFT,
     PRESENT,
     cell_of,
@@ -17,7 +18,7 @@ from rocqgen.emit.cells import (
     the_cell,
     whole_cell,
 )
-from rocqgen.emit.claims import answered, page_facts, root_facts, walk_facts
+from rocqgen.emit.claims import answered, leaf_facts, root_facts, walk_facts
 from rocqgen.emit.ghosts import GCode
 from rocqgen.emit.normal import ECst, EVar, mk_and
 from rocqgen.emit.paths import StuckError
@@ -46,8 +47,12 @@ _PAGE = 1 << PAGE_SHIFT
 def map_code(ghost: GCode, path: Path, paging: Paging) -> list[Fact]:
     """The fragment's code is mapped in a space, too; gives what is owed."""
     named = (*ghost.path, *ghost.twin)
-    if len(set(named)) != len(named) or len(ghost.path) != len(paging.shifts) or not ghost.twin:
+    fits = 1 <= len(ghost.twin) <= len(ghost.path) <= len(paging.shifts)
+    if len(set(named)) != len(named) or not fits:
         raise StuckError("code is mapped through one entry of each level")
+    size = paging.shifts[len(ghost.path) - 1]
+    if size not in LEAF_SHIFTS:
+        raise StuckError("code is mapped through entries down to that of a page")
     if not path.mapped(path.root):
         raise StuckError("the fragment's code is not mapped in the current space")
     cells = [the_cell(path, n) for n in ghost.path]
@@ -57,7 +62,7 @@ def map_code(ghost: GCode, path: Path, paging: Paging) -> list[Fact]:
     facts = owe(Rel.LE, mk_and(CODE, ECst(_PAGE - 1)), ECst(_PAGE - end))
     facts += root_facts(ghost.root, paging)
     facts += walk_facts(cells, ghost.root, CODE, paging)
-    facts += page_facts(cells[-1].entry, paging)
+    facts += leaf_facts(size, cells[-1].entry, paging)
     facts += answered(cells, ghost.place, ghost.root, CODE, paging)
     facts += _meet(cells, twin, path.root, paging)
     region = Region(PAGE_SHIFT, ghost.root, CODE)
@@ -122,8 +127,8 @@ def enter(steps: Steps, path: Path, root: Term, through: Sequence[Term] = ()) ->
         why = steps.unusable(path, cell, region, marked=marked)
         if why:
             raise StuckError(f"the entry at {steps.wording.term(cell.addr)} {why}", item=n)
-    if len(items) != len(shifts):
-        raise StuckError(f"there are {len(shifts)} entries on its way, and not {len(items)}")
+    if shifts[len(items) - 1] not in LEAF_SHIFTS:
+        raise StuckError("the last of the entries on its way is of no page")
     return GCode(tuple(items), place, _twin(steps, path, items, cells, shifts), root)
 
 

@@ -73,6 +73,38 @@ Proof. vm_compute. reflexivity. Qed.
 Example meets_later : owed_of (enter 3 [1; 7; 8; 4]%nat 0 [0; 2; 3]%nat (start 0xc003 [])) = Some [].
 Proof. vm_compute. reflexivity. Qed.
 
+(** Pages of 2 MiB and of 1 GiB: the last entry is large, and of its page the 4 KiB are marked that have the code. *)
+Definition large (leaf : Z) (claimed : list (sregion expr)) : sstate :=
+  SState cur [] [shared 0x1ff8 0x2003; cell FOne 0x9ff8 0x2003 claimed []; shared 0x2ff0 0x3003;
+    shared 0x3010 leaf] [(cur, FVar 1)] [].
+Example large_page :
+  owed_of (enter 3 [1; 2; 3]%nat 0 [0]%nat (large 0x400081 [])) = Some [] ∧
+  marked_of (enter 3 [1; 2; 3]%nat 0 [0]%nat (large 0x400081 [])) =
+    Some (cell FOne 0x9ff8 0x2003 [Some (12, new, base)] []).
+Proof. vm_compute. auto. Qed.
+Example huge_page :
+  owed_of (enter 3 [1; 2]%nat 0 [0]%nat
+    (SState cur [] [shared 0x1ff8 0x2003; cell FOne 0x9ff8 0x2003 [] []; shared 0x2ff0 0x81] [(cur, FVar 1)] [])) =
+  Some [].
+Proof. vm_compute. reflexivity. Qed.
+(** It is a table, or has a reserved bit; nothing is as large as what an entry of the PML4 is for. *)
+Example no_large_page :
+  owed_of (enter 3 [1; 2; 3]%nat 0 [0]%nat (large 0x4003 [])) = Some [PEq (ECst 0x4001) (ECst 0x81)].
+Proof. vm_compute. reflexivity. Qed.
+Example large_reserved :
+  owed_of (enter 3 [1; 2; 3]%nat 0 [0]%nat (large 0x404081 [])) = Some [PEq (ECst 0x4081) (ECst 0x81)].
+Proof. vm_compute. reflexivity. Qed.
+Example too_short : why_not (enter 3 [1]%nat 0 [0]%nat (large 0x400081 [])) = Some BadHint.
+Proof. vm_compute. reflexivity. Qed.
+(** Other parts of it may be claimed, but not all of it. *)
+Example part_claimed :
+  owed_of (enter 3 [1; 2; 3]%nat 0 [0]%nat (large 0x400081 [Some (12, new, ECst 0xffffffff80401000)])) = Some [].
+Proof. vm_compute. reflexivity. Qed.
+Example all_claimed :
+  owed_of (enter 3 [1; 2; 3]%nat 0 [0]%nat (large 0x400081 [Some (21, new, base)])) =
+  Some [PNe (ECst 0xffffffff80400000) (ECst 0xffffffff80400000)].
+Proof. vm_compute. reflexivity. Qed.
+
 (** Cells are named once; those of the current space's walk have to be there. *)
 Example cell_named_twice :
   why_not (enter 3 [1; 2; 3; 4]%nat 0 [0; 2]%nat (start 0x2003 [])) = Some BadHint.

@@ -83,10 +83,10 @@ class Case:
         return Cell(addr, entry, self.pick((None,), (near,), (far, near)), claimed, owed)
 
     def ghost(self) -> GCode:
-        depth = len(self.paging.shifts)
+        depth = len(self.paging.shifts) - self.pick(0, 0, 0, 0, 0, 1, 1, 2, 3)
         path = tuple(range(self.meet, self.meet + depth))
-        twin = tuple(range(self.meet))
-        if self.rng.random() < 0.2:
+        twin = tuple(range(self.pick(self.meet, min(self.meet, depth))))
+        if self.rng.random() < 0.15:
             some = [self.rng.randrange(len(self.items)) for _ in range(depth + 1)]
             path, twin = self.pick((path, tuple(some[:2])), (tuple(some[:depth]), twin), (path, ()))
         return GCode(path, self.pick(self.whole, self.whole, self.whole, 1), twin, NEW)

@@ -45,19 +45,20 @@ Fixpoint meet_facts (mp : Z) (t va : expr) (ks : list Z) (cs ds : list (scell ex
   end.
 
 (** * The step *)
-(** [path] are the cells of the walk to the code in the space [root]: of all levels, and the [i]th is marked
-    with the code's page.  [twin] are the first ones of the walk in the current space. *)
+(** [path] are the cells of the walk to the code in the space [root], down to a leaf of any size; the [i]th is
+    marked with the code's page.  [twin] are the first ones of the walk in the current space. *)
 Definition ghost_code (pf : platform) (base : expr) (code : code_list) (path : list nat) (i : nat)
     (twin : list nat) (root cur : expr) (l : list item) : res (list item * list fact) :=
   let* (cs, l) := take_path path l in
   let* (ds, l) := take_path twin l in
   let ks := platform_shifts pf in
   let mp := pf_maxphyaddr pf in
-  if Nat.eqb (length cs) (length ks) && code_small code then
+  let k := nth (pred (length cs)) ks 0 in
+  if leaf_level k && code_small code then
     match nth_error cs i with
     | Some (FOne, _) =>
-      let* walk := walk_facts mp (page_facts_of mp) root base ks (map snd cs) in
-      let* steps := claim_steps root base (Some i) ks (map snd cs) in
+      let* walk := walk_facts mp (leaf_facts mp k) root base ks (map snd cs) in
+      let* steps := claim_steps root base (Some i) (firstn (length cs) ks) (map snd cs) in
       let* meet := meet_facts mp cur base ks (map snd cs) (map snd ds) in
       let cs := alter_nth i (λ x, (x.1, add_region (Some (12, root, base)) x.2)) cs in
       Done (put_path path cs (put_path twin ds l),

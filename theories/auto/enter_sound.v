@@ -35,10 +35,10 @@ Section meet.
     rewrite /slot_of in Hs. rewrite -Hs (xl_width _ _ _ Hls) /= Hc. done.
   Qed.
 
-  Lemma meet_sound ls t t' va r cs ds facts meet :
+  Lemma meet_sound last ls t t' va r cs ds facts meet :
     x86_levels mode mp ls →
     (∀ pre lv post, ls = pre ++ lv :: post → post ≠ [] → lv_shift lv ≠ 12) →
-    walk_facts mp (page_facts_of mp) t' va (map lv_shift ls) cs = Done facts → Forall (holds ρ) facts →
+    walk_facts mp last t' va (map lv_shift ls) cs = Done facts → Forall (holds ρ) facts →
     meet_facts mp t va (map lv_shift ls) cs ds = Done meet → Forall (holds ρ) meet →
     in_memory cs → in_memory ds →
     walk_levels mode T ls (bits (bv_unsigned (eval ρ t)) 12 52 ≪ 12) r (eval ρ va) =
@@ -125,47 +125,49 @@ Section enter_sound.
     code_at (eval ρ base) code (eval ρ root) 1.
   Proof using Type.
     intros HM Hgood ([cs l0] & Hpath & ([ds l1] & Htwin & H)%res_bind_Done)%res_bind_Done. revert H.
-    cbv zeta. destruct (Nat.eqb_spec (length cs) (length (platform_shifts pf))) as [Hlen|]; [|done].
-    destruct (code_small code) eqn:Hsmall; [|done]. simpl.
+    cbv zeta. set (k := nth (pred (length cs)) (platform_shifts pf) 0).
+    destruct (leaf_level k) eqn:Hlevel; [|done]. destruct (code_small code) eqn:Hsmall; [|done]. simpl.
     destruct (nth_error cs i) as [[[| |] c]|] eqn:Hi; try done.
     intros (walk & Hwalk & (steps & Hsteps & (meet & Hmeet & [= <- <-])%res_bind_Done)%res_bind_Done)%res_bind_Done.
     intros [Hpage [Hroot [Hw [Hs Hm]%Forall_app]%Forall_app]%Forall_app]%Forall_app.
     destruct (platform_levels pf) as (Hlv & Hshifts & Hlast & Hinner).
     pose proof (platform_mp _ Hgood) as Hmp.
     assert (RegularMode M) as Hreg by by eapply platform_is_regular.
-    rewrite -Hshifts in Hwalk, Hsteps, Hlen, Hmeet. rewrite length_map in Hlen.
-    destruct (walk_page_sound ρ (platform_mode pf) _ Hmp (pm_levels (platform_mode pf)) root base all_rights
-      (map snd cs) walk) as (lf & Hknown & Hk & _); try done.
-    { by rewrite length_map. }
-    { by intros lv <-. }
+    rewrite -Hshifts in Hwalk, Hsteps, Hmeet. rewrite firstn_map in Hsteps.
+    destruct (walk_leaf_sound ρ (platform_mode pf) _ Hmp (pm_levels (platform_mode pf)) root base all_rights
+      (map snd cs) walk k Hlv) as (lf & Hknown & Hk & _); try done.
+    { by rewrite length_map Hshifts. }
     destruct (code_small_sound _ _ _ Hsmall Hpage) as (Hone & Hne & Hbytes).
     assert (∀ T, (∀ y, y ∈ dpath ρ cs ++ dpath ρ ds → read_word T y.1.1 = Some (c_entry y.2)) →
       paging.walk (cfg_mode (m_config M)) T (eval ρ cur) (eval ρ base) =
       paging.walk (cfg_mode (m_config M)) T (eval ρ root) (eval ρ base)) as Hsame.
     { intros T HT. rewrite HM /paging.walk !platform_root.
-      apply (meet_sound ρ _ _ Hmp T _ _ _ _ _ _ _ _ _ Hlv Hinner Hwalk Hw Hmeet Hm);
+      apply (meet_sound ρ _ _ Hmp T _ _ _ _ _ _ _ _ _ _ Hlv Hinner Hwalk Hw Hmeet Hm);
         apply dpath_memory; intros y Hy; apply HT, elem_of_app; auto. }
     assert (known_walk (cfg_mode (m_config M)) (eval ρ root) (eval ρ base) (path_entries (dpath ρ cs)) =
       Some (Walked lf)) as Hkw.
     { by rewrite HM /known_walk path_entries_dpath platform_root. }
     iIntros "HS Hl Hcode". iDestruct (take_path_sound _ _ _ _ _ Hpath with "Hl") as "[Hcs Hl]".
     iDestruct (take_path_sound _ _ _ _ _ Htwin with "Hl") as "[Hds Hl]".
-    iDestruct (code_shared σ _ _ _ _ _ _ _ _ Hsame Hkw Hk Hone Hne with "HS Hcs Hds Hcode")
+    assert (12 ≤ leaf_shift lf) as Hk12 by (rewrite Hk; rewrite /leaf_level in Hlevel; lia).
+    iDestruct (code_shared σ _ _ _ _ _ _ _ _ Hsame Hkw Hk12 Hone Hne with "HS Hcs Hds Hcode")
       as %(Hcan & Hacc & Hfits).
-    assert (leaf_claimable (cfg_mode (m_config M)) (eval ρ root) (eval ρ base) lf i (dpath ρ cs)) as Hcl.
+    assert (page_claimable (cfg_mode (m_config M)) (eval ρ root) (eval ρ base) lf i (dpath ρ cs)) as Hcl.
     { split; [done|split; [by rewrite HM; apply platform_root_ok|split; [done|]]].
-      rewrite HM Hk. assert ((dpath ρ cs).*2 = map (λ c, dcell c) (map snd cs)) as ->.
+      rewrite HM. assert ((dpath ρ cs).*2 = map (λ c, dcell c) (map snd cs)) as ->.
       { rewrite /dpath -list_fmap_compose map_map. done. }
+      apply (steps_ok_take _ _ _ _ (length cs)); [by rewrite !length_map|].
       apply (claim_steps_sound _ _ _ _ _ _ _ Hsteps Hs).
-      intros lv Hin. apply (xl_shift _ _ _ Hlv). done. }
+      intros lv Hin%elem_of_take. apply (xl_shift _ _ _ Hlv). destruct Hin as (j & Hj & _).
+      by eapply elem_of_list_lookup_2. }
     assert (dpath ρ cs !! i = Some (bv_unsigned (eval ρ (sc_addr c)), 1%Qp, dcell c)) as Hdi.
     { rewrite /dpath list_lookup_fmap -nth_error_list_lookup. by rewrite Hi. }
-    iMod (leaf_claim σ _ _ _ _ _ _ _ Hdi Hcl with "HS Hcs") as "($ & Hcs & Hleaf)". iModIntro.
-    rewrite leaf_claims_4k // (page_claim_code_all _ _ _ _ _ Hacc Hfits Hne Hbytes). iFrame "Hcode Hleaf".
+    iMod (leaf_page_claim σ _ _ _ _ _ _ _ Hdi Hcl with "HS Hcs") as "($ & Hcs & Hleaf)". iModIntro.
+    rewrite /leaf_trans (page_claim_code_all _ _ _ _ _ Hacc Hfits Hne Hbytes). iFrame "Hcode Hleaf".
     iApply put_path_sound.
     rewrite (alter_nth_same i _ (λ x, (x.1, add_region (Some (12, root, base)) c)) cs _ Hi); [|done].
     rewrite (dpath_alter _ _ _ _ _ Hi); [|done].
-    rewrite /add_claim /set_claimed /leaf_region Hk. iSplitL "Hcs"; [iExact "Hcs"|].
+    rewrite /add_claim /set_claimed. iSplitL "Hcs"; [iExact "Hcs"|].
     iApply put_path_sound. iFrame.
   Qed.
 

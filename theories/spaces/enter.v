@@ -32,14 +32,30 @@ Section enter.
     by rewrite HRl Hpa.
   Qed.
 
+  (** The frame of 4 KiB in which a leaf has an address. *)
+  Lemma leaf_pa_trans l va va' o :
+    12 ≤ leaf_shift l → page va' = page va → page_offset va' = o →
+    leaf_pa l va' = (leaf_trans l va).1 + o.
+  Proof using Type.
+    intros Hk Hp <-. rewrite /leaf_pa /leaf_trans /=. rewrite (page_split va') Hp.
+    assert (2 ^ leaf_shift l = 2 ^ (leaf_shift l - 12) * 4096) as ->.
+    { change 4096 with (2 ^ 12). rewrite -Z.pow_add_r; [f_equal|..]; lia. }
+    assert (0 < 2 ^ (leaf_shift l - 12)) as Hpos by (apply Z.pow_pos_nonneg; lia).
+    pose proof (page_offset_bound va'). set (n := 2 ^ (leaf_shift l - 12)) in *. set (p := page va) in *.
+    set (w := page_offset va') in *.
+    pose proof (Z.mod_pos_bound p n Hpos). pose proof (Z_div_mod_eq_full p n).
+    assert ((p * 4096 + w) `mod` (n * 4096) = p `mod` n * 4096 + w) as ->; [|lia].
+    symmetry. apply (Z.mod_unique_pos _ _ (p `div` n)); nia.
+  Qed.
+
   Lemma code_shared σ cs ds root cur va lf q (l : code_lines) :
     (∀ T, (∀ y, y ∈ cs ++ ds → read_word T y.1.1 = Some (c_entry y.2)) →
        walk mode T cur va = walk mode T root va) →
-    known_walk mode root va (path_entries cs) = Some (Walked lf) → leaf_shift lf = 12 →
+    known_walk mode root va (path_entries cs) = Some (Walked lf) → 12 ≤ leaf_shift lf →
     in_one_page va l = true → l ≠ [] →
     state_interp σ -∗ cells_pt cs -∗ cells_pt ds -∗ code_at va l cur q -∗
     ⌜pm_canonical mode va = true ∧ access_ok (m_config M) (leaf_rights lf) Fetch = true ∧
-      forallb (code_fits (M:=M) va (leaf_frame lf)) l = true⌝.
+      forallb (code_fits (M:=M) va (leaf_trans lf va).1) l = true⌝.
   Proof using Hreg.
     iIntros (Hsame Hknown Hlf Hin Hne) "(%T & %Θ & %E & _ & _ & _ & _ & HΘ & HE & %Hok) Hcs Hds Hcode".
     iDestruct (cells_pt_lookup with "HE Hcs") as %Hcs. iDestruct (cells_pt_lookup with "HE Hds") as %Hds.
@@ -47,7 +63,7 @@ Section enter.
     rewrite -Hsame in Hwalk; last first.
     { intros y [Hy|Hy]%elem_of_app; eapply (tables_cells _ _ _ _ _ _ Hok); [by apply Hcs|by apply Hds]. }
     iAssert ⌜∀ x, x ∈ l → pm_canonical mode va = true ∧
-      access_ok (m_config M) (leaf_rights lf) Fetch = true ∧ code_fits (M:=M) va (leaf_frame lf) x = true⌝%I
+      access_ok (m_config M) (leaf_rights lf) Fetch = true ∧ code_fits (M:=M) va (leaf_trans lf va).1 x = true⌝%I
       as %Hall.
     { iIntros (x Hx). rewrite /in_one_page forallb_forall in Hin.
       specialize (Hin x (proj1 (elem_of_list_In _ _) Hx)).
@@ -58,14 +74,16 @@ Section enter.
       iDestruct (code_pt_walk with "HΘ Hx") as %(l' & Hw' & Hcan & Hacc & Himage); [done|]. iPureIntro.
       destruct (in_page_from va (4096 - page_offset va) ltac:(lia) o) as [Hpage Hoff].
       { rewrite /instr_bytes length_seq in Hend. lia. }
-      assert (bv_unsigned va ≫ 12 = bv_unsigned (va `+Z` o) ≫ 12) as Hsh by done.
-      rewrite (walk_page _ _ _ va _ lf) in Hw'; [|done|by rewrite Hlf]. injection Hw' as <-.
+      assert (bv_unsigned va ≫ leaf_shift lf = bv_unsigned (va `+Z` o) ≫ leaf_shift lf) as Hsh.
+      { apply (shiftr_le_eq _ _ 12); [lia|]. by symmetry. }
+      rewrite (walk_page _ _ _ va _ lf) in Hw'; [|done..]. injection Hw' as <-.
       split; [|split; [done|]].
       - destruct (walk_levels_shift _ _ _ _ _ _ _ (pm_levels_wf mode) Hwalk) as (_ & lv & Hlv & Hk12).
-        rewrite -Hcan. apply (regular_canonical _ (regular_mode (M:=M)) lv); [done|]. by rewrite Hk12 Hlf.
-      - assert (leaf_pa lf (va `+Z` o) = leaf_frame lf + page_offset va + o) as Hpa.
-        { rewrite /leaf_pa Hlf -Z.add_assoc -Hoff. done. }
-        rewrite Hpa in Himage. apply andb_true_iff. split; [apply andb_true_iff; split|].
+        rewrite -Hcan. apply (regular_canonical _ (regular_mode (M:=M)) lv); [done|]. by rewrite Hk12.
+      - assert (page_offset va + o < 4096) as Hlast.
+        { rewrite /instr_bytes length_seq in Hend. lia. }
+        rewrite (leaf_pa_trans _ _ _ _ Hlf Hpage Hoff) Z.add_assoc in Himage.
+        apply andb_true_iff. split; [apply andb_true_iff; split|].
         + by apply bool_decide_eq_true_2.
         + by apply Z.leb_le.
         + by apply Z.leb_le. }

@@ -83,6 +83,22 @@ def test_the_code_is_mapped_where_an_exit_wants_it(tmp_path: Path) -> None:
     assert "HThen (GClaim [" in told
 
 
+def test_the_code_may_lie_in_a_large_page(tmp_path: Path) -> None:
+    large = [
+        ("* e2 & 0x83 = 3 * e1 & 7 = 3", "* e2 & 0x1fe083 = 0x83"),
+        ("#@     * c1 |->e{q} e1 * c1 = (e2 & 0x000ffffffffff000)", "#@     * emp#"),
+        (" * c1 |->e{q} e1", ""),
+    ]
+    one = planned(tmp_path, *large)
+    assert isinstance(one.verdict, Residual)
+    assert steps(one, 28)[-1] == "HFirst (GCode [14%nat; 6%nat; 7%nat] 0%nat [1%nat] new)"
+    two = planned(tmp_path, *large[1:])
+    assert isinstance(two.verdict, Stuck)
+    assert (
+        "there is no `(e2 & 0xffffffffff000) + ((entry >> 9) & 0xff8) |->e ..`" in two.verdict.why
+    )
+
+
 @pytest.mark.parametrize(
     ("edits", "why"),
     [
