@@ -15,23 +15,29 @@ from rocqgen.source.location import Location, refused
 from rocqgen.source.spec import (
     Assertion,
     At,
+    Bin,
+    BinOp,
     Block,
     Claim,
     Code,
     Entry,
     Expr,
     Frac,
+    FracLit,
     FracVar,
     Lit,
     PhysPt,
     Var,
     VirtPt,
+    Walk,
+    Window,
 )
 from rocqgen.source.terms import WORD, normal
 
 _CELL = 8  # bytes behind one points-to
 _PAGE = 4096
 _WORDS = 512  # of a page
+_FRAME = (1 << 52) - (1 << 12)  # the bits of an entry that say where a table is
 
 _Key = tuple[str, str | None, object]
 
@@ -119,6 +125,10 @@ def _owned(items: tuple[Assertion, ...], space: Expr) -> Iterator[_Item]:
                 yield _Item(("code", root, ()), 0, 1, item.frac, item.location)
             case At():
                 yield from _owned(item.items, item.root)
+            case Walk():
+                terms, offset = normal(_slot(item))
+                whole = FracLit(1, 1, item.location)
+                yield _Item(("physical", None, terms), offset, _CELL, whole, item.location)
             case _:
                 pass
 
@@ -160,5 +170,23 @@ def _claims(items: tuple[Assertion, ...], space: Expr) -> Iterator[_Item]:
                 yield _Item(key, offset, _CELL, item.frac, item.location)
             case At():
                 yield from _claims(item.items, item.root)
+            case Walk(mapped=Window() as window):
+                at = item.location
+                terms, offset = normal(Bin(BinOp.ADD, _table(item), window.distance, at))
+                key = ("translation", _root(window.space), terms)
+                yield _Item(key, offset, _PAGE, FracLit(1, 1, at), at)
             case _:
                 pass
+
+
+def _table(walk: Walk) -> Expr:
+    """The physical address of the table in which a walk begins."""
+    return Bin(BinOp.AND, walk.table, Lit(_FRAME, walk.location), walk.location)
+
+
+def _slot(walk: Walk) -> Expr:
+    """The physical address of the entry that a walk reads first."""
+    at = walk.location
+    shift = Lit(12 + 9 * (walk.depth - 1), at)
+    number = Bin(BinOp.AND, Bin(BinOp.SHR, walk.va, shift, at), Lit(511, at), at)
+    return Bin(BinOp.ADD, _table(walk), Bin(BinOp.SHL, number, Lit(3, at), at), at)

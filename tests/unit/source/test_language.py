@@ -348,6 +348,21 @@ BAD = {
     "walk without entries": edited(("n != 0", "walk a in r level 4 from r reads")),
     "walk mapped nowhere": edited(("n != 0", "walk a in r level 1 from r mapped by n")),
     "walk mapped in a word": edited(("n != 0", "walk a in r level 1 from r mapped by n in a")),
+    "walk twice": edited(
+        ("n != 0", "walk a in r level 2 from s * walk a in r level 2 from s reads n")
+    ),
+    "walk and its entry": edited(
+        (
+            "n != 0",
+            "walk a in r level 1 from s * (s & 0xffffffffff000) + ((a >> 12 & 511) << 3) |->e n",
+        )
+    ),
+    "walk and the page of its table": edited(
+        (
+            "n != 0",
+            "walk a in r level 1 from s mapped by 64 in r * page (s & 0xffffffffff000) + 64 ~> n",
+        )
+    ),
     "step of a walk with a page": edited(("first drop e", "first unfold e in r")),
     "array as a word": edited(("n != 0", "n != A")),
     "array as a number": edited(("rsi |->r n", "rsi |->r A + 1")),
