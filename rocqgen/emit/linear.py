@@ -59,7 +59,7 @@ class Rewriting:
         for _ in range(_PASSES):
             before = dict(self.rules), dict(self.known)
             for fact in equations:
-                self.equate(fact.a, fact.b)
+                self._equate(fact.a, fact.b)
             if before == (self.rules, self.known):
                 break
             self.rules = {key: self._rewritten(form) for key, form in self.rules.items()}
@@ -140,7 +140,7 @@ class Rewriting:
         parts = fields(form, self.known)
         return None if parts is None else parts.mask
 
-    def equate(self, a: Term, b: Term) -> None:
+    def _equate(self, a: Term, b: Term) -> None:
         """Use `a = b`: bits that it tells, or else solved for its largest atom."""
         left, right = self.linear(a), self.linear(b)
         if self._learn(left, right) or self._learn(right, left):

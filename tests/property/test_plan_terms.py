@@ -29,6 +29,8 @@ from rocqgen.emit.normal import (
     uwrap,
     variables,
 )
+from rocqgen.emit.symbolic import Fact
+from rocqgen.source.spec import Rel
 
 calm = settings(deadline=None)
 
@@ -126,9 +128,7 @@ def test_equal_linear_forms_are_equal_words(a: Term, b: Term, rho: dict[int, int
 @calm
 @given(terms, numbers)
 def test_an_equation_makes_its_sides_equal(a: Term, z: int) -> None:
-    rewriting = Rewriting()
-    rewriting.equate(EVar(5), a)
-    linear = rewriting.linear
+    linear = Rewriting([Fact(Rel.EQ, EVar(5), a)]).linear
     assert linear(mk_add(EVar(5), z)) == linear(mk_add(a, z))
 
 
