@@ -236,7 +236,9 @@ class Writer:
 
     def walk(self, bound: list[str], depth: int) -> Walk:
         entries = tuple(self.expr(bound) for _ in range(self.draw(UPTO[3]) % depth + 1))
-        window = Window(self.expr(bound), self.root()) if self.draw(BOOLEANS) else None
+        # One alone is mapped: two tables must not be mapped at one address.
+        mapped = depth == 1 and self.draw(BOOLEANS)
+        window = Window(self.expr(bound), self.root()) if mapped else None
         va, root, table = self.expr(bound), self.root(), self.expr(bound)
         return Walk(va, root, depth, table, entries, HERE, window)
 
