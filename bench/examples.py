@@ -12,6 +12,7 @@ from bench.whole import EXAMPLES
 from rocqgen.emit import emit_theory
 from rocqgen.emit.regions import DEFAULT, read_proofs
 from rocqgen.source import load_fragments
+from rocqgen.source.machine import Imm, Op
 from rocqgen.source.reserved import theory_name
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from bench.measure import Lab
     from rocqgen.emit.regions import Proof
+    from rocqgen.source.machine import Instr
     from rocqgen.source.spec import Fragment
 
 BASELINE: Final = ("mixed", 10, 10)
@@ -31,11 +33,13 @@ class Cost:
     """One theorem of an example.
 
     ``annotation`` counts the lines that a person wrote for it, marks among them; ``by_hand`` the
-    lines of proof. The theory is that of `rocqgen gen`, without an instance.
+    lines of proof, ``blocks`` its basic blocks. The theory is that of `rocqgen gen`, without an
+    instance.
     """
 
     name: str
     instructions: int
+    blocks: int
     annotation: int
     by_hand: int
     sample: Sample
@@ -62,6 +66,7 @@ def measure_examples(lab: Lab) -> Iterator[Cost]:
             yield Cost(
                 f"{file.relative_to(EXAMPLES)}" + (f": {fragment.name}" * (len(fragments) > 1)),
                 len(fragment.instrs),
+                basic_blocks(fragment.instrs),
                 _annotation(file) if fragment is fragments[0] else 0,
                 by_hand(proofs),
                 _sample(lab, name, fragment, proofs),
@@ -71,6 +76,17 @@ def measure_examples(lab: Lab) -> Iterator[Cost]:
 def _sample(lab: Lab, name: str, fragment: Fragment, proofs: dict[str, Proof]) -> Sample:
     text = emit_theory(fragment, proofs=proofs).text
     return lab.sample(name, text, lambda run: engine_parts(run, fragment.name), lab.repeats)
+
+
+def basic_blocks(instrs: Sequence[Instr]) -> int:
+    """Pieces of code that are entered at their first instruction and left at their last alone."""
+    leaders = {0}
+    for one in instrs:
+        if one.op in {Op.JCC, Op.JMP, Op.CALL, Op.RET}:
+            leaders.add(one.offset + one.length)
+        if one.op in {Op.JCC, Op.JMP} and isinstance(one.operands[0], Imm):
+            leaders.add(one.offset + one.length + one.operands[0].value)
+    return sum(one.offset in leaders for one in instrs)
 
 
 def by_hand(proofs: dict[str, Proof]) -> int:
@@ -93,6 +109,7 @@ def _annotation(file: Path) -> int:
 HEADS: Final = (
     "example",
     "instr",
+    "blocks",
     "annotation",
     "by hand",
     "ms/instr",
@@ -112,6 +129,7 @@ def lines(costs: Sequence[Cost], script: Sample) -> list[list[str]]:
         [
             one.name,
             str(one.instructions),
+            str(one.blocks),
             str(one.annotation),
             str(one.by_hand),
             "" if one.sample.problem else f"{one.ms_per_instruction:.2f}",
