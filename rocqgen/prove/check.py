@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from rocqgen.rocq.server import Server
 
 GENERATED = "rocqgen_generated"
-"""The logical root under which theories are compiled, a folder for each."""
+"""The logical root under which theories are compiled."""
 
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ADVICE = {
@@ -53,16 +53,11 @@ _STATUS = {
 }
 
 
-def folder_name(number: int) -> str:
-    """The folder of a theory; they must exist when the server starts, which looks for them once."""
-    return f"t{number}"
-
-
 @dataclass(frozen=True)
 class Checker:
     """Checks theories with one server and one `coqc`; safe to share between threads.
 
-    ``build`` has an empty folder for each theory and is on the load path as `GENERATED`.
+    ``build`` is an empty folder, on the load path of both as `GENERATED`.
     ``inputs`` names the prover and the library by something that changes when they do; ``allow``
     are the permitted axioms.
     """
@@ -91,7 +86,7 @@ class Checker:
         return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
     def check(self, number: int, theory: Theory) -> Outcome:
-        """The verdict on a theory; ``number`` names its folder in ``build``.  Raises Cancelled."""
+        """The verdict on a theory; ``number`` is part of its file's name.  Raises Cancelled."""
         try:
             return self._check(number, theory)
         except ProverUnavailableError as error:
@@ -136,9 +131,8 @@ class Checker:
         """What `coqc` and the assumptions say of a theory that the session has accepted."""
         if not _MODULE.fullmatch(theory.name):
             raise ValueError(f"not the name of a module: {theory.name!r}")
-        folder = self.build / folder_name(number)
-        folder.mkdir(exist_ok=True)
-        file = folder / f"{theory.name}.v"
+        # Not in folders of their own: a server sees those alone that are there when it starts.
+        file = self.build / f"t{number}_{theory.name}.v"
         file.write_text(theory.text, encoding="utf-8")
         try:
             compiled = self.coqc.compile(file)
@@ -160,7 +154,7 @@ class Checker:
                 peak_mb=compiled.peak_mb,
                 troubles=(trouble,),
             )
-        module = f"{GENERATED}.{folder.name}.{theory.name}"
+        module = f"{GENERATED}.{file.stem}"
         asked = theory.closed or theory.theorem
         try:
             with self.server.session() as session:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rocqgen.prove.check import GENERATED, Checker, folder_name
+from rocqgen.prove.check import GENERATED, Checker
 from rocqgen.rocq.coqc import Coqc
 from rocqgen.rocq.limits import Limits
 from rocqgen.rocq.preload import preload
@@ -42,8 +42,6 @@ def checker(
     libraries = (library,) if library else ()
     with tempfile.TemporaryDirectory(prefix="rocqgen-") as folder:
         build = Path(folder)
-        for number in range(len(theories)):
-            (build / folder_name(number)).mkdir()
         paths = (*libraries, LoadPath(build, GENERATED))
         environ = toolchain.environ()
         server = Server(
