@@ -7,7 +7,6 @@ On random states, in one file: some steps can be done, some cannot, and both mus
 from __future__ import annotations
 
 import random
-import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path as File
 from typing import TYPE_CHECKING, TypeVar
@@ -27,9 +26,9 @@ from rocqgen.source.location import Location
 from rocqgen.source.machine import Instr, Op
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from rocqgen.emit.symbolic import Fact, Item, Share
-    from rocqgen.rocq.library import Library
-    from rocqgen.rocq.toolchain import Toolchain
 
 pytestmark = pytest.mark.rocq
 
@@ -140,17 +139,7 @@ def test_random_steps_are_many_sided() -> None:
     assert COUNT / 4 < sum(done) < COUNT * 3 / 4
 
 
-def test_the_engine_does_the_same(toolchain: Toolchain, library: Library, tmp_path: File) -> None:
-    file = tmp_path / "steps.v"
-    lines = ["From rocqgen.auto Require Import turn.", "Local Open Scope Z_scope."]
-    for n, (statement, _) in enumerate(goals()):
-        lines += [
-            f"(* {n} *) Goal {statement}.",
-            "Proof. vm_compute. first [reflexivity | exact I]. Qed.",
-        ]
-    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    command = [str(toolchain.coqc), "-q", "-noglob", "-w", "none", *library.coqc_options, str(file)]
-    done = subprocess.run(
-        command, env=toolchain.environ(), capture_output=True, text=True, timeout=600, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+def test_the_engine_does_the_same(
+    computed: Callable[[str, Iterable[tuple[str, str]]], None],
+) -> None:
+    computed("turn", [(str(n), statement) for n, (statement, _) in enumerate(goals())])
