@@ -40,7 +40,7 @@ HOSTS = re.compile(
     r"|\b(?:files\.)?(?:pypi|pythonhosted|npmjs|crates)\.(?:org|com|io)\b|coq\.inria\.fr",
     re.IGNORECASE,
 )
-MACHINE = re.compile(r"(?<![\w.$])/(?:work|root|opt/rdev|home/(?!somebody)\w+)/")
+MACHINE = re.compile(r"(?<![\w.$])/(?:work|root|home/(?!somebody)\w+)/")
 
 
 def text_files() -> list[Path]:
