@@ -48,7 +48,7 @@ class Behaviour:
 
 @dataclass(slots=True)
 class _Watch:
-    """Collects the runs of a check, each beside that of the original, where its states are given."""
+    """Collects the runs of a check, each beside that of the original if its states are given."""
 
     states: States | None
     emulator: Callable[[Machine, Run], str] | None
